@@ -1,0 +1,163 @@
+"""Makes one folder of the repository into a model that answers. Knows one version at a time.
+
+Manifest, every byte, sessions, golden examples, threads: in this order, and the first thing that
+is wrong refuses the version.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from app import metrics
+from app.errors import ModelRefused
+from app.log import get_logger
+from app.serving.golden import replay
+from app.serving.manifest import Manifest, digest, read_manifest
+from app.serving.scheduler import Scheduler
+from app.serving.session import Session
+from app.serving.task import Task
+
+TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingOptions:
+    """How each version is run; `workers` threads, each with sessions of its own."""
+
+    workers: int = 1
+    execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    max_batch_size: int = 8
+    max_queue_size: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A version that passed every check. `task` is for `encode`; predictions go by `scheduler`.
+
+    `sessions` counts the open sessions by the execution provider they run on.
+    """
+
+    name: str
+    version: str
+    manifest: Manifest
+    task: Task[Any, Any]
+    scheduler: Scheduler[Any, Any]
+    folder: Path
+    sessions: Mapping[str, int]
+
+    def close(self, *, drain: bool = True, timeout: float | None = None) -> bool:
+        """Stop the threads as `Scheduler.close` does, and take the version off the metrics."""
+        finished = self.scheduler.close(drain=drain, timeout=timeout)
+        metrics.MODEL_INFO.remove(self.manifest.task, self.name, self.version)
+        for provider in self.sessions:
+            metrics.SESSIONS.remove(self.name, self.version, provider)
+        return finished
+
+
+def load_version(
+    folder: Path,
+    task_types: TaskTypes,
+    options: ServingOptions | None = None,
+    *,
+    expected: tuple[str, str] | None = None,
+) -> LoadedModel:
+    """Verify, load, replay and start the version in `folder`.
+
+    `expected` is the name and version that the manifest must give; None allows any, for a folder
+    that is not yet published.
+
+    Raises ModelRefused, whose message says which check failed and how; nothing is left running.
+    """
+    try:
+        model = _load(folder, task_types, options or ServingOptions(), expected)
+    except Exception as error:
+        name = expected[0] if expected else folder.parent.name
+        metrics.MODEL_LOADS.labels(name, "refused").inc()
+        if isinstance(error, ModelRefused):
+            raise
+        raise ModelRefused(f"loading failed: {type(error).__name__}: {error}") from error
+    metrics.MODEL_LOADS.labels(model.name, "loaded").inc()
+    metrics.MODEL_INFO.labels(model.manifest.task, model.name, model.version).set(1)
+    for provider, count in model.sessions.items():
+        metrics.SESSIONS.labels(model.name, model.version, provider).set(count)
+    return model
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Compare every listed file with the manifest. Raises ModelRefused naming the first wrong."""
+    for name, expected in manifest.files.items():
+        try:
+            actual = digest(folder / name)
+        except FileNotFoundError as error:
+            raise ModelRefused(f"{name} is missing") from error
+        except OSError as error:
+            raise ModelRefused(f"{name} cannot be read: {error.strerror}") from error
+        if actual.bytes != expected.bytes:
+            raise ModelRefused(
+                f"{name} has {actual.bytes} bytes, the manifest says {expected.bytes}"
+            )
+        if actual.sha256 != expected.sha256:
+            raise ModelRefused(f"{name} is not what the manifest says: its sha256 differs")
+
+
+def _load(
+    folder: Path,
+    task_types: TaskTypes,
+    options: ServingOptions,
+    expected: tuple[str, str] | None,
+) -> LoadedModel:
+    start = time.monotonic()
+    manifest = read_manifest(folder)
+    if expected not in (None, (manifest.name, manifest.version)):
+        raise ModelRefused(f"the manifest is that of {manifest.name} version {manifest.version}")
+    verify_files(folder, manifest)
+    task_type = task_types.get(manifest.task)
+    if task_type is None:
+        known = ", ".join(sorted(task_types)) or "none"
+        raise ModelRefused(f"there is no task {manifest.task!r}; known tasks: {known}")
+
+    opened: Counter[str] = Counter()
+
+    def open_session(name: str) -> Session:
+        if name not in manifest.files:
+            raise ModelRefused(f"the task asks for {name}, which the manifest does not list")
+        try:
+            session = Session(folder / name, options.execution_providers)
+        except ModelRefused as error:
+            raise ModelRefused(f"{name}: {error.message}") from error
+        opened[session.provider] += 1
+        return session
+
+    # A task of its own for every worker: sessions are never shared between threads.
+    tasks = [task_type.load(folder, manifest, open_session) for _ in range(options.workers)]
+    for task in tasks:
+        replay(task, manifest, options.max_batch_size)
+    scheduler: Scheduler[Any, Any] = Scheduler(
+        [task.predict for task in tasks],
+        model=manifest.name,
+        version=manifest.version,
+        max_batch_size=options.max_batch_size,
+        max_queue_size=options.max_queue_size,
+    )
+    _log.info(
+        "model_loaded",
+        model=manifest.name,
+        version=manifest.version,
+        task=manifest.task,
+        sessions=dict(opened),
+        seconds=round(time.monotonic() - start, 3),
+    )
+    return LoadedModel(
+        name=manifest.name,
+        version=manifest.version,
+        manifest=manifest,
+        task=tasks[0],
+        scheduler=scheduler,
+        folder=folder,
+        sessions=dict(opened),
+    )

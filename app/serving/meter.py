@@ -1,0 +1,63 @@
+"""What one queue measures: its metrics and its pace. Knows numbers; not entries or futures."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app import metrics
+
+_SMOOTHING: Final = 0.2  # weight of the newest batch in the pace
+_SHORTEST_WAIT: Final = 0.1
+_LONGEST_WAIT: Final = 60.0
+
+
+class Meter:
+    """The metrics of one model version, and the wait that follows from its recent pace."""
+
+    def __init__(self, model: str, version: str) -> None:
+        self._model = model
+        self._labels = (model, version)
+        self._queue_seconds = metrics.QUEUE_SECONDS.labels(model, version)
+        self._inference_seconds = metrics.INFERENCE_SECONDS.labels(model, version)
+        self._batch_size = metrics.BATCH_SIZE.labels(model, version)
+        self._padding_ratio = metrics.PADDING_RATIO.labels(model, version)
+        self._steps = metrics.STEPS.labels(model, version)
+        self._padded_steps = metrics.PADDED_STEPS.labels(model, version)
+        self._depth = metrics.QUEUE_DEPTH.labels(model, version)
+        self._seconds_per_entry: float | None = None
+
+    def depth(self, waiting: int) -> None:
+        """So many entries wait now."""
+        self._depth.set(waiting)
+
+    def waited(self, seconds: float) -> None:
+        """An entry waited so long for its worker."""
+        self._queue_seconds.observe(seconds)
+
+    def computed(self, lengths: Sequence[int], seconds: float) -> None:
+        """A batch of entries of these lengths took so long. Never empty."""
+        steps = max(lengths) * len(lengths)
+        padded = steps - sum(lengths)
+        self._inference_seconds.observe(seconds)
+        self._batch_size.observe(len(lengths))
+        self._padding_ratio.observe(padded / steps if steps else 0.0)
+        self._steps.inc(steps)
+        self._padded_steps.inc(padded)
+        newest = seconds / len(lengths)
+        # Two workers may write at once and one of them win; an estimate bears it.
+        old = self._seconds_per_entry
+        self._seconds_per_entry = newest if old is None else old + _SMOOTHING * (newest - old)
+
+    def rejected(self, reason: str, entries: int = 1) -> None:
+        """So many entries were not computed."""
+        metrics.REJECTIONS.labels(self._model, reason).inc(entries)
+
+    def predicted_wait(self, waiting: int, workers: int) -> float:
+        """Seconds until `waiting` entries will have been computed; 1 before the first batch."""
+        if self._seconds_per_entry is None:
+            return 1.0
+        seconds = waiting * self._seconds_per_entry / workers
+        return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, seconds))
+
+    def forget(self) -> None:
+        """Take the gauge of a closed queue off the page; counters stay."""
+        metrics.QUEUE_DEPTH.remove(*self._labels)

@@ -1,0 +1,57 @@
+"""What the engine asks of a task. Knows only protocols; every task implements them elsewhere."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
+
+from pydantic import JsonValue
+
+from app.serving.manifest import Manifest
+from app.serving.session import Session
+
+OpenSession: TypeAlias = Callable[[str], Session]
+
+
+class Example(Protocol):
+    """One validated input as arrays."""
+
+    @property
+    def length(self) -> int:
+        """Steps the network takes for it; batches are formed by nearness of it."""
+        ...
+
+
+class Prediction(Protocol):
+    """One answer."""
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The answer as JSON values, the same ones that golden examples hold."""
+        ...
+
+
+E = TypeVar("E", bound=Example)
+P = TypeVar("P", bound=Prediction)
+
+
+class Task(Protocol[E, P]):
+    """What a request means: one class per task, one instance per worker thread.
+
+    `encode` may be called from any thread while `predict` runs in another one, so it changes
+    nothing in the instance.
+    """
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: OpenSession) -> Self:
+        """Build an instance from a verified folder; `open_session` takes a listed file's name."""
+        ...
+
+    def encode(self, *args: Any, **request: Any) -> E:
+        """Validate ONE input and turn it into arrays. Raises InvalidInput.
+
+        Implementations name their own arguments; golden requests are passed as keywords.
+        """
+        ...
+
+    def predict(self, examples: Sequence[E]) -> list[P]:
+        """Answers in the order of `examples`; none of them depends on its batch-mates."""
+        ...

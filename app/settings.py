@@ -1,0 +1,123 @@
+"""Settings, one flat list read from UNROLL_* variables. Knows values; not what they are used for.
+
+Settings are passed as an argument. Nothing reads them as a global.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import ConfigurationError
+
+_PREFIX: Final = "UNROLL_"
+
+
+class Settings(BaseSettings):
+    """How one process serves. Every field can be set by `UNROLL_<FIELD>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    models_dir: Path = Field(
+        Path(__file__).resolve().parent.parent / "models",
+        description="Folder of the model repository.",
+    )
+    pinned_versions: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description='Versions to serve instead of the highest, as JSON: {"forecast": "2"}.',
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least serious level that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="How a log line looks; auto is console on a terminal, else json."
+    )
+    worker_threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Worker threads per model; 0 means the cores this process may use.",
+    )
+    execution_providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("CPUExecutionProvider",),
+        min_length=1,
+        description="ONNX Runtime execution providers, the preferred first, separated by commas.",
+    )
+    max_batch_size: int = Field(8, ge=1, le=4096, description="Inputs computed together, at most.")
+    max_queue_size: int = Field(
+        4096, ge=1, description="Inputs that may wait per model version, at most."
+    )
+    request_timeout_seconds: float = Field(
+        30.0, gt=0, allow_inf_nan=False, description="Seconds a request may take, at most."
+    )
+    drain_timeout_seconds: float = Field(
+        20.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that accepted work gets to finish at shutdown.",
+    )
+    max_body_bytes: int = Field(
+        32 * 1024 * 1024, ge=1, description="Bytes of one request body, at most."
+    )
+    max_series: int = Field(1000, ge=1, description="Series in one request, at most.")
+    max_points: int = Field(
+        1_000_000, ge=1, description="Points in all series of one request together, at most."
+    )
+    max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("execution_providers", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("pinned_versions", mode="before")
+    @classmethod
+    def _parse_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            pins: object = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError('expected JSON such as {"forecast": "2"}') from error
+        if isinstance(pins, dict):  # {"forecast": 2} is what people write; say yes to it
+            return {name: str(pin) if type(pin) is int else pin for name, pin in pins.items()}
+        return pins
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment; `overrides` win over it, and None means not given.
+
+    Raises ConfigurationError whose message is one line naming every wrong setting.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            _describe(problem["loc"], problem["msg"], problem["input"], given)
+            for problem in error.errors(include_url=False, include_context=False)
+        )
+        raise ConfigurationError(problems) from error
+
+
+def _describe(
+    loc: tuple[int | str, ...], message: str, value: object, given: dict[str, Any]
+) -> str:
+    field = str(loc[0]) if loc else "settings"
+    name = field if field in given else _PREFIX + field.upper()
+    where = "".join(f"[{part!r}]" for part in loc[1:])
+    text = message.removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{name}{where}: {text} (got {value!r})"
