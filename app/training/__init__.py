@@ -1,0 +1,1 @@
+"""Training with PyTorch, export to ONNX; the service never imports this package."""

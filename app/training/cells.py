@@ -1,0 +1,152 @@
+"""Knows the equations of every recurrent cell; knows not how they are run over time.
+
+To add a cell: one class and one line in `CELLS`. `Cell` asks for `step`, and for `step_onnx` to
+be exported through a Scan; a `NativeCell` has an operator of its own in torch and in ONNX.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.training.cell import Cell, Names, NativeCell, State
+from app.training.graph import Graph
+
+
+class Rnn(NativeCell):
+    """Elman's network: h = tanh(W x + U h + b)."""
+
+    states = ("hidden_state",)
+    gates = 1
+    operator = "RNN"
+    gate_order = (0,)
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        recurrent = functional.linear(state[0], weight_hh, self.bias_hh)
+        return (torch.tanh(projected + recurrent),)
+
+    def kernel(
+        self, inputs: Tensor, state: list[Tensor], weights: list[Tensor]
+    ) -> tuple[Tensor, ...]:
+        return torch.rnn_tanh(inputs, state[0], weights, True, 1, 0.0, self.training, False, False)
+
+
+class Gru(NativeCell):
+    """Gated recurrent unit with the reset gate after the recurrent product, as in torch."""
+
+    states = ("hidden_state",)
+    gates = 3
+    operator = "GRU"
+    gate_order = (1, 0, 2)
+    attributes: ClassVar = {"linear_before_reset": 1}
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        (hidden,) = state
+        reset_x, update_x, new_x = projected.chunk(3, dim=1)
+        recurrent = functional.linear(hidden, weight_hh, self.bias_hh)
+        reset_h, update_h, new_h = recurrent.chunk(3, dim=1)
+        reset = torch.sigmoid(reset_x + reset_h)
+        update = torch.sigmoid(update_x + update_h)
+        new = torch.tanh(new_x + reset * new_h)
+        return (new + update * (hidden - new),)
+
+    def kernel(
+        self, inputs: Tensor, state: list[Tensor], weights: list[Tensor]
+    ) -> tuple[Tensor, ...]:
+        return torch.gru(inputs, state[0], weights, True, 1, 0.0, self.training, False, False)
+
+
+class Lstm(NativeCell):
+    """Long short-term memory; gates in torch's order: input, forget, cell, output."""
+
+    states = ("hidden_state", "cell_state")
+    gates = 4
+    operator = "LSTM"
+    gate_order = (0, 3, 1, 2)
+    hold = (-1e4, 1e4, 0.0, 0.0)  # nothing enters, nothing is forgotten
+
+    def reset_parameters(self) -> None:
+        """As every cell, but the forget gate starts open (Jozefowicz et al. 2015)."""
+        super().reset_parameters()
+        nn.init.ones_(self.bias_ih.chunk(4)[1])
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        hidden, cell = state
+        gates = projected + functional.linear(hidden, weight_hh, self.bias_hh)
+        enter, forget, new, leave = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
+        return torch.sigmoid(leave) * torch.tanh(cell), cell
+
+    def kernel(
+        self, inputs: Tensor, state: list[Tensor], weights: list[Tensor]
+    ) -> tuple[Tensor, ...]:
+        return torch.lstm(inputs, state, weights, True, 1, 0.0, self.training, False, False)
+
+
+class LayerNormLstm(Cell):
+    """LSTM with layer norm on both products and on the new cell state.
+
+    Ba, Kiros and Hinton 2016, "Layer Normalization", equations 20 to 22. Their shifts of the two
+    products are left out, since they only add up to the bias. An input of a single feature loses
+    its magnitude in the norm of its product: give this cell several features.
+    """
+
+    states = ("hidden_state", "cell_state")
+    gates = 4
+    epsilon: ClassVar[float] = 1e-5
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        del self.bias_hh  # there is one bias, outside both norms
+        self.scale_ih = nn.Parameter(torch.ones(4 * hidden_size))
+        self.scale_hh = nn.Parameter(torch.ones(4 * hidden_size))
+        self.scale_cell = nn.Parameter(torch.ones(hidden_size))
+        self.shift_cell = nn.Parameter(torch.zeros(hidden_size))
+
+    def reset_parameters(self) -> None:
+        """As the LSTM: the forget gate starts open."""
+        super().reset_parameters()
+        nn.init.ones_(self.bias_ih.chunk(4)[1])
+
+    def project(self, inputs: Tensor) -> Tensor:
+        product = functional.linear(inputs, self.weight_ih)
+        return functional.layer_norm(
+            product, product.shape[-1:], self.scale_ih, self.bias_ih, self.epsilon
+        )
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        hidden, cell = state
+        product = functional.linear(hidden, weight_hh)
+        size = product.shape[-1:]
+        gates = projected + functional.layer_norm(product, size, self.scale_hh, None, self.epsilon)
+        enter, forget, new, leave = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
+        normed = functional.layer_norm(
+            cell, cell.shape[-1:], self.scale_cell, self.shift_cell, self.epsilon
+        )
+        return torch.sigmoid(leave) * torch.tanh(normed), cell
+
+    def project_onnx(self, graph: Graph, inputs: str) -> str:
+        product = graph.op("MatMul", inputs, graph.constant(self.weight_ih.T, "weight_ih"))
+        return graph.normalise(product, self.scale_ih, self.bias_ih, self.epsilon)
+
+    def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
+        hidden, cell = state
+        product = graph.op("MatMul", hidden, graph.constant(self.weight_hh.T, "weight_hh"))
+        normed = graph.normalise(product, self.scale_hh, None, self.epsilon)
+        gates = graph.op("Add", projected, normed)
+        enter, forget, new, leave = graph.op("Split", gates, outputs=4, axis=1, num_outputs=4)
+        kept = graph.op("Mul", graph.op("Sigmoid", forget), cell)
+        added = graph.op("Mul", graph.op("Sigmoid", enter), graph.op("Tanh", new))
+        cell = graph.op("Add", kept, added)
+        normed = graph.normalise(cell, self.scale_cell, self.shift_cell, self.epsilon)
+        return graph.op("Mul", graph.op("Sigmoid", leave), graph.op("Tanh", normed)), cell
+
+
+CELLS: dict[str, type[Cell]] = {
+    "rnn": Rnn,
+    "gru": Gru,
+    "lstm": Lstm,
+    "layernorm_lstm": LayerNormLstm,
+}
