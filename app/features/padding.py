@@ -1,0 +1,17 @@
+"""Puts sequences of different lengths into one array; knows nothing of what they mean."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def pad(sequences: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Sequences (time, ...) -> zeros-padded (batch, longest time, ...), lengths (batch,) int64."""
+    lengths = np.array([len(s) for s in sequences], dtype=np.int64)
+    first = sequences[0]
+    padded = np.zeros((len(sequences), int(lengths.max()), *first.shape[1:]), dtype=first.dtype)
+    for row, sequence in zip(padded, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return padded, lengths

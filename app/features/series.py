@@ -1,0 +1,360 @@
+"""Turns one series into the arrays a recurrent forecaster reads, and its output back into values.
+
+Knows numbers only: no HTTP, no network, no timestamps. Training and serving call the same
+functions, so both see the same numbers. Everything is computed from the past of the window
+alone; nothing looks at the future.
+
+The window is put on a common scale in four steps (`prepare`):
+
+1. only the last `memory` points count; missing values are imputed;
+2. log domain where the series is safely positive, else linear;
+3. two additive seasonal components (a short and a long cycle, see `calendar.Cycles`)
+   estimated by ratio-to-moving-average, averaged with more weight on recent cycles and shrunk
+   towards zero by their signal-to-noise ratio;
+4. level = exponentially smoothed last values of the seasonally adjusted window,
+   spread = how far the adjusted window usually moves in a step.
+
+The network sees `(x - level) / spread` and answers step h in units of `spread * h ** growth`
+(growth 1/2: the errors of a random walk grow with the root of time); `restore` undoes it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.features.calendar import Cycles
+
+Array = NDArray[np.float64]
+
+CONTEXT_FEATURES = 6
+FUTURE_FEATURES = 29
+_LAGS = 3
+_KINDS = ("yearly", "quarterly", "monthly", "weekly", "daily", "hourly")
+
+
+@dataclass(frozen=True)
+class SeriesOptions:
+    """What `prepare` does; stored in the manifest, so that serving repeats training.
+
+    context_length: steps the encoder reads; memory: steps kept for the seasonal estimates;
+    normalise: False leaves values as they are (level 0, spread 1, linear, no season).
+    """
+
+    context_length: int = 80
+    memory: int = 1100
+    normalise: bool = True
+
+
+@dataclass(frozen=True)
+class Window:
+    """One prepared series: all arrays float64, time running to the forecast origin.
+
+    context (time, CONTEXT_FEATURES); x, adjusted, irregular (memory,) in the working domain,
+    which is log(values) or values / factor; seasonal: an array per cycle, by phase after the
+    origin.
+    """
+
+    context: Array
+    x: Array
+    adjusted: Array
+    irregular: Array
+    seasonal: tuple[Array, ...]
+    cycles: Cycles
+    static: Array
+    level: float
+    spread: float
+    growth: float
+    log: bool
+    factor: float
+    imputed: int
+
+    def unit(self, horizon: int) -> Array:
+        """What one unit of the network's answer is worth per step: (horizon, 1)."""
+        steps = np.arange(1, horizon + 1, dtype=np.float64)[:, None]
+        return self.spread * steps**self.growth
+
+
+def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
+    """Scale one series (time,), NaN = missing, at least one finite value; see the module."""
+    values = values[-options.memory :]
+    missing = np.isnan(values)
+    imputed = int(missing.sum())
+    if imputed:
+        values = impute(values, cycles.short)
+    if not options.normalise:
+        return _plain(values, missing, imputed, cycles, options)
+
+    log = _is_log_safe(values)
+    factor = 1.0 if log else float(np.abs(values).max()) or 1.0
+    x = np.log(values) if log else values / factor
+    adjusted, seasonal, shares, trend = _deseasonalise(x, cycles)
+    tail = adjusted[-max(options.context_length, 4 * cycles.short) :]
+    level = _smoothed_last(tail, 0.4 * min(1.0, 12.0 / cycles.short))
+    spread = _spread(tail, cycles.short)
+    context = _context(x, adjusted, missing, cycles.short, level, spread, options.context_length)
+    static = _static(x, adjusted, cycles, shares, level, spread, log)
+    return Window(
+        context=context,
+        x=x,
+        adjusted=adjusted,
+        irregular=adjusted - trend,
+        seasonal=seasonal,
+        cycles=cycles,
+        static=static,
+        level=level,
+        spread=spread,
+        growth=0.5,
+        log=log,
+        factor=factor,
+        imputed=imputed,
+    )
+
+
+def seasonal_path(window: Window, horizon: int) -> Array:
+    """The seasonal component over the next `horizon` steps: (horizon,), working domain."""
+    steps = np.arange(horizon)
+    path = np.zeros(horizon)
+    for index in window.seasonal:
+        path += index[steps % len(index)]
+    return path
+
+
+def future(window: Window, horizon: int, trained_horizon: int) -> Array:
+    """Decoder inputs: (horizon, FUTURE_FEATURES). Step h never depends on `horizon`."""
+    steps = np.arange(1, horizon + 1)
+    seasonal = seasonal_path(window, horizon)
+    columns = [_squash(seasonal / window.spread)]
+    for period in (window.cycles.short, window.cycles.long):
+        for k in range(_LAGS):
+            adjusted, irregular, known = _lagged(window, period, steps, k)
+            if k == 0:
+                columns.append(known)
+            if k < 2:
+                columns.append(_squash(adjusted))
+            columns.append(_squash(irregular))
+    capped = np.minimum(steps, trained_horizon)
+    columns.append(np.log(capped) / 4.0)
+    columns.append(np.minimum(capped / window.cycles.short, 8.0) / 4.0)
+    table = np.stack(columns, axis=1)  # (horizon, step features)
+    static = np.broadcast_to(window.static, (horizon, len(window.static)))
+    return np.concatenate([table, static], axis=1)
+
+
+def restore(window: Window, scaled: Array) -> Array:
+    """Network output (horizon, quantiles) -> values of the series, same shape."""
+    horizon = len(scaled)
+    x = window.level + window.unit(horizon) * scaled + seasonal_path(window, horizon)[:, None]
+    # nothing may overflow, whatever the network says
+    if window.log:
+        return np.exp(np.clip(x, -700.0, 700.0))
+    largest = np.finfo(np.float64).max / max(window.factor, 1.0)
+    return np.clip(x, -largest, largest) * window.factor
+
+
+def scale(window: Window, values: Array) -> Array:
+    """Inverse of `restore` for one path of values (horizon,), NaN kept; for training."""
+    horizon = len(values)
+    # a future at or below zero has no logarithm: it counts as far below the level
+    lowest = np.exp(min(window.level - 20.0 * window.spread, 700.0)) if window.log else 0.0
+    x = np.log(np.maximum(values, lowest)) if window.log else values / window.factor
+    scaled: Array = (x - window.level - seasonal_path(window, horizon)) / window.unit(horizon)[:, 0]
+    return scaled
+
+
+def impute(values: Array, period: int) -> Array:
+    """Fill NaN (time,) by linear interpolation of what is left after the mean seasonal shape.
+
+    Before the first and after the last known value the nearest known one is carried.
+    """
+    steps = np.arange(len(values))
+    known = ~np.isnan(values)
+    seasonal = np.zeros(len(values))
+    if period > 1 and known.sum() >= 2 * period:
+        trend = np.interp(steps, steps[known], values[known])
+        rest = np.where(known, values - _moving_average(trend, period), np.nan)
+        shape = _by_phase(rest, period)
+        mean = np.nanmean(np.where(np.isnan(shape).all(axis=0), 0.0, shape), axis=0)
+        seasonal = (mean - mean.mean())[(steps - len(values)) % period]
+    adjusted = values - seasonal
+    filled = np.interp(steps, steps[known], adjusted[known]) + seasonal
+    return np.where(known, values, filled)
+
+
+def _is_log_safe(values: Array) -> bool:
+    return bool(values.min() > 0.02 * np.abs(values).mean())
+
+
+def _squash(z: Array) -> Array:
+    return np.arcsinh(z) / 2.0
+
+
+def _moving_average(x: Array, period: int) -> Array:
+    """Centred 2 x `period` average (time,); the ends are extended along the local slope."""
+    if len(x) < period + 1:
+        return np.full(len(x), x.mean())
+    kernel = np.ones(period) / period
+    if period % 2 == 0:
+        kernel = np.convolve(kernel, [0.5, 0.5])
+    inner = np.convolve(x, kernel, mode="valid")
+    front = (len(x) - len(inner)) // 2
+    back = len(x) - len(inner) - front
+    reach = min(period, len(inner) - 1)
+    slope_front = (inner[reach] - inner[0]) / reach if reach else 0.0
+    slope_back = (inner[-1] - inner[-1 - reach]) / reach if reach else 0.0
+    # half the slope: a trend seldom goes on unchanged for half a cycle
+    head = inner[0] - 0.5 * slope_front * np.arange(front, 0, -1)
+    tail = inner[-1] + 0.5 * slope_back * np.arange(1, back + 1)
+    return np.concatenate([head, inner, tail])
+
+
+def _by_phase(x: Array, period: int) -> Array:
+    """(time,) -> (cycles, period), newest cycle last, NaN before the start."""
+    rows = -(-len(x) // period)
+    padded = np.concatenate([np.full(rows * period - len(x), np.nan), x])
+    return padded.reshape(rows, period)  # (cycles, period)
+
+
+def _seasonal_index(rest: Array, period: int) -> tuple[Array, float]:
+    """Shrunk seasonal index by phase after the origin (period,), and its signal share."""
+    table = _by_phase(rest, period)
+    known = ~np.isnan(table)
+    age = np.arange(len(table))[::-1, None]
+    weights = known * 0.85**age
+    total = np.maximum(weights.sum(axis=0), 1e-9)
+    filled = np.where(known, table, 0.0)
+    index: Array = (weights * filled).sum(axis=0) / total
+    noise = (weights * (filled - index) ** 2).sum(axis=0) / total
+    effective = total**2 / np.maximum((weights**2).sum(axis=0), 1e-9)
+    error = float((noise / np.maximum(effective - 1.0, 0.5)).mean())
+    index = index - index.mean()
+    signal = float((index**2).mean())
+    share = max(0.0, 1.0 - error / signal) if signal > 1e-18 else 0.0
+    return index * share, share
+
+
+def _deseasonalise(x: Array, cycles: Cycles) -> tuple[Array, tuple[Array, ...], Array, Array]:
+    """-> adjusted (time,), seasonal index per cycle, signal shares (2,), trend (time,)."""
+    adjusted, indices, shares = x, [], np.zeros(2)
+    trend = _moving_average(x, max(cycles.short, 3))
+    for slot, period in enumerate((cycles.short, cycles.long)):
+        if period < 2 or len(x) < 2 * period:
+            continue
+        base = _moving_average(adjusted, period)
+        index, share = _seasonal_index(adjusted - base, period)
+        shares[slot] = share
+        if share > 0:
+            indices.append(index)
+            adjusted = adjusted - index[(np.arange(len(x)) - len(x)) % period]
+    if indices:
+        trend = _moving_average(adjusted, max(cycles.short, 3))
+    return adjusted, tuple(indices), shares, trend
+
+
+def _spread(x: Array, period: int) -> float:
+    """Root of the squared mean step and the squared mean cycle-to-cycle change per step.
+
+    Either alone misleads: an hourly series may be smooth from hour to hour and yet differ
+    from day to day. The floor keeps a constant series: its forecast is the constant.
+    """
+    step = float(np.abs(np.diff(x)).mean()) if len(x) > 1 else 0.0
+    if 1 < period < len(x):
+        step = float(np.hypot(step, np.abs(x[period:] - x[:-period]).mean() / np.sqrt(period)))
+    return max(step, 1e-9)
+
+
+def _smoothed_last(x: Array, alpha: float) -> float:
+    recent = x[-round(6 / alpha) :]
+    weights = (1.0 - alpha) ** np.arange(len(recent))[::-1]
+    return float((weights * recent).sum() / weights.sum())
+
+
+def _context(
+    x: Array,
+    adjusted: Array,
+    missing: NDArray[np.bool_],
+    period: int,
+    level: float,
+    spread: float,
+    length: int,
+) -> Array:
+    step = np.diff(adjusted, prepend=adjusted[0])
+    cycle = np.zeros(len(x))
+    if 1 < period < len(x):
+        cycle[period:] = x[period:] - x[:-period]
+    columns = (
+        _squash((adjusted - level) / spread),
+        _squash((x - level) / spread),
+        _squash(step / spread),
+        _squash(cycle / spread),
+        missing.astype(np.float64),
+        np.ones(len(x)),
+    )
+    return np.stack([c[-length:] for c in columns], axis=1)  # (time, CONTEXT_FEATURES)
+
+
+def _static(
+    x: Array,
+    adjusted: Array,
+    cycles: Cycles,
+    shares: Array,
+    level: float,
+    spread: float,
+    log: bool,
+) -> Array:
+    """What does not change over the window, in a fixed order: 14 numbers."""
+    n = len(x)
+    half = adjusted[-(n // 2) :] if n > 3 else adjusted
+    slope = (adjusted[-1] - adjusted[0]) / (max(n - 1, 1) * spread)
+    recent = (half[-1] - half[0]) / (max(len(half) - 1, 1) * spread)
+    relative = spread if log else spread / (abs(float(x.mean())) + spread)
+    kind = [float(cycles.kind == k) for k in _KINDS]
+    return np.array(
+        [
+            float(log),
+            np.log(relative + 1e-6) / 4.0 + 1.0,
+            # capped: in series that share a clock, a longer count would tell the date
+            np.log(min(n, 96)) / 5.0,
+            np.log(cycles.short) / 4.0,
+            shares[0],
+            shares[1],
+            float(slope),
+            float(recent),
+            *kind,
+        ]
+    )
+
+
+def _lagged(window: Window, period: int, steps: NDArray[np.int64], k: int) -> tuple[Array, ...]:
+    """Same phase, the k-th newest cycle: adjusted and irregular in spreads, and known."""
+    zeros = np.zeros(len(steps))
+    n = len(window.x)
+    if period < 2:
+        return zeros, zeros, zeros
+    index = n - 1 + steps - period * (-(-steps // period) + k)
+    known = index >= 0
+    safe = np.maximum(index, 0)
+    adjusted = np.where(known, (window.adjusted[safe] - window.level) / window.spread, 0.0)
+    irregular = np.where(known, window.irregular[safe] / window.spread, 0.0)
+    return adjusted, irregular, known.astype(np.float64)
+
+
+def _plain(
+    values: Array, missing: NDArray[np.bool_], imputed: int, cycles: Cycles, o: SeriesOptions
+) -> Window:
+    context = _context(values, values, missing, 1, 0.0, 1.0, o.context_length)
+    return Window(
+        context=context,
+        x=values,
+        adjusted=values,
+        irregular=np.zeros(len(values)),
+        seasonal=(),
+        cycles=Cycles(1, 1, None),
+        static=np.zeros(8 + len(_KINDS)),
+        level=0.0,
+        spread=1.0,
+        growth=0.0,
+        log=False,
+        factor=1.0,
+        imputed=imputed,
+    )

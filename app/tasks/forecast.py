@@ -1,0 +1,251 @@
+"""What a forecast request means: a series in, the distribution of its next steps out.
+
+Knows features and the graph's tensors; knows no HTTP and no torch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.errors import InvalidInput
+from app.features.calendar import choose_cycles, timestamps
+from app.features.padding import pad
+from app.features.series import SeriesOptions, Window, future, prepare, restore
+from app.serving.manifest import Manifest
+from app.serving.session import Session
+
+Array = NDArray[np.float64]
+DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
+MIN_POINTS = 2
+_NORMAL = NormalDist()
+
+
+class ForecastFeatures(BaseModel):
+    """The `features` of a forecaster's manifest.
+
+    levels: quantiles the graph answers, increasing, 0.5 among them. calibration: per kind of
+    calendar ("" when unknown), factors by which each level's distance from the median is
+    stretched (conformal prediction).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    context_length: int = Field(ge=2)
+    memory: int = Field(ge=2)
+    normalise: bool = True
+    trained_horizon: int = Field(ge=1)
+    levels: tuple[float, ...]
+    calibration: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+
+    def series_options(self) -> SeriesOptions:
+        return SeriesOptions(self.context_length, self.memory, self.normalise)
+
+
+@dataclass(frozen=True)
+class ForecastExample:
+    """One series, ready for the graph. context (time, features), future (horizon, features)."""
+
+    window: Window
+    context: NDArray[np.float32]
+    future: NDArray[np.float32]
+    quantiles: tuple[float, ...]
+    timestamps: list[str] | None
+    imputed: int
+    notes: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """Steps the network walks: context and horizon."""
+        return len(self.context) + len(self.future)
+
+    @property
+    def horizon(self) -> int:
+        return len(self.future)
+
+
+@dataclass(frozen=True)
+class ForecastPrediction:
+    """`mean` and every quantile hold one value per future step."""
+
+    mean: list[float]
+    quantiles: dict[str, list[float]]
+    timestamps: list[str] | None
+    season_length: int
+    imputed: int
+    notes: list[str]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        answer: dict[str, JsonValue] = {
+            "mean": list(self.mean),
+            "quantiles": {key: list(path) for key, path in self.quantiles.items()},
+            "season_length": self.season_length,
+            "imputed": self.imputed,
+            "notes": list(self.notes),
+        }
+        if self.timestamps is not None:
+            answer["timestamps"] = list(self.timestamps)
+        return answer
+
+
+class ForecastTask:
+    """Serves any forecaster with the inputs context, lengths, future and the output quantiles."""
+
+    def __init__(self, features: ForecastFeatures, session: Session) -> None:
+        self._features = features
+        self._session = session
+        self._options = features.series_options()
+        levels = np.array(features.levels)
+        self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
+        edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
+        self._shares = np.diff(edges)  # probability mass that each level stands for
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
+        features = ForecastFeatures.model_validate(manifest.features)
+        return cls(features, open_session("model.onnx"))
+
+    def encode(
+        self,
+        series: Sequence[float | None] | Array,
+        horizon: int,
+        quantiles: Sequence[float] = DEFAULT_QUANTILES,
+        frequency: str | None = None,
+        season_length: int | None = None,
+        start: str | None = None,
+    ) -> ForecastExample:
+        """One series (oldest first, None or NaN = missing) and what is asked of it.
+
+        Raises:
+            InvalidInput: too short, all missing, a bad quantile, horizon, frequency or start.
+        """
+        # 100,000 points are welcome, but only the tail is converted
+        missing_before = len(series) - len(series[-self._options.memory :])
+        values: Array = np.array(series[-self._options.memory :], dtype=np.float64)
+        _check(len(series), values, horizon, quantiles, season_length)
+        known = np.flatnonzero(~np.isnan(values))
+        trimmed = values[known[0] :]
+        cycles = choose_cycles(trimmed, frequency, season_length)
+        window = prepare(trimmed, cycles, self._options)
+        steps = future(window, horizon, self._features.trained_horizon)
+        stamps = None
+        if start is not None:
+            if frequency is None:
+                raise InvalidInput(
+                    "start needs a frequency to count from", field="frequency", allowed="e.g. MS"
+                )
+            stamps = timestamps(start, frequency, len(series), horizon)
+        imputed = int(np.isnan(values).sum())
+        return ForecastExample(
+            window=window,
+            context=window.context.astype(np.float32),
+            future=steps.astype(np.float32),
+            quantiles=tuple(quantiles),
+            timestamps=stamps,
+            imputed=imputed,
+            notes=self._notes(imputed, missing_before, len(series), horizon),
+        )
+
+    def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
+        """All examples in one padded batch; each answer depends on its own series alone."""
+        context, lengths = pad([e.context for e in examples])  # (batch, time, features)
+        steps, _ = pad([e.future for e in examples])  # (batch, horizon, features)
+        feeds = {"context": context, "lengths": lengths, "future": steps}
+        levels = self._session.run(feeds)["quantiles"]  # (batch, horizon, levels)
+        return [
+            self._decode(example, row[: example.horizon].astype(np.float64))
+            for example, row in zip(examples, levels, strict=True)
+        ]
+
+    def _decode(self, example: ForecastExample, scaled: Array) -> ForecastPrediction:
+        """scaled (horizon, levels) in the network's unit -> values of the series."""
+        window = example.window
+        scaled = self._calibrate(scaled, window.cycles.kind)
+        wanted = np.array([_NORMAL.inv_cdf(p) for p in example.quantiles])
+        order = np.argsort(wanted, kind="stable")
+        paths = restore(window, _interpolate(scaled, self._probits, wanted[order]))
+        paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): rounding never crosses
+        mean = restore(window, scaled) @ self._shares  # (horizon,)
+        by_level = {example.quantiles[j]: paths[:, i] for i, j in enumerate(order)}
+        return ForecastPrediction(
+            mean=mean.tolist(),
+            quantiles={repr(float(p)): by_level[p].tolist() for p in example.quantiles},
+            timestamps=example.timestamps,
+            season_length=window.cycles.short if window.cycles.short > 1 else window.cycles.long,
+            imputed=example.imputed,
+            notes=list(example.notes),
+        )
+
+    def _calibrate(self, scaled: Array, kind: str | None) -> Array:
+        table = self._features.calibration
+        factors = table.get(kind or "", table.get(""))
+        if factors is None:
+            return scaled
+        middle = self._features.levels.index(0.5)
+        median = scaled[:, middle : middle + 1]
+        stretched = median + (scaled - median) * np.array(factors)
+        # an inner level that was stretched past its outer neighbour takes it along
+        stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
+        stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)
+        return stretched
+
+    def _notes(self, imputed: int, dropped: int, points: int, horizon: int) -> tuple[str, ...]:
+        notes = []
+        if imputed:
+            notes.append(f"{imputed} missing values were imputed")
+        if dropped:
+            notes.append(f"the last {points - dropped} of {points} points were used")
+        if horizon > self._features.trained_horizon:
+            trained = self._features.trained_horizon
+            notes.append(f"steps beyond {trained} reach further than the network was trained for")
+        return tuple(notes)
+
+
+def _check(
+    points: int,
+    values: Array,
+    horizon: int,
+    quantiles: Sequence[float],
+    season_length: int | None,
+) -> None:
+    if points < MIN_POINTS:
+        raise InvalidInput(
+            f"{points} point{'' if points == 1 else 's'} cannot be forecast from",
+            field="series",
+            allowed=f"at least {MIN_POINTS} points",
+        )
+    if np.isnan(values).all():
+        raise InvalidInput(
+            "every value is missing" if points == len(values) else "every recent value is missing",
+            field="series",
+            allowed=f"at least one number among the last {len(values)} points",
+        )
+    if horizon < 1:
+        raise InvalidInput(f"horizon is {horizon}", field="horizon", allowed="1 or more")
+    for i, quantile in enumerate(quantiles):
+        if not 0.0 < quantile < 1.0:
+            raise InvalidInput(
+                f"{quantile} is no quantile", field=f"quantiles[{i}]", allowed="between 0 and 1"
+            )
+    if season_length is not None and season_length < 1:
+        raise InvalidInput(
+            f"season_length is {season_length}", field="season_length", allowed="1 or more"
+        )
+
+
+def _interpolate(scaled: Array, known: Array, wanted: Array) -> Array:
+    """Quantiles (horizon, levels) at probits `known` -> at probits `wanted`, same rows.
+
+    Linear between levels and beyond the outermost two, on the scale of normal deviates:
+    exact where the answer is normal, and increasing wherever the levels are.
+    """
+    right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+    left = right - 1
+    share = (wanted - known[left]) / (known[right] - known[left])
+    between: Array = scaled[:, left] * (1.0 - share) + scaled[:, right] * share
+    return between

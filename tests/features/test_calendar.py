@@ -1,0 +1,80 @@
+"""Frequencies in every spelling, the cycles they imply, inference, and timestamps."""
+
+import numpy as np
+import pytest
+
+from app.errors import InvalidInput
+from app.features.calendar import (
+    Cycles,
+    choose_cycles,
+    cycles_of,
+    infer_season_length,
+    timestamps,
+)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "short", "long"),
+    [
+        ("h", 24, 168), ("H", 24, 168), ("2h", 12, 84), ("15min", 96, 672), ("15T", 96, 672),
+        ("D", 7, 365), ("B", 5, 260), ("W", 1, 52), ("W-SUN", 1, 52), ("MS", 12, 1),
+        ("M", 12, 1), ("ME", 12, 1), ("QS", 4, 1), ("Q", 4, 1), ("QE-DEC", 4, 1), ("YS", 1, 1),
+        ("A", 1, 1), ("Y", 1, 1), ("AS-JAN", 1, 1), ("2MS", 6, 1),
+    ],
+)  # fmt: skip
+def test_cycles_of_a_frequency(frequency: str, short: int, long: int) -> None:
+    cycles = cycles_of(frequency)
+    assert (cycles.short, cycles.long) == (short, long)
+
+
+@pytest.mark.parametrize("frequency", ["", "fortnight", "-1D", "0h", "H24", "M S", "12"])
+def test_an_unknown_frequency_is_refused(frequency: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        cycles_of(frequency)
+    assert caught.value.field == "frequency" and "MS" in caught.value.allowed
+
+
+def test_a_given_season_length_wins_and_the_long_cycle_stays() -> None:
+    values = np.zeros(10)
+    assert choose_cycles(values, "W", 1) == Cycles(1, 52, "weekly")
+    assert choose_cycles(values, "W", 52) == Cycles(1, 52, "weekly")
+    assert choose_cycles(values, "h", 12) == Cycles(12, 168, "hourly")
+    assert choose_cycles(values, "MS", 5).short == 5
+    assert choose_cycles(values, None, 24) == Cycles(24, 168, "hourly")
+    assert choose_cycles(values, None, 9) == Cycles(9, 1, None)
+
+
+@pytest.mark.parametrize("period", [4, 7, 12, 24, 52])
+def test_a_season_is_inferred_from_values(period: int) -> None:
+    rng = np.random.default_rng(period)
+    shape = rng.normal(size=period)
+    t = np.arange(period * 8)
+    values = 0.05 * t + 3.0 * shape[t % period] + 0.3 * rng.normal(size=len(t))
+    values[::17] = np.nan
+    assert infer_season_length(values) == period
+
+
+def test_no_season_is_inferred_from_noise_or_too_little() -> None:
+    rng = np.random.default_rng(0)
+    found = [infer_season_length(np.cumsum(rng.normal(size=150))) for _ in range(50)]
+    assert np.mean(np.array(found) > 1) < 0.1
+    assert infer_season_length(np.ones(100)) == 1
+    assert infer_season_length(np.array([1.0, 2.0])) == 1
+
+
+def test_timestamps_follow_the_observations() -> None:
+    assert timestamps("2020-01-01", "MS", 3, 2) == ["2020-04-01T00:00:00", "2020-05-01T00:00:00"]
+    assert timestamps("2024-02-28", "D", 1, 2) == ["2024-02-29T00:00:00", "2024-03-01T00:00:00"]
+    assert timestamps("2024-01-01T05:00:00Z", "h", 1, 1) == ["2024-01-01T06:00:00+00:00"]
+
+
+@pytest.mark.parametrize("start", ["yesterday-ish", "", "2020-13-01", "NaT"])
+def test_a_start_that_is_no_date_is_refused(start: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        timestamps(start, "D", 1, 1)
+    assert caught.value.field == "start"
+
+
+def test_a_calendar_has_an_end() -> None:
+    with pytest.raises(InvalidInput, match="calendar"):
+        timestamps("2020-01-01", "YS", 100_000, 10)
