@@ -1,0 +1,72 @@
+"""Writes model cards; knows what a reader must be told, and figures only as they are handed in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+_FORECAST = """\
+# {name}: a forecaster for any series
+
+Give it the past of one series; it answers the distribution of the next steps. The network is an
+ensemble of {members} recurrent encoder-decoders ({cell}, {layers} layers of {hidden}): the
+encoder reads the last {context} values, the decoder walks over the horizon and answers
+{levels} quantiles of every step at once. Medians are never fed back, so errors do not pile up.
+
+## Use
+
+For business, economic and sensor series that continue their own past: levels, trends and
+seasons. It sees one series at a time and nothing else: no prices, holidays or weather. It was
+trained on horizons up to {trained} steps; further ones are answered, with intervals that widen
+with the root of time. It must not be the only ground of a decision about people.
+
+## Data
+
+{series} series of M1, M3, Tourism, M4 Hourly and Weekly, NN5, ETT (two transformers), and the
+collection of small classic series (Melbourne temperatures, sunspots, Beijing PM2.5, Chicago
+boardings, exchange rates and others), and {generated} generated ones. sha256 of every file and
+the whole recipe stand in `manifest.json`.
+
+Split: {split}.
+
+## Licence
+
+The weights are published under Apache-2.0. The data are not part of the project: the competition
+collections are published for free use by their organisers, ETT is CC BY-ND 4.0, Beijing PM2.5 is
+CC BY 4.0, Chicago boardings are open data of the city, and the exchange rates carry no licence.
+Whether weights inherit terms of their data is not settled law: look at your own case.
+
+## Figures
+
+{figures}
+"""
+
+
+def forecast_card(
+    name: str, training: Mapping[str, JsonValue], evaluation: Mapping[str, JsonValue]
+) -> str:
+    """The model card (Mitchell et al. 2019) of a general forecaster, in Markdown."""
+    recipe: Any = training["recipe"]
+    network = recipe["network"]
+    members: Any = training["members"]
+    figures = str(evaluation.get("table", "")) or "Not yet evaluated."
+    return _FORECAST.format(
+        name=name,
+        members=len(members),
+        cell=network["cell"],
+        layers=network["num_layers"],
+        hidden=network["hidden_size"],
+        context=recipe["context_length"],
+        levels=len(network["levels"]),
+        trained=recipe["trained_horizon"],
+        series=training["series"],
+        generated=recipe["generated"],
+        split=training["split"],
+        figures=figures,
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; the first column is text, the others are numbers."""
+    lines = [list(header), ["---"] + ["---:"] * (len(header) - 1), *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
