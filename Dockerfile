@@ -1,0 +1,54 @@
+# The service in one image: no training dependencies, no compiler, no root.
+#
+#     docker build --tag unroll .        or: make image
+#
+# Dependencies come from pyproject.toml and constraints.txt alone and lie in a layer of their own,
+# so a change of code or of a model rebuilds in seconds.
+
+ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS builder
+WORKDIR /app
+COPY pyproject.toml constraints.txt LICENSE ./
+# As `make serve` does: the package is a pointer to /app, so it can be installed before its code is
+# there. The real README, which the metadata asks for, would rebuild this layer at every edit.
+RUN mkdir app \
+ && touch app/__init__.py README.md \
+ && python -m venv --without-pip /opt/venv \
+ && python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+      --constraint constraints.txt --editable .
+COPY LICENSE deploy/healthcheck.py /srv/
+COPY app /srv/app
+COPY models /models
+# A checkout made under a strict umask must still be readable by the service's user.
+RUN chmod -R go=rX /srv /models
+
+FROM ${PYTHON_IMAGE}
+LABEL org.opencontainers.image.title="unroll" \
+      org.opencontainers.image.description="Serves recurrent neural networks over HTTP." \
+      org.opencontainers.image.licenses="Apache-2.0"
+# A fixed number, so that volumes and cluster policies can name the user.
+RUN groupadd --gid 10001 unroll \
+ && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /nonexistent \
+      --shell /usr/sbin/nologin unroll
+COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /models /app/models
+COPY --from=builder /srv /app
+
+# All files belong to root: the service can read what it runs and cannot change it.
+WORKDIR /app
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    UNROLL_HOST=0.0.0.0 \
+    UNROLL_PORT=8000
+USER 10001:10001
+# What cannot be imported fails the build and not the start.
+RUN python -c "import app.main, app.server"
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "/app/healthcheck.py"]
+ENTRYPOINT ["unroll"]
+CMD ["serve"]
