@@ -11,9 +11,16 @@ from contextlib import contextmanager
 from typing import Final, Literal, TextIO, cast
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 LogFormat = Literal["auto", "json", "console"]
+
+
+def _without_colour(logger: object, name: str, event: EventDict) -> EventDict:
+    """uvicorn says everything twice, the second time with escape codes for a terminal."""
+    event.pop("color_message", None)
+    return event
+
 
 # What both kinds of record go through before they are rendered.
 _SHARED: Final[tuple[Processor, ...]] = (
@@ -47,7 +54,7 @@ def configure(
     handler = _Handler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colour],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )

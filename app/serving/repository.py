@@ -82,13 +82,16 @@ class Repository:
         """The served version of a model.
 
         Raises ModelNotFound, listing what there is, if there is none of that name, if another
-        version is served, or if it does not do `task`; NotReady while loading or draining.
+        version is served, or if it does not do `task`; NotReady while loading or draining, and
+        when no model at all could be loaded.
         """
         if self._closed:
             raise NotReady("the service is shutting down")
         if not self._loaded:
             raise NotReady("the models are being loaded")
         served = self._served
+        if not served:
+            raise NotReady("no model could be loaded; GET /models tells why")
         model = served.get(name)
         if model is None or (task is not None and model.manifest.task != task):
             names = [each for each, other in served.items() if task in (None, other.manifest.task)]

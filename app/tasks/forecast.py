@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.errors import InvalidInput
+from app.errors import InferenceFailed, InvalidInput
 from app.features.calendar import choose_cycles, timestamps
 from app.features.padding import pad
 from app.features.series import SeriesOptions, Window, future, prepare, restore
@@ -157,6 +157,8 @@ class ForecastTask:
         steps, _ = pad([e.future for e in examples])  # (batch, horizon, features)
         feeds = {"context": context, "lengths": lengths, "future": steps}
         levels = self._session.run(feeds)["quantiles"]  # (batch, horizon, levels)
+        if not np.isfinite(levels).all():
+            raise InferenceFailed("the network's answer is not finite")
         return [
             self._decode(example, row[: example.horizon].astype(np.float64))
             for example, row in zip(examples, levels, strict=True)
@@ -188,7 +190,7 @@ class ForecastTask:
             return scaled
         middle = self._features.levels.index(0.5)
         median = scaled[:, middle : middle + 1]
-        stretched = median + (scaled - median) * np.array(factors)
+        stretched: Array = median + (scaled - median) * np.array(factors)
         # an inner level that was stretched past its outer neighbour takes it along
         stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
         stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)

@@ -19,6 +19,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.training.csv_series import csv_columns, csv_files
+
 Part = Literal["unseen", "select", "report"]
 _FREQUENCIES = {"yearly": "YS", "quarterly": "QS", "monthly": "MS", "other": None}
 
@@ -49,7 +51,7 @@ class Series:
 
 
 def read_series(root: Path, only: tuple[str, ...] = ()) -> list[Series]:
-    """Every series below ``root`` (a folder laid out as data/README.md of the project says).
+    """Every series below ``root``: the public collections, and ``csv``, the files in it itself.
 
     ``only`` names collections; all that are found are read when it is empty.
 
@@ -71,8 +73,8 @@ def read_series(root: Path, only: tuple[str, ...] = ()) -> list[Series]:
             continue
         found += reader(name, path)
     if not found:
-        listed = ", ".join(relative for relative, _ in COLLECTIONS.values())
-        raise FileNotFoundError(f"no series in {root}: expected one of {listed}")
+        listed = ", ".join(relative for relative, _ in COLLECTIONS.values() if relative != ".")
+        raise FileNotFoundError(f"no series in {root}: expected *.csv files, or {listed}")
     return found
 
 
@@ -82,7 +84,8 @@ def sha256_of(root: Path, names: set[str]) -> dict[str, str]:
     for name in sorted(names):
         relative, _ = COLLECTIONS[name]
         path = root / relative
-        for file in sorted(path.glob("*.gz")) if path.is_dir() else [path]:
+        files = csv_files(path) if name == "csv" else sorted(path.glob("*.gz"))
+        for file in files if path.is_dir() else [path]:
             digests[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
     return digests
 
@@ -145,6 +148,12 @@ def _ett(name: str, path: Path) -> Iterator[Series]:
                 yield Series(name, f"{file.name[:5]}-{key}", _numbers(cells), "h", 24, 48)
 
 
+def _own(name: str, path: Path) -> Iterator[Series]:
+    for file in csv_files(path):
+        for key, values, frequency, season, horizon in csv_columns(file):
+            yield Series(name, key, values, frequency, season, horizon)
+
+
 def _classic(name: str, path: Path) -> Iterator[Series]:
     """The small classic and modern series; see the traps in the folder's README."""
 
@@ -179,4 +188,5 @@ COLLECTIONS: dict[str, tuple[str, Callable[[str, Path], Iterator[Series]]]] = {
     "nn5": ("nn5/nn5_daily.csv.gz", _nn5),
     "ett": ("ett", _ett),
     "classic": ("series", _classic),
+    "csv": (".", _own),
 }

@@ -21,7 +21,10 @@ from app.training.loop import Fit, Progress
 
 Report = Callable[[Progress], None]
 Job = Callable[[int, Path, Report], Fit]
-"""(member, checkpoint, progress) -> its fit; picklable, since it may run in another process."""
+"""(member, checkpoint, progress) -> its fit."""
+
+
+_inherited: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def train_members(job: Job, members: int, work: Path, *, jobs: int = 1) -> list[
     """
     console = Console(stderr=True)
     with _bars(console, members) as show:
-        if jobs == 1 or members == 1:
+        if jobs == 1 or members == 1 or not hasattr(os, "fork"):
             return _one_by_one(job, members, work, show)
         return _side_by_side(job, members, work, jobs, show)
 
@@ -60,13 +63,15 @@ def _one_by_one(job: Job, members: int, work: Path, show: Callable[[_Told], None
 def _side_by_side(
     job: Job, members: int, work: Path, jobs: int, show: Callable[[_Told], None]
 ) -> list[Fit]:
-    context = multiprocessing.get_context("fork" if os.name == "posix" else "spawn")
+    global _inherited
+    _inherited = job  # workers are forked and find it here: material is too large to be sent
+    context = multiprocessing.get_context("fork")
     with context.Manager() as manager:
         told: Any = manager.Queue()
         stop = manager.Event()
         with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
             futures: list[Future[Fit]] = [
-                pool.submit(_run, job, member, _checkpoint(work, member), told, stop)
+                pool.submit(_run, member, _checkpoint(work, member), told, stop)
                 for member in range(members)
             ]
             try:
@@ -92,14 +97,16 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def _run(job: Job, member: int, checkpoint: Path, told: Any, stop: Any) -> Fit:
+def _run(member: int, checkpoint: Path, told: Any, stop: Any) -> Fit:
+    assert _inherited is not None
+
     def report(progress: Progress) -> None:
         if progress.step % 20 == 0 or progress.score is not None:
             told.put(_Told(member, progress))
             if stop.is_set():
                 raise KeyboardInterrupt
 
-    return job(member, checkpoint, report)
+    return _inherited(member, checkpoint, report)
 
 
 def _reporter(member: int, show: Callable[[_Told], None]) -> Report:

@@ -13,6 +13,7 @@ from app.features.series import CONTEXT_FEATURES, FUTURE_FEATURES
 from app.training.graph import Graph
 from app.training.recurrent import Recurrent
 
+_REGISTER = 16  # floats in the widest vector register
 QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 
 
@@ -107,12 +108,15 @@ class Forecaster(nn.Module):
             hidden = graph.op("Relu", graph.linear(decoded, self.hidden))
             raw = graph.op("Transpose", graph.linear(hidden, self.head), perm=[1, 0, 2])
             middle, count = self.middle, len(self.options.levels)
+            # Softplus rounds whole vector registers otherwise than what is left over at the end
+            # of a batch. With rows that fill registers there is never a rest, and an answer is
+            # the same to the bit in every batch.
+            rest = np.array([0, 0, 0, 0, 0, -count % _REGISTER], np.int64)
+            widths = graph.op("Softplus", graph.op("Pad", raw, rest))
             median = graph.slices(raw, middle, middle + 1, axis=2)
             axis = np.array(2, np.int64)
-            narrow = graph.op("Softplus", graph.slices(raw, 0, middle, axis=2))
-            below = graph.op("CumSum", narrow, axis, reverse=1)
-            wide = graph.op("Softplus", graph.slices(raw, middle + 1, count, axis=2))
-            above = graph.op("CumSum", wide, axis)
+            below = graph.op("CumSum", graph.slices(widths, 0, middle, axis=2), axis, reverse=1)
+            above = graph.op("CumSum", graph.slices(widths, middle + 1, count, axis=2), axis)
             parts = (graph.op("Sub", median, below), median, graph.op("Add", median, above))
             return graph.op("Concat", *parts, axis=2)
 

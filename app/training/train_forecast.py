@@ -1,5 +1,6 @@
 """From a folder of series to a published forecaster; knows the order of things, not the screen."""
 
+import json
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -134,7 +135,8 @@ def describe_training(recipe: object, fits: list[Fit]) -> dict[str, JsonValue]:
         for fit in fits
     ]
     return {
-        "recipe": asdict(recipe),  # type: ignore[call-overload]
+        # through JSON, so that a tuple is the list that a reader of the manifest gets
+        "recipe": json.loads(json.dumps(asdict(recipe))),  # type: ignore[call-overload]
         "members": members,
         "split": "by sha256 of 'collection/id': 10 % of the series unseen; of all others the last "
         "horizon is held out, 45 % for early stopping and calibration, 45 % only reported",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.features.calendar import Cycles, choose_cycles
-from app.features.series import SeriesOptions, future, prepare, scale
+from app.features.series import SeriesOptions, future, prepare, restore, scale
 from app.training.datasets import Series
 
 Floats = NDArray[np.float32]
@@ -38,7 +38,7 @@ GROUPS: dict[tuple[str, str | None], Group] = {
     ("m1", "QS"): Group(12, 30, 2),
     ("m1", "MS"): Group(24, 30, 5),
     ("m4_weekly", "W"): Group(26, 120, 12),
-    ("m4_hourly", "h"): Group(48, 70, 12),
+    ("m4_hourly", "h"): Group(48, 70, 22),
     ("nn5", "D"): Group(56, 60, 4),
     ("ett", "h"): Group(64, 250, 2),
     ("classic", "MS"): Group(24, 150, 1),
@@ -113,7 +113,7 @@ def held_out(series: list[Series], options: SeriesOptions, trained_horizon: int)
 
 
 Floats64 = NDArray[np.float64]
-Row = tuple[Floats64, Floats64, Floats64, float, float]
+Row = tuple[Floats64, Floats64, Floats64, Floats64, Floats64]
 
 
 def window_row(
@@ -128,29 +128,29 @@ def window_row(
     target = np.full(horizon, np.nan)
     target[: len(ahead)] = scale(window, ahead)
     steps = future(window, horizon, trained_horizon)
-    if window.log:
-        relative = window.spread
-    else:
-        relative = window.spread / (float(np.abs(window.x[-16:]).mean()) + window.spread)
-    period = cycles.short if cycles.short < len(window.x) else 1
-    naive = float(np.abs(window.x[period:] - window.x[:-period]).mean()) if len(window.x) > 1 else 0
-    return window.context, steps, target, relative, window.spread / max(naive, window.spread / 5)
+    unit = window.unit(horizon)[:, 0]
+    values = restore(window, np.zeros((horizon, 1)))[:, 0]
+    # one unit of the answer in units of the series, to first order
+    absolute = unit * (np.abs(values) if window.log else window.factor)
+    size = float(np.abs(window.x[-16:]).mean()) * window.factor + absolute[0]  # linear only
+    relative = unit if window.log else absolute / size
+    period = cycles.short if cycles.short < len(past) else 1
+    naive = float(np.nanmean(np.abs(past[period:] - past[:-period])))
+    return window.context, steps, target, relative, absolute / max(naive, absolute[0] / 5)
 
 
 def stack(rows: list[Row], context_length: int) -> Windows:
     count = len(rows)
-    horizon = len(rows[0][2])
     context = np.zeros((count, context_length, rows[0][0].shape[1]), np.float32)
     for i, row in enumerate(rows):
         context[i, : len(row[0])] = row[0]
-    root = np.sqrt(np.arange(1, horizon + 1, dtype=np.float32))  # see Window.unit
     return Windows(
         context=context,
         lengths=np.array([len(row[0]) for row in rows], np.int64),
         future=np.stack([row[1] for row in rows]).astype(np.float32),
         target=np.stack([row[2] for row in rows]).astype(np.float32),
-        relative=(np.array([row[3] for row in rows], np.float32)[:, None] * root),
-        scaled=(np.array([row[4] for row in rows], np.float32)[:, None] * root),
+        relative=np.stack([row[3] for row in rows]).astype(np.float32),
+        scaled=np.stack([row[4] for row in rows]).astype(np.float32),
     )
 
 

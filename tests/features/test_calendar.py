@@ -31,7 +31,8 @@ def test_cycles_of_a_frequency(frequency: str, short: int, long: int) -> None:
 def test_an_unknown_frequency_is_refused(frequency: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         cycles_of(frequency)
-    assert caught.value.field == "frequency" and "MS" in caught.value.allowed
+    assert caught.value.field == "frequency"
+    assert "MS" in caught.value.allowed
 
 
 def test_a_given_season_length_wins_and_the_long_cycle_stays() -> None:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.features.calendar import Cycles
+from app.features.seasonal import impute
 from app.features.series import (
     CONTEXT_FEATURES,
     FUTURE_FEATURES,
     SeriesOptions,
     future,
-    impute,
     prepare,
     restore,
     scale,
@@ -34,7 +34,8 @@ def test_shapes_and_finiteness() -> None:
     assert window.context.shape == (64, CONTEXT_FEATURES)
     steps = future(window, 30, 64)
     assert steps.shape == (30, FUTURE_FEATURES)
-    assert np.isfinite(window.context).all() and np.isfinite(steps).all()
+    assert np.isfinite(window.context).all()
+    assert np.isfinite(steps).all()
 
 
 def test_the_season_is_found_and_continued() -> None:

@@ -69,7 +69,7 @@ def test_a_pinned_version_that_is_refused_has_no_stand_in(tmp_path: Path) -> Non
     write_version(tmp_path, version="1")
     with loaded(tmp_path, {"mean": "3", "ghost": "1"}) as repository:
         assert repository.status == "no_models"
-        with pytest.raises(ModelNotFound):
+        with pytest.raises(NotReady, match="no model could be loaded"):
             repository.get("mean")
         assert [refusal.name for refusal in repository.refused()] == ["ghost", "mean"]
         assert "not in the repository" in repository.refused()[0].reason

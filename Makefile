@@ -1,0 +1,76 @@
+# Every command that CI and the documentation use. `make help` lists them.
+#
+# Two stamp files in one virtual environment remember what is installed: `serve`
+# installs only what the service needs, `test` adds torch and the test tools. They
+# share .venv and may come in any order; a second call installs nothing.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+SERVICE := $(VENV)/.installed-service
+TRAINING := $(VENV)/.installed-training
+DEVELOPMENT := $(VENV)/.installed-development
+
+# Where the public data sets lie (see docs/models.md), and what to train.
+DATA ?= data
+TASK ?= forecast
+OPTIONS ?=
+IMAGE ?= unroll
+
+export UNROLL_HOST UNROLL_PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format train evaluate bench image clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+serve: $(SERVICE) ## start the service (UNROLL_HOST, UNROLL_PORT and every other UNROLL_ setting count)
+	@exec $(BIN)/unroll serve
+
+test: $(DEVELOPMENT) ## run every test (OPTIONS="-k name" picks some)
+	$(BIN)/python -m pytest $(OPTIONS)
+
+check: $(DEVELOPMENT) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEVELOPMENT) ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: $(TRAINING) ## train a model: make train TASK=forecast DATA=dir OPTIONS="--cell gru"
+	$(BIN)/unroll train $(TASK) --data $(DATA) $(OPTIONS)
+
+evaluate: $(TRAINING) ## score the served models against baselines: make evaluate DATA=dir
+	$(BIN)/unroll evaluate $(TASK) --data $(DATA) $(OPTIONS)
+
+bench: $(DEVELOPMENT) ## measure requests against a service started for it
+	$(BIN)/python -m benchmarks.http $(OPTIONS)
+
+image: ## build the container image
+	docker build --tag $(IMAGE) .
+
+clean: ## remove the virtual environment and every cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
+
+# bin/pip is the last thing `venv` writes, so a creation that was cut short is repeated.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Unroll needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(SERVICE): pyproject.toml constraints.txt | $(BIN)/pip
+	$(PIP) --editable .
+	@touch $@
+
+$(TRAINING): pyproject.toml constraints.txt | $(BIN)/pip
+	$(PIP) --editable '.[train]'
+	@touch $@ $(SERVICE)
+
+$(DEVELOPMENT): pyproject.toml constraints.txt | $(BIN)/pip
+	$(PIP) --editable '.[train,dev]'
+	@touch $@ $(SERVICE) $(TRAINING)

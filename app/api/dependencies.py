@@ -1,0 +1,54 @@
+"""What routes are handed, as annotated aliases, and how they find a model. Knows no task.
+
+All of it is `async` though nothing waits: FastAPI would run plain functions in a thread.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.api.context import RequestRecord, record_of
+from app.api.lifecycle import Lifecycle
+from app.serving.loader import LoadedModel
+from app.serving.repository import Repository
+from app.settings import Settings
+
+
+async def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+async def _repository(request: Request) -> Repository:
+    repository: Repository = request.app.state.repository
+    return repository
+
+
+async def _lifecycle(request: Request) -> Lifecycle:
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
+
+
+async def _record(request: Request) -> RequestRecord:
+    return record_of(request.scope)
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+RepositoryDep = Annotated[Repository, Depends(_repository)]
+LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
+RecordDep = Annotated[RequestRecord, Depends(_record)]
+
+
+def get_model(request: Request, name: str, version: str | None, task: str) -> LoadedModel:
+    """The served model of that name, noted in the request's record.
+
+    Raises NotReady while loading or draining, ModelNotFound for one that is not served or does
+    another task.
+    """
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    repository: Repository = request.app.state.repository
+    lifecycle.require_open()
+    model = repository.get(name, version, task)
+    record = record_of(request.scope)
+    record.model, record.version = model.name, model.version
+    return model

@@ -1,0 +1,186 @@
+"""One table from errors to HTTP, and one body for all of them (RFC 9457). Knows no route."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.api.context import record_of
+from app.api.fields import FieldError, field_error
+from app.errors import (
+    DeadlineExceeded,
+    InferenceFailed,
+    InvalidInput,
+    ModelNotFound,
+    NotReady,
+    QueueFull,
+    UnrollError,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+_MAX_ERRORS: Final = 20
+
+
+class Problem(BaseModel):
+    """Why a request was not answered (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type", "title", "status"]})
+
+    type: str = Field(description="Names the kind of problem; does not change between releases.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened this time.")
+    instance: str = Field(description="The path that was asked for.")
+    request_id: str = Field(description="The id of this request, also in the service's log.")
+    errors: list[FieldError] | None = Field(None, description="Every wrong field, if any is.")
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """A row of the table: what clients can tell apart."""
+
+    status: int
+    slug: str
+    title: str
+    description: str
+
+    @property
+    def type(self) -> str:
+        """The problem type: a name, not an address."""
+        return f"urn:unroll:problem:{self.slug}"
+
+
+INTERNAL_ERROR: Final = ProblemKind(
+    500,
+    "internal-error",
+    "Internal error",
+    "the service failed on this request; its log says more under the request id",
+)
+
+# By domain error. A subclass that is not listed takes the row of its nearest listed base.
+ERRORS: Final[dict[type[UnrollError], ProblemKind]] = {
+    InvalidInput: ProblemKind(
+        422, "invalid-input", "Invalid input", "a field is wrong: which, where, what is allowed"
+    ),
+    ModelNotFound: ProblemKind(
+        404, "model-not-found", "Model not found", "no such model or version is served"
+    ),
+    QueueFull: ProblemKind(
+        429, "queue-full", "Queue full", "too much work waits already; see Retry-After"
+    ),
+    NotReady: ProblemKind(
+        503, "not-ready", "Not ready", "loading, without a model, or shutting down"
+    ),
+    DeadlineExceeded: ProblemKind(
+        504, "deadline-exceeded", "Deadline exceeded", "the request's time ran out"
+    ),
+    InferenceFailed: ProblemKind(
+        500, "inference-failed", "Inference failed", "the network failed on this input"
+    ),
+    UnrollError: INTERNAL_ERROR,
+}
+
+# By HTTP status, for what never reaches a task.
+STATUSES: Final[dict[int, ProblemKind]] = {
+    kind.status: kind
+    for kind in (
+        ProblemKind(400, "malformed-request", "Malformed request", "the body is not JSON"),
+        ProblemKind(404, "not-found", "Not found", "there is no such path"),
+        ProblemKind(405, "method-not-allowed", "Method not allowed", "the path exists; see Allow"),
+        ProblemKind(
+            413, "body-too-large", "Body too large", "the body is larger than the service takes"
+        ),
+        ProblemKind(
+            415, "unsupported-media-type", "Unsupported media type", "the body is not sent as JSON"
+        ),
+        INTERNAL_ERROR,
+    )
+}
+
+
+class RequestRefused(HTTPException):
+    """A request that HTTP itself rules out; `status` is a row of STATUSES."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+
+
+def problem_response(
+    scope: Scope,
+    kind: ProblemKind,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The one body that every error has; notes the kind in the request's record."""
+    record = record_of(scope)
+    record.error = kind.slug
+    body = Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=scope["path"][:200],
+        request_id=record.request_id,
+        errors=list(errors) or None,
+    )
+    return Response(
+        body.model_dump_json(exclude_none=True),
+        kind.status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make every error of `app` but a crash (the middleware takes those) a problem body."""
+    app.add_exception_handler(UnrollError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+async def _domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnrollError)
+    kind = next(ERRORS[base] for base in type(error).__mro__ if base in ERRORS)
+    headers = {}
+    if isinstance(error, QueueFull):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    elif isinstance(error, NotReady):
+        headers |= {"Retry-After": "1", "Connection": "close"}
+    errors = []
+    if isinstance(error, InvalidInput):
+        errors = [FieldError(field=error.field, message=error.message, allowed=error.allowed)]
+    detail = INTERNAL_ERROR.description if kind is INTERNAL_ERROR else error.message
+    if errors and error.args and errors[0].field:
+        detail = f"{errors[0].field}: {error.message}"
+    return problem_response(request.scope, kind, detail, errors=errors, headers=headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [field_error(each) for each in error.errors()[:_MAX_ERRORS]]
+    detail = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in errors[:3])
+    return problem_response(request.scope, ERRORS[InvalidInput], detail, errors=errors)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = STATUSES.get(error.status_code, INTERNAL_ERROR)
+    if isinstance(error, RequestRefused):
+        detail = error.detail
+    elif kind.status == 404:
+        detail = f"there is no {request.url.path[:200]}; /docs lists what there is"
+    elif kind.status == 405:
+        detail = f"{request.method} is not what {request.url.path[:200]} takes"
+    else:
+        detail = kind.description
+    headers = dict(error.headers) if error.headers else None
+    return problem_response(request.scope, kind, detail, headers=headers)

@@ -1,0 +1,113 @@
+"""The middleware around every request. Knows request ids, the log line, the request metrics.
+
+Knows no route and no model. Pure ASGI, so that a request costs no extra task.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import metrics
+from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord
+from app.api.errors import INTERNAL_ERROR, problem_response
+from app.api.lifecycle import Lifecycle
+from app.log import get_logger, request_context
+
+_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_QUIET: Final = ("/health/", "/metrics")
+_log = get_logger(__name__)
+
+
+class RequestMiddleware:
+    """Gives every request an id and a record; writes one log line and the metrics at its end.
+
+    `task_of` maps the path of each task route to its task. An exception that no handler took
+    becomes a 500 that carries the request id and nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, task_of: Mapping[str, str]) -> None:
+        self._app = app
+        self._lifecycle = lifecycle
+        self._task_of = task_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = RequestRecord(_request_id(scope), self._task_of.get(scope["path"], ""))
+        scope[RECORD_KEY] = record
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                record.status = record.status or message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", record.request_id.encode()),
+                    (b"server-timing", record.server_timing()),
+                ]
+            await send(message)
+
+        if record.task:
+            self._lifecycle.in_flight += 1
+            metrics.IN_FLIGHT.inc()
+        with request_context(record.request_id):
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except Exception:
+                _log.exception("request_crashed")
+                if started:  # half an answer is out: only closing the connection is honest
+                    raise
+                response = problem_response(scope, INTERNAL_ERROR, INTERNAL_ERROR.description)
+                await response(scope, receive, send_with_headers)
+            finally:
+                self._finish(scope, record)
+
+    def _finish(self, scope: Scope, record: RequestRecord) -> None:
+        seconds = time.monotonic() - record.started
+        # Nothing was sent when the task was cancelled: the server gave up on it at shutdown.
+        status = record.status or CLIENT_GONE
+        if record.task:
+            self._lifecycle.in_flight -= 1
+            metrics.IN_FLIGHT.dec()
+            labels = (record.task, record.model, record.version, str(status))
+            metrics.REQUESTS.labels(*labels).inc()
+            metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
+        _log_request(scope, record, status, seconds)
+
+
+def _log_request(scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
+    facts: dict[str, str | int | float] = {
+        "method": scope["method"],
+        "path": scope["path"][:200],
+        "status": status,
+        "duration_ms": round(seconds * 1000, 3),
+    }
+    if record.error:
+        facts["error"] = record.error
+    if record.model:
+        facts |= {"model": record.model, "version": record.version, "inputs": record.inputs}
+    if record.queue_seconds is not None and record.inference_seconds is not None:
+        facts["queue_ms"] = round(record.queue_seconds * 1000, 3)
+        facts["inference_ms"] = round(record.inference_seconds * 1000, 3)
+    if status >= 500:
+        _log.warning("request", **facts)
+    elif scope["path"].startswith(_QUIET):  # probes and scrapes come every few seconds
+        _log.debug("request", **facts)
+    else:
+        _log.info("request", **facts)
+
+
+def _request_id(scope: Scope) -> str:
+    """The client's id if it is sane (it goes into logs and headers), else a fresh one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            request_id: str = value.decode("ascii")
+            return request_id
+    return secrets.token_hex(16)

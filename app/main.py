@@ -1,0 +1,95 @@
+"""Wires settings, models, tasks and routes into one application. The only place that knows all.
+
+Importing this imports no torch and no onnx: the service runs without them.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+
+from app.api import forecast, health, models
+from app.api.errors import add_error_handlers
+from app.api.lifecycle import Lifecycle
+from app.api.middleware import RequestMiddleware
+from app.api.openapi import add_openapi
+from app.log import get_logger
+from app.serving.loader import ServingOptions, TaskTypes
+from app.serving.repository import Repository
+from app.serving.threads import available_threads
+from app.settings import Settings
+from app.tasks.forecast import ForecastTask
+
+TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask}
+TASK_PATHS: Final = {forecast.PATH: forecast.TASK}
+
+_DESCRIPTION: Final = """\
+Recurrent neural networks over HTTP. Every error is an `application/problem+json` body that names
+the field, what is wrong with it and what is allowed. Every answer carries `X-Request-ID` (yours,
+if you send one) and `Server-Timing`."""
+_log = get_logger(__name__)
+
+
+def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
+    """The application; models load when it starts, and it is not ready until they have."""
+    lifecycle = Lifecycle()
+    repository = Repository(
+        settings.models_dir,
+        tasks,
+        options=ServingOptions(
+            workers=settings.worker_threads or available_threads(),
+            execution_providers=settings.execution_providers,
+            max_batch_size=settings.max_batch_size,
+            max_queue_size=settings.max_queue_size,
+        ),
+        pinned_versions=settings.pinned_versions,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # In a thread, so that /health answers meanwhile.
+        loading = asyncio.create_task(asyncio.to_thread(_load, repository))
+        yield
+        # A server that drains has waited already, and an orchestrator's patience counts once.
+        patience = 0.0 if lifecycle.draining else settings.drain_timeout_seconds
+        lifecycle.drain()
+        await asyncio.to_thread(repository.close, patience)
+        await loading
+        _log.info("stopped")
+
+    app = FastAPI(
+        title="Unroll",
+        summary="Recurrent neural networks over HTTP.",
+        description=_DESCRIPTION,
+        version=version("unroll"),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=[
+            {"name": "tasks", "description": "What networks are asked for."},
+            {"name": "models", "description": "What is served."},
+            {"name": "operations", "description": "For orchestrators and Prometheus."},
+        ],
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.repository = repository
+    app.state.lifecycle = lifecycle
+    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=TASK_PATHS)
+    add_error_handlers(app)
+    add_openapi(app)
+    for each in (forecast, models, health):
+        app.include_router(each.router)
+    return app
+
+
+def _load(repository: Repository) -> None:
+    started = time.monotonic()
+    repository.load_all()
+    served = {model.name: model.version for model in repository.loaded()}
+    seconds = round(time.monotonic() - started, 3)
+    _log.info("loaded", models=served, refused=len(repository.refused()), seconds=seconds)

@@ -1,0 +1,73 @@
+"""Runs the application under uvicorn. Knows signals and sockets; no route and no model."""
+
+import signal
+import time
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from app import log
+from app.api.lifecycle import Lifecycle
+from app.log import get_logger
+from app.settings import Settings
+
+# Connections that are still open when the work is done: idle ones, or a client that will not read.
+_CLOSING_SECONDS: Final = 2
+_log = get_logger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """On a signal: not ready, finish what was accepted, then stop; on a second one, stop now.
+
+    uvicorn alone would close the door first, so that nobody could ask whether it is ready, and
+    would end with the signal instead of the exit code 0.
+    """
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_timeout: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._drain_timeout = drain_timeout
+        self._drain_end: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal handler: it runs between any two instructions, so it only sets flags."""
+        if self._drain_end is None:
+            self._lifecycle.drain()
+            self._drain_end = time.monotonic() + self._drain_timeout
+        else:
+            self.should_exit = True
+            self.force_exit = sig == signal.SIGINT
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called every tenth of a second; true ends the main loop."""
+        if self._drain_end is not None and not self.should_exit:
+            late = time.monotonic() >= self._drain_end
+            if late and self._lifecycle.in_flight:
+                _log.warning("drain_timeout", in_flight=self._lifecycle.in_flight)
+            self.should_exit = late or not self._lifecycle.in_flight
+        return await super().on_tick(counter)
+
+
+def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
+    """A server for `app`; `run` it, or `serve` it in a running event loop."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
+    )
+    return DrainingServer(config, app.state.lifecycle, settings.drain_timeout_seconds)
+
+
+def serve(app: FastAPI, settings: Settings) -> bool:
+    """Serve until a signal; returns whether the service had started at all."""
+    log.configure(settings.log_format, settings.log_level)
+    server = make_server(app, settings)
+    server.run()
+    return server.started

@@ -1,0 +1,43 @@
+"""One service for most API tests, and one with narrow limits. Knows the doubles only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.doubles import write_version
+from tests.api.service import Service, running
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    write_version(root, "forecast", "1")
+    write_version(root, "forecast", "2")
+    write_version(root, "slow", predict_seconds=0.4)
+    write_version(root, "other", task="other")
+    broken = write_version(root, "broken")
+    (broken / "README.md").write_text("Somebody was here.\n", encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="session")
+def service(models_dir: Path) -> Iterator[Service]:
+    with running(models_dir) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def narrow(models_dir: Path) -> Iterator[Service]:
+    """A service whose every limit is within reach of a test."""
+    with running(
+        models_dir,
+        max_body_bytes=1000,
+        max_series=3,
+        max_points=60,
+        max_horizon=20,
+        max_queue_size=3,
+        max_batch_size=1,
+        request_timeout_seconds=5.0,
+    ) as one:
+        yield one

@@ -1,0 +1,103 @@
+"""Runs an application for tests, under the real server on a real socket. Knows no route.
+
+`python -m tests.api.service MODELS_DIR` runs it with the doubles in a process of its own, for
+tests that send signals.
+"""
+
+import io
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from app import log
+from app.main import create_app
+from app.server import DrainingServer, make_server, serve
+from app.serving.loader import TaskTypes
+from app.settings import load_settings
+from tests.api.doubles import TASKS
+
+# One stream for all services of a test run: the process has one log configuration.
+LOG = io.StringIO()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: an http client for it, the port, the application, the server."""
+
+    http: httpx.Client
+    port: int
+    app: FastAPI
+    server: DrainingServer
+
+    def forecast(self, **body: Any) -> httpx.Response:
+        """POST /forecast; three values and two steps unless told otherwise."""
+        return self.http.post("/forecast", json={"series": [1, 2, 3], "horizon": 2} | body)
+
+    def lines(self, request_id: str) -> list[dict[str, Any]]:
+        """What was logged for one request; waits a moment, since the answer goes out first."""
+        for _ in range(100):
+            parsed = [json.loads(line) for line in LOG.getvalue().splitlines()]
+            found = [line for line in parsed if line.get("request_id") == request_id]
+            if any(line["event"] == "request" for line in found):
+                return found
+            time.sleep(0.01)
+        raise AssertionError(f"no log line for {request_id}")
+
+    @contextmanager
+    def connection(self) -> Iterator[socket.socket]:
+        """A bare connection, for what no well-behaved client would send."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            yield connection
+
+
+@contextmanager
+def running(
+    models_dir: Path, *, wait: bool = True, tasks: TaskTypes = TASKS, **settings: Any
+) -> Iterator[Service]:
+    """Run the application in a thread, with the doubles; with `wait`, yield when it is ready."""
+    log.configure("json", "DEBUG", LOG)
+    known = load_settings(
+        models_dir=models_dir, host="127.0.0.1", port=0, **({"worker_threads": 1} | settings)
+    )
+    app = create_app(known, tasks)
+    server = make_server(app, known)
+    thread = threading.Thread(target=server.run, name="service")
+    thread.start()
+    try:
+        until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+            if wait:
+                until(lambda: http.get("/health/ready").status_code == 200)
+            yield Service(http, port, app, server)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def until(condition: Any, seconds: float = 10.0) -> None:
+    """Wait until `condition()` holds; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+
+
+def main() -> None:
+    settings = load_settings(models_dir=Path(sys.argv[1]), log_format="json")
+    serve(create_app(settings, TASKS), settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Live and ready through loading, serving and draining; the metrics page."""
+
+from pathlib import Path
+
+from tests.api.doubles import write_version
+from tests.api.service import Service, running, until
+from tests.api.test_errors import check
+
+
+def test_ready(service: Service) -> None:
+    assert service.http.get("/health/live").json() == {"status": "live"}
+    response = service.http.get("/health/ready")
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "ready",
+        "models": {"forecast": "2", "other": "1", "slow": "1"},
+    }
+
+
+def test_not_ready_while_loading(tmp_path: Path) -> None:
+    write_version(tmp_path, load_seconds=0.5)
+    with running(tmp_path, wait=False) as service:
+        assert service.http.get("/health/live").status_code == 200
+        for response in (service.http.get("/health/ready"), service.forecast()):
+            check(response, 503, "not-ready")
+            assert "loaded" in response.json()["detail"]
+            assert response.headers["retry-after"] == "1"
+        until(lambda: service.http.get("/health/ready").status_code == 200)
+
+
+def test_never_ready_without_a_model(tmp_path: Path) -> None:
+    with running(tmp_path, wait=False) as service:
+        until(lambda: "no model" in service.http.get("/health/ready").text)
+        assert service.http.get("/health/live").status_code == 200
+        assert service.http.get("/models").json() == {"models": [], "refused": []}
+        assert service.forecast().status_code == 503
+
+
+def test_a_stop_while_loading(tmp_path: Path) -> None:
+    write_version(tmp_path, load_seconds=0.3)
+    with running(tmp_path, wait=False) as service:
+        assert service.http.get("/health/ready").status_code == 503
+
+
+def test_a_pinned_version(models_dir: Path) -> None:
+    with running(models_dir, pinned_versions={"forecast": "1"}) as service:
+        assert service.forecast().json()["version"] == "1"
+
+
+def test_metrics(service: Service) -> None:
+    service.forecast()
+    response = service.http.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    assert 'unroll_model_info{model="forecast",task="forecast",version="2"} 1.0' in response.text
+    assert "unroll_in_flight 0.0" in response.text

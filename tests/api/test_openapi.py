@@ -1,0 +1,65 @@
+"""What /docs says: every route described, with examples that work and errors as they are."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.service import Service
+
+
+@pytest.fixture(name="schema")
+def described(service: Service) -> dict[str, Any]:
+    schema = service.http.get("/openapi.json").json()
+    assert isinstance(schema, dict)
+    return schema
+
+
+def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in schema["paths"].values() for operation in path.values()]
+
+
+def test_every_route_is_described(schema: dict[str, Any]) -> None:
+    assert len(operations(schema)) >= 7
+    for operation in operations(schema):
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["tags"]
+        assert "500" in operation["responses"]
+
+
+def test_every_error_is_a_problem(schema: dict[str, Any]) -> None:
+    for operation in operations(schema):
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                assert list(response["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in schema["components"]["schemas"]
+
+
+def test_references_lead_somewhere(schema: dict[str, Any]) -> None:
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if isinstance(reference := node.get("$ref"), str):
+                kind, name = reference.split("/")[2:]
+                assert name in schema["components"][kind]
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(schema)
+
+
+def test_every_field_is_described(schema: dict[str, Any]) -> None:
+    fields = schema["components"]["schemas"]["ForecastRequest"]["properties"]
+    assert all(field["description"] for field in fields.values())
+
+
+def test_the_examples_work(service: Service, schema: dict[str, Any]) -> None:
+    content = schema["paths"]["/forecast"]["post"]["requestBody"]["content"]["application/json"]
+    for example in content["examples"].values():
+        assert service.http.post("/forecast", json=example["value"]).status_code == 200
+
+
+def test_the_page(service: Service) -> None:
+    assert "swagger" in service.http.get("/docs").text

@@ -1,0 +1,165 @@
+"""The forecast task on a small untrained network: what holds whatever the weights are."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import InvalidInput
+from app.serving.session import Session
+from app.tasks.forecast import ForecastFeatures, ForecastTask
+from app.training.networks import Forecaster, ForecasterOptions, forecaster_graph
+
+OPTIONS = ForecasterOptions(cell="gru", hidden_size=8)
+
+
+@cache
+def task(calibrated: bool = False) -> ForecastTask:
+    torch.manual_seed(0)
+    network = Forecaster(OPTIONS).eval()
+    torch.nn.init.normal_(network.head.weight, std=0.5)
+    session = Session(forecaster_graph([network]).SerializeToString())
+    factors = tuple(np.linspace(0.5, 2.0, len(OPTIONS.levels)).tolist())
+    features = ForecastFeatures(
+        context_length=24,
+        memory=200,
+        trained_horizon=20,
+        levels=OPTIONS.levels,
+        calibration={"": factors, "monthly": factors[::-1]} if calibrated else {},
+    )
+    return ForecastTask(features, session)
+
+
+def series(points: int, seed: int = 0) -> list[float | None]:
+    values = np.random.default_rng(seed).normal(size=points).cumsum() + 50.0
+    return [*values.tolist()]
+
+
+def test_an_answer_holds_every_step_and_quantile() -> None:
+    example = task().encode(series(60), 7, (0.9, 0.1), "MS", start="2020-01-01")
+    [answer] = task().predict([example])
+    assert len(answer.mean) == 7
+    assert answer.quantiles.keys() == {"0.9", "0.1"}
+    assert answer.timestamps is not None
+    assert answer.timestamps[0] == "2025-01-01T00:00:00"
+    assert answer.season_length == 12
+    assert answer.imputed == 0
+    assert answer.notes == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lengths=st.lists(st.integers(2, 90), min_size=2, max_size=6),
+    horizons=st.lists(st.integers(1, 30), min_size=6, max_size=6),
+)
+def test_an_answer_never_depends_on_its_batch_mates(
+    lengths: list[int], horizons: list[int]
+) -> None:
+    examples = [
+        task().encode(series(n, seed=i), horizons[i], frequency="MS") for i, n in enumerate(lengths)
+    ]
+    together = task().predict(examples)
+    alone = [task().predict([example])[0] for example in examples]
+    assert together == alone  # bitwise: GRU, float32, one thread
+
+
+def test_a_step_does_not_depend_on_the_horizon() -> None:
+    short = task().predict([task().encode(series(50), 5)])[0]
+    long = task().predict([task().encode(series(50), 500)])[0]
+    assert len(long.mean) == 500
+    assert np.isfinite(long.mean).all()
+    np.testing.assert_allclose(long.mean[:5], short.mean, rtol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    quantiles=st.lists(st.floats(0.0001, 0.9999), min_size=2, max_size=12, unique=True),
+    seed=st.integers(0, 50),
+    calibrated=st.booleans(),
+)
+def test_quantiles_never_cross(quantiles: list[float], seed: int, calibrated: bool) -> None:
+    example = task(calibrated).encode(series(40, seed), 6, quantiles, "MS")
+    [answer] = task(calibrated).predict([example])
+    assert list(answer.quantiles) == [repr(q) for q in quantiles]
+    paths = [answer.quantiles[repr(q)] for q in sorted(quantiles)]
+    assert (np.diff(np.array(paths), axis=0) >= 0).all()
+
+
+def test_known_levels_are_answered_as_the_graph_gave_them() -> None:
+    levels = OPTIONS.levels
+    example = task().encode(series(40), 4, (*levels, 0.3))
+    [answer] = task().predict([example])
+    between = np.array(answer.quantiles["0.3"])
+    assert (between > answer.quantiles["0.25"]).all()
+    assert (between < answer.quantiles["0.5"]).all()
+
+
+def test_missing_values_are_imputed_and_said() -> None:
+    values = series(60)
+    values[3] = values[30] = values[59] = None
+    [answer] = task().predict([task().encode(values, 4, frequency="MS")])
+    assert answer.imputed == 3
+    assert "3 missing values were imputed" in answer.notes
+    leading: list[float | None] = [None] * 10 + series(50)
+    [answer] = task().predict([task().encode(leading, 4)])
+    assert answer.imputed == 10
+
+
+def test_only_the_tail_of_a_long_series_counts_and_timestamps_do_not_care() -> None:
+    long = series(5000)
+    [whole] = task().predict([task().encode(long, 3, frequency="D", start="2000-01-01")])
+    [tail] = task().predict([task().encode(long[-200:], 3, frequency="D")])
+    assert whole.mean == tail.mean
+    assert whole.notes == ["the last 200 of 5000 points were used"]
+    assert whole.timestamps is not None
+    assert whole.timestamps[0].startswith("2013-09-09")
+
+
+def test_a_far_horizon_is_answered_and_said() -> None:
+    [answer] = task().predict([task().encode(series(30), 21)])
+    assert answer.notes == ["steps beyond 20 reach further than the network was trained for"]
+
+
+@pytest.mark.parametrize("constant", [0.0, 5.0, -3.5, 1e9, 1e-9])
+def test_a_constant_series_is_continued(constant: float) -> None:
+    [answer] = task().predict([task().encode([constant] * 12, 5)])
+    np.testing.assert_allclose(answer.mean, constant, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-12, -1e6, 1e300])
+def test_scale_and_sign_are_free(factor: float) -> None:
+    values = [factor * v for v in (1.0, 1.5, 1.2, 1.4, 1.1)]
+    [answer] = task().predict([task().encode(values, 5)])
+    assert np.isfinite(answer.mean).all()
+    assert np.abs(answer.mean).max() < 100 * abs(factor)
+
+
+def test_two_points_are_enough() -> None:
+    [answer] = task().predict([task().encode([1.0, 2.0], 3)])
+    assert np.isfinite(answer.mean).all()
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"series": [1.0]}, "series"),
+        ({"series": []}, "series"),
+        ({"series": [None, None, None]}, "series"),
+        ({"horizon": 0}, "horizon"),
+        ({"quantiles": [0.5, 0.0]}, "quantiles[1]"),
+        ({"quantiles": [1.0]}, "quantiles[0]"),
+        ({"season_length": 0}, "season_length"),
+        ({"frequency": "often"}, "frequency"),
+        ({"start": "2020-01-01"}, "frequency"),
+        ({"start": "soon", "frequency": "D"}, "start"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(request_: dict[str, object], field: str) -> None:
+    request = {"series": [1.0, 2.0, 3.0], "horizon": 2} | request_
+    with pytest.raises(InvalidInput) as caught:
+        task().encode(**request)  # type: ignore[arg-type]
+    assert caught.value.field == field
+    assert caught.value.allowed

@@ -1,0 +1,149 @@
+"""The house rules that a machine can check: who imports whom, sizes, first lines, no torch."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "app"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SOURCES = [
+    path
+    for folder in ("app", "tests", "benchmarks", "deploy", "docs")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+MAX_LINES = 300
+
+LEAVES = {"errors", "settings", "metrics", "log"}
+# What each part may import besides itself. A part is a module or a folder right below app/.
+MAY_IMPORT = {
+    "errors": set[str](),
+    "metrics": set[str](),
+    "log": set[str](),
+    "settings": {"errors"},
+    "features": {"errors"},
+    "serving": LEAVES,
+    "tasks": LEAVES | {"features", "serving"},
+    "api": LEAVES | {"tasks", "serving"},
+    "inventory": LEAVES | {"serving"},
+    "main": LEAVES | {"api", "tasks", "serving"},
+    "server": LEAVES | {"api"},
+    "training": LEAVES | {"features", "serving", "tasks"},
+    "__main__": LEAVES | {"inventory", "main", "server"},
+    "__init__": set[str](),
+}
+TRAINING_ONLY = {"torch", "onnx", "statsforecast", "sklearn", "matplotlib"}
+WEB = {"fastapi", "starlette", "uvicorn"}
+
+
+def part_of(module: str) -> str:
+    """`app.serving.session` -> `serving`."""
+    return [*module.split("."), "__init__"][1]
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported anywhere in `tree`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "no relative imports"
+            assert node.module is not None
+            if node.module == "app":
+                yield from (f"app.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_run_one_way(path: Path) -> None:
+    part = part_of(name_of(path))
+    allowed = MAY_IMPORT[part] | {part}
+    for module in imports(parsed(path)):
+        top = module.split(".")[0]
+        if top == "app":
+            target = part_of(module)
+            # The command line imports training inside its commands; see the next test.
+            assert target in allowed or (part, target) == ("__main__", "training"), module
+        if part != "training":
+            assert top not in TRAINING_ONLY, module
+        if part not in {"api", "main", "server"}:
+            assert top not in WEB, module
+
+
+def test_the_command_line_imports_lazily() -> None:
+    def at_import(body: list[ast.stmt]) -> Iterator[str]:
+        for node in body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                yield from imports(node)
+
+    heavy = {"app.main", "app.server", "app.inventory"}
+    for module in at_import(parsed(PACKAGE / "__main__.py").body):
+        assert module not in heavy
+        assert not module.startswith("app.training")
+
+
+def test_there_are_no_circles() -> None:
+    graph = {
+        name_of(path): {m for m in imports(parsed(path)) if m.startswith("app.")}
+        for path in MODULES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join((*way, module))
+        if module in graph and module not in done:
+            for target in graph[module]:
+                visit(target, (*way, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_the_service_runs_without_torch() -> None:
+    code = (
+        "import sys, app.main, app.server, app.__main__\n"
+        f"print(sorted({TRAINING_ONLY!r} & set(sys.modules)))\n"
+        "print([name for name in sys.modules if name.startswith('app.training')])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert output.split() == ["[]", "[]"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < MAX_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_says_what_it_knows(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.name == "__init__.py" and not text:
+        return
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    assert docstring, "no docstring"
+    assert docstring.splitlines()[0].endswith((".", ":", ",")) or len(docstring.splitlines()) > 1
+
+
+def test_no_module_reads_the_environment() -> None:
+    for path in MODULES:
+        # The package sets one variable for ONNX Runtime before anything can import it.
+        if name_of(path) not in {"app.settings", "app.__init__"}:
+            assert not re.search(r"os\.environ|getenv", path.read_text(encoding="utf-8")), path

@@ -1,0 +1,95 @@
+"""A process that is told to stop: not ready, finishes what it accepted, exit code 0."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.doubles import write_version
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def process(models_dir: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """(the process, its address); killed at the end if it still runs."""
+    command = [sys.executable, "-m", "tests.api.service", str(models_dir)]
+    environment = os.environ | {"UNROLL_PORT": "0", "UNROLL_WORKER_THREADS": "1"} | variables
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            yield child, _address(child)
+        finally:
+            child.kill()
+
+
+def _address(child: subprocess.Popen[str]) -> str:
+    """The address is in the log; models have loaded when it says so."""
+    assert child.stderr is not None
+    address, loaded = "", False
+    while not (address and loaded):
+        line = json.loads(child.stderr.readline())
+        loaded = loaded or line["event"] == "loaded"
+        _, _, rest = line["event"].partition(" running on ")
+        address = address or rest.split(" ")[0]
+    return address
+
+
+@pytest.fixture(name="models_dir")
+def slow_model(tmp_path: Path) -> Path:
+    write_version(tmp_path, predict_seconds=0.8)
+    return tmp_path
+
+
+def test_accepted_work_is_finished(models_dir: Path) -> None:
+    body = {"series": [1, 2], "horizon": 1}
+    with (
+        process(models_dir) as (child, address),
+        httpx.Client(base_url=address, timeout=10) as http,
+        ThreadPoolExecutor(1) as other,
+    ):
+        assert http.get("/health/ready").status_code == 200
+        working = other.submit(httpx.post, f"{address}/forecast", json=body, timeout=10)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        # Fresh connections: the door is still open, but it says no.
+        assert httpx.get(f"{address}/health/ready").status_code == 503
+        assert httpx.get(f"{address}/health/live").status_code == 200
+        refused = httpx.post(f"{address}/forecast", json=body)
+        assert refused.status_code == 503
+        assert refused.headers["connection"] == "close"
+        assert working.result().status_code == 200
+        assert child.wait(10) == 0
+
+
+def test_work_that_takes_too_long_is_cut(models_dir: Path) -> None:
+    with (
+        process(models_dir, UNROLL_DRAIN_TIMEOUT_SECONDS="0.2") as (child, address),
+        ThreadPoolExecutor(1) as other,
+    ):
+        body = {"series": [1], "horizon": 1}
+        working = other.submit(httpx.post, f"{address}/forecast", json=body, timeout=20)
+        time.sleep(0.2)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+        working.exception()  # answered or cut off: either is fine
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_service_stops_at_once(models_dir: Path, number: signal.Signals) -> None:
+    with process(models_dir) as (child, _):
+        start = time.monotonic()
+        child.send_signal(number)
+        assert child.wait(10) == 0
+        assert time.monotonic() - start < 3
