@@ -125,7 +125,7 @@ def test_training_packages_that_are_missing(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    for name in [name for name in sys.modules if name.startswith("app.training")]:
+    for name in [name for name in sys.modules if name.startswith("app.training.")]:
         monkeypatch.delitem(sys.modules, name)
     for missing in ("torch", "statsforecast"):
         monkeypatch.setitem(sys.modules, missing, None)

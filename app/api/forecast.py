@@ -84,7 +84,9 @@ class ForecastRequest(BaseModel):
 class Forecast(BaseModel):
     """What is expected of one series."""
 
-    mean: list[float] = Field(description="Expected value of each step.")
+    mean: list[float] = Field(
+        description="Point forecast: the mean on the network's scale (log for positive series)."
+    )
     quantiles: dict[str, list[float]] = Field(
         description="Per level asked for, the value that each step stays below with that chance."
     )

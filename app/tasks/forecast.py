@@ -71,7 +71,11 @@ class ForecastExample:
 
 @dataclass(frozen=True)
 class ForecastPrediction:
-    """`mean` and every quantile hold one value per future step."""
+    """`mean` and every quantile hold one value per future step.
+
+    The mean is that of the distribution on the network's scale, mapped back: for a positive
+    series that is the log scale (a geometric mean), else the series' own.
+    """
 
     mean: list[float]
     quantiles: dict[str, list[float]]
@@ -172,7 +176,9 @@ class ForecastTask:
         order = np.argsort(wanted, kind="stable")
         paths = restore(window, _interpolate(scaled, self._probits, wanted[order]))
         paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): rounding never crosses
-        mean = restore(window, scaled) @ self._shares  # (horizon,)
+        # Averaged before it is mapped back, as a forecast on logs usually is: the mean of a
+        # log-normal answer lies far above what happens in most futures.
+        mean = restore(window, (scaled @ self._shares)[:, None])[:, 0]  # (horizon,)
         by_level = {example.quantiles[j]: paths[:, i] for i, j in enumerate(order)}
         return ForecastPrediction(
             mean=mean.tolist(),

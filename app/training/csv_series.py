@@ -52,7 +52,7 @@ def csv_columns(path: Path) -> Iterator[tuple[str, NDArray[np.float64], str | No
         yield f"{stem}-{column}", values, frequency, season, horizon
 
 
-def _frequency(dates: pd.Series) -> str | None:  # type: ignore[type-arg]
+def _frequency(dates: pd.Series) -> str | None:
     try:
         found = pd.infer_freq(pd.DatetimeIndex(pd.to_datetime(dates)))
         if found is not None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from app.training.csv_series import csv_columns, csv_files
 
 Part = Literal["unseen", "select", "report"]
+PARTS: tuple[Part, ...] = ("unseen", "select", "report")
 _FREQUENCIES = {"yearly": "YS", "quarterly": "QS", "monthly": "MS", "other": None}
 
 

@@ -70,10 +70,15 @@ def publish(draft: Draft, repository: Path, tasks: TaskTypes, *, version: str = 
     return folder / version
 
 
+def latest_version(folder: Path) -> str:
+    """The highest version in the folder of a model; "0" when there is none."""
+    numbers = [int(p.name) for p in folder.iterdir() if p.name.isdigit()] if folder.exists() else []
+    return str(max(numbers, default=0))
+
+
 def next_version(folder: Path) -> str:
     """One more than the highest version in the folder of a model; "1" for a new one."""
-    numbers = [int(p.name) for p in folder.iterdir() if p.name.isdigit()] if folder.exists() else []
-    return str(max(numbers, default=0) + 1)
+    return str(int(latest_version(folder)) + 1)
 
 
 def library_versions() -> dict[str, JsonValue]:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pydantic import JsonValue
 from rich.table import Table
 
+from app.training.cards import markdown_table
+
 
 @dataclass(frozen=True)
 class Row:
@@ -80,6 +82,18 @@ def forecast_table(rows: Sequence[Row]) -> Table:
         )
         last = group
     return table
+
+
+def forecast_markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table in Markdown, for model cards and docs."""
+    header = ("collection, part, series", "method", "OWA", "sMAPE", "MASE", "cover 80", "cover 95")
+    cells = []
+    for row in rows:
+        group = f"{row.collection}, {row.part}, {row.series}"
+        numbers = [f"{x:.3f}" for x in (row.owa, row.smape, row.mase)]
+        covers = ["-" if math.isnan(x) else f"{x:.3f}" for x in (row.coverage_80, row.coverage_95)]
+        cells.append((group, row.method, *numbers, *covers))
+    return markdown_table(header, cells)
 
 
 def wave_table(rows: Sequence[WaveRow]) -> Table:

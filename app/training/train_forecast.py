@@ -1,6 +1,7 @@
 """From a folder of series to a published forecaster; knows the order of things, not the screen."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from pydantic import JsonValue
 
 from app.serving.loader import TaskTypes
-from app.serving.manifest import Network
+from app.serving.manifest import Network, read_manifest
 from app.tasks.forecast import ForecastFeatures, ForecastTask
 from app.training.calibrate import stretch_factors
 from app.training.cards import forecast_card
@@ -26,7 +27,8 @@ from app.training.graph import OPSET
 from app.training.loop import Fit
 from app.training.members import Report, train_members
 from app.training.networks import Forecaster, forecaster_graph
-from app.training.publish import Draft, library_versions, publish
+from app.training.publish import Draft, amend, latest_version, library_versions, publish
+from app.training.reports import Row, forecast_markdown
 
 TASKS: TaskTypes = {"forecast": ForecastTask}
 
@@ -108,6 +110,16 @@ def calibration(
             truth[i, : len(target)] = target
         factors[kind] = stretch_factors(quantiles, truth, levels)
     return factors
+
+
+def record_figures(repository: Path, name: str, rows: Sequence[Row]) -> None:
+    """Write an evaluation of the served version into its manifest and its model card."""
+    folder = repository / name / latest_version(repository / name)
+    manifest = read_manifest(folder)
+    evaluation: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows]}
+    evaluation["table"] = forecast_markdown(rows)
+    card = forecast_card(name, manifest.training, evaluation)
+    amend(folder, evaluation=evaluation, card=card)
 
 
 def network_of(networks: list[Forecaster]) -> Network:

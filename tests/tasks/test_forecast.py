@@ -103,7 +103,7 @@ def test_missing_values_are_imputed_and_said() -> None:
     [answer] = task().predict([task().encode(values, 4, frequency="MS")])
     assert answer.imputed == 3
     assert "3 missing values were imputed" in answer.notes
-    leading: list[float | None] = [None] * 10 + series(50)
+    leading: list[float | None] = [*([None] * 10), *series(50)]
     [answer] = task().predict([task().encode(leading, 4)])
     assert answer.imputed == 10
 
