@@ -108,10 +108,13 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "monthly": {
         "summary": "A monthly series with a gap, half a year ahead",
         "value": {
-            "series": [112, 118, 132, None, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126],
+            "series": [
+                *[365.3, 366.2, 367.4, None, 369.1, 368.8, 367.6, 365.7, 363.9, 364.3, 365.6],
+                *[366.9, 368.1, 368.9],
+            ],
             "horizon": 6,
             "frequency": "MS",
-            "start": "1949-01-01",
+            "start": "1998-01-01",
         },
     },
     "many": {

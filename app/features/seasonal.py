@@ -1,7 +1,11 @@
 """Takes series apart into season, level and noise; knows one array and its cycles, no window.
 
 Everything looks at the past alone: indices and averages at the end use what came before it.
+Season and level are smoothed as in the additive model of Holt and Winters (Hyndman et al. 2008,
+Forecasting with Exponential Smoothing, section 2.3), with smoothings from a small grid.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +13,9 @@ from numpy.typing import NDArray
 from app.features.calendar import Cycles
 
 Array = NDArray[np.float64]
+
+SMOOTHINGS = np.array([0.15, 0.4, 0.7, 0.97])
+_MOST_CYCLES = 40
 
 
 def impute(values: Array, period: int) -> Array:
@@ -56,56 +63,90 @@ def by_phase(x: Array, period: int) -> Array:
     return padded.reshape(rows, period)  # (cycles, period)
 
 
-def seasonal_index(rest: Array, period: int) -> tuple[Array, float]:
-    """Shrunk seasonal index by phase after the origin (period,), and its signal share."""
-    table = by_phase(rest, period)
+def seasonal_index(rest: Array, period: int) -> tuple[Array, float, float, float]:
+    """Smoothed seasonal index by phase after the origin (period,), its trust, its smoothing and
+    its surprise: the mean absolute error with which it foretold the cycles it was made from.
+
+    Every phase is exponentially smoothed from cycle to cycle. The smoothing (`SMOOTHINGS`) is
+    the one that foretold each cycle best from those before it, and the index is multiplied by
+    its trust: the regression coefficient (0 to 1) of the cycles on what was foretold.
+    """
+    table = by_phase(rest, period)[-_MOST_CYCLES:]
     known = ~np.isnan(table)
-    age = np.arange(len(table))[::-1, None]
-    weights = known * 0.85**age
-    total = np.maximum(weights.sum(axis=0), 1e-9)
-    filled = np.where(known, table, 0.0)
-    index: Array = (weights * filled).sum(axis=0) / total
-    noise = (weights * (filled - index) ** 2).sum(axis=0) / total
-    effective = total**2 / np.maximum((weights**2).sum(axis=0), 1e-9)
-    error = float((noise / np.maximum(effective - 1.0, 0.5)).mean())
-    index = index - index.mean()
-    signal = float((index**2).mean())
-    share = max(0.0, 1.0 - error / signal) if signal > 1e-18 else 0.0
-    return index * share, share
+    table = np.where(known, table, 0.0)
+    seen = known[0].astype(np.float64)  # cycles seen so far, by phase
+    index = np.tile(table[0], (len(SMOOTHINGS), 1))  # (smoothings, period)
+    missed, product, square = np.zeros((3, len(SMOOTHINGS)))
+    count = 0
+    for row in table[1:]:
+        usable = seen > 0
+        count += int(usable.sum())
+        missed += np.abs(row - index)[:, usable].sum(axis=1)
+        product += (row * index)[:, usable].sum(axis=1)
+        square += (index**2)[:, usable].sum(axis=1)
+        seen += 1.0
+        index += np.maximum(SMOOTHINGS[:, None], 1.0 / seen) * (row - index)
+    best = int(missed.argmin())
+    trust = float(np.clip(product[best] / (square[best] + 1e-18), 0.0, 1.0))
+    chosen = index[best]
+    surprise = float(missed[best]) / max(count, 1)
+    return (chosen - chosen.mean()) * trust, trust, float(SMOOTHINGS[best]), surprise
 
 
-def deseasonalise(x: Array, cycles: Cycles) -> tuple[Array, tuple[Array, ...], Array, Array]:
-    """-> adjusted (time,), seasonal index per cycle, signal shares (2,), trend (time,)."""
-    adjusted, indices, shares = x, [], np.zeros(2)
-    trend = moving_average(x, max(cycles.short, 3))
+@dataclass(frozen=True)
+class Parts:
+    """A series (time,) taken apart: `adjusted` is without season, `trend` its moving average.
+
+    seasonal: an index (period,) for each cycle found, by phase after the origin; trust and
+    smoothing: one number (0 to 1) for the short and the long cycle, 0 when there is none;
+    surprise: how far the short cycle usually differs from what those before it foretold.
+    """
+
+    adjusted: Array
+    trend: Array
+    seasonal: tuple[Array, ...]
+    trust: Array
+    smoothing: Array
+    surprise: float
+
+
+def deseasonalise(x: Array, cycles: Cycles) -> Parts:
+    """Take the short and then the long cycle out of x (time,), where two of them were seen."""
+    adjusted, indices = x, []
+    trust, smoothing, surprise = np.zeros((3, 2))
     for slot, period in enumerate((cycles.short, cycles.long)):
         if period < 2 or len(x) < 2 * period:
             continue
-        base = moving_average(adjusted, period)
-        index, share = seasonal_index(adjusted - base, period)
-        shares[slot] = share
-        if share > 0:
+        rest = adjusted - moving_average(adjusted, period)
+        index, trust[slot], smoothing[slot], surprise[slot] = seasonal_index(rest, period)
+        if trust[slot] > 0:
             indices.append(index)
             adjusted = adjusted - index[(np.arange(len(x)) - len(x)) % period]
-    if indices:
-        trend = moving_average(adjusted, max(cycles.short, 3))
-    return adjusted, tuple(indices), shares, trend
+    trend = moving_average(adjusted, max(cycles.short, 3))
+    return Parts(adjusted, trend, tuple(indices), trust, smoothing, float(surprise[0]))
 
 
-def spread_of(x: Array, period: int) -> float:
-    """Root of the squared mean step and the squared mean cycle-to-cycle change per step.
+def spread_of(adjusted: Array, surprise: float, period: int) -> float:
+    """How far a series usually moves in a step: its mean step, and the surprise per step.
 
     Either alone misleads: an hourly series may be smooth from hour to hour and yet differ
     from day to day. The floor keeps a constant series: its forecast is the constant.
     """
-    step = float(np.abs(np.diff(x)).mean()) if len(x) > 1 else 0.0
-    if 1 < period < len(x):
-        step = float(np.hypot(step, np.abs(x[period:] - x[:-period]).mean() / np.sqrt(period)))
-    return max(step, 1e-9)
+    step = float(np.abs(np.diff(adjusted)).mean()) if len(adjusted) > 1 else 0.0
+    return max(float(np.hypot(step, surprise / np.sqrt(period))), 1e-9)
 
 
-def smoothed_last(x: Array, alpha: float) -> float:
-    """Exponentially weighted mean of the end of x (time,); `alpha` is the newest one's weight."""
-    recent = x[-round(6 / alpha) :]
-    weights = (1.0 - alpha) ** np.arange(len(recent))[::-1]
-    return float((weights * recent).sum() / weights.sum())
+def smoothed_last(x: Array) -> tuple[float, float]:
+    """Level at the end of x (time,) by exponential smoothing, and the smoothing that was chosen:
+    the one that foretold each value best from those before it."""
+    values = x.tolist()
+    best: tuple[float, float, float] | None = None
+    for alpha in SMOOTHINGS.tolist():
+        level, missed = values[0], 0.0
+        for seen, value in enumerate(values[1:], start=2):
+            missed += abs(value - level)
+            level += max(alpha, 1.0 / seen) * (value - level)
+        if best is None or missed < best[0]:
+            best = missed, level, alpha
+    assert best is not None
+    return best[1], best[2]

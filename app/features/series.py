@@ -9,8 +9,8 @@ The window is put on a common scale in four steps (`prepare`):
 1. only the last `memory` points count; missing values are imputed;
 2. log domain where the series is safely positive, else linear;
 3. two additive seasonal components (a short and a long cycle, see `calendar.Cycles`)
-   estimated by ratio-to-moving-average, averaged with more weight on recent cycles and shrunk
-   towards zero by their signal-to-noise ratio;
+   estimated as differences from a moving average, smoothed from cycle to cycle and shrunk
+   towards zero as far as they did not foretell the next cycle;
 4. level = exponentially smoothed last values of the seasonally adjusted window,
    spread = how far the adjusted window usually moves in a step.
 
@@ -24,13 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.features.calendar import Cycles
-from app.features.seasonal import deseasonalise, impute, smoothed_last, spread_of
+from app.features.seasonal import Parts, deseasonalise, impute, smoothed_last, spread_of
 
 Array = NDArray[np.float64]
 
 CONTEXT_FEATURES = 6
-FUTURE_FEATURES = 29
+FUTURE_FEATURES = 32
 _LAGS = 3
+_STATICS = 17
+_FAR_BELOW = -20.0  # units
 _KINDS = ("yearly", "quarterly", "monthly", "weekly", "daily", "hourly")
 
 
@@ -89,18 +91,20 @@ def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
     log = _is_log_safe(values)
     factor = 1.0 if log else float(np.abs(values).max()) or 1.0
     x = np.log(values) if log else values / factor
-    adjusted, seasonal, shares, trend = deseasonalise(x, cycles)
-    tail = adjusted[-max(options.context_length, 4 * cycles.short) :]
-    level = smoothed_last(tail, 0.4 * min(1.0, 12.0 / cycles.short))
-    spread = spread_of(tail, cycles.short)
-    context = _context(x, adjusted, missing, cycles.short, level, spread, options.context_length)
-    static = _static(x, adjusted, cycles, shares, level, spread, log)
+    parts = deseasonalise(x, cycles)
+    tail = parts.adjusted[-max(options.context_length, 4 * cycles.short) :]
+    level, smoothing = smoothed_last(tail[-options.context_length :])
+    spread = spread_of(tail, parts.surprise, cycles.short)
+    context = _context(
+        x, parts.adjusted, missing, cycles.short, level, spread, options.context_length
+    )
+    static = _static(x, parts, cycles, smoothing, spread, log)
     return Window(
         context=context,
         x=x,
-        adjusted=adjusted,
-        irregular=adjusted - trend,
-        seasonal=seasonal,
+        adjusted=parts.adjusted,
+        irregular=parts.adjusted - parts.trend,
+        seasonal=parts.seasonal,
         cycles=cycles,
         static=static,
         level=level,
@@ -156,11 +160,10 @@ def restore(window: Window, scaled: Array) -> Array:
 def scale(window: Window, values: Array) -> Array:
     """Inverse of `restore` for one path of values (horizon,), NaN kept; for training."""
     horizon = len(values)
-    # a future at or below zero has no logarithm: it counts as far below the level
-    lowest = np.exp(min(window.level - 20.0 * window.spread, 700.0)) if window.log else 0.0
-    x = np.log(np.maximum(values, lowest)) if window.log else values / window.factor
-    scaled: Array = (x - window.level - seasonal_path(window, horizon)) / window.unit(horizon)[:, 0]
-    return scaled
+    # a future at or below zero has no logarithm: it becomes a value that is merely far below
+    x = np.log(np.maximum(values, 1e-300)) if window.log else values / window.factor
+    scaled = (x - window.level - seasonal_path(window, horizon)) / window.unit(horizon)[:, 0]
+    return np.where(values <= 0, np.maximum(scaled, _FAR_BELOW), scaled) if window.log else scaled
 
 
 def _is_log_safe(values: Array) -> bool:
@@ -196,21 +199,14 @@ def _context(
 
 
 def _static(
-    x: Array,
-    adjusted: Array,
-    cycles: Cycles,
-    shares: Array,
-    level: float,
-    spread: float,
-    log: bool,
+    x: Array, parts: Parts, cycles: Cycles, smoothing: float, spread: float, log: bool
 ) -> Array:
-    """What does not change over the window, in a fixed order: 14 numbers."""
-    n = len(x)
+    """What does not change over the window, in a fixed order: `_STATICS` numbers."""
+    n, adjusted = len(x), parts.adjusted
     half = adjusted[-(n // 2) :] if n > 3 else adjusted
     slope = (adjusted[-1] - adjusted[0]) / (max(n - 1, 1) * spread)
     recent = (half[-1] - half[0]) / (max(len(half) - 1, 1) * spread)
     relative = spread if log else spread / (abs(float(x.mean())) + spread)
-    kind = [float(cycles.kind == k) for k in _KINDS]
     return np.array(
         [
             float(log),
@@ -218,11 +214,12 @@ def _static(
             # capped: in series that share a clock, a longer count would tell the date
             np.log(min(n, 96)) / 5.0,
             np.log(cycles.short) / 4.0,
-            shares[0],
-            shares[1],
+            *parts.trust,
+            *parts.smoothing,
+            smoothing,
             float(slope),
             float(recent),
-            *kind,
+            *(float(cycles.kind == kind) for kind in _KINDS),
         ]
     )
 
@@ -252,7 +249,7 @@ def _plain(
         irregular=np.zeros(len(values)),
         seasonal=(),
         cycles=Cycles(1, 1, None),
-        static=np.zeros(8 + len(_KINDS)),
+        static=np.zeros(_STATICS),
         level=0.0,
         spread=1.0,
         growth=0.0,

@@ -7,7 +7,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ def fit(
 
     Raises:
         FloatingPointError: the loss is not finite.
+        ValueError: `checkpoint` is there and belongs to other options or another network.
     """
     run = _Run(network, options)
     if checkpoint is not None and checkpoint.exists():
@@ -179,6 +180,7 @@ class _Run:
 
     def save(self, path: Path) -> None:
         state = {
+            "options": asdict(self.options),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -199,6 +201,15 @@ class _Run:
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True)
+        shapes = [
+            {k: v.shape for k, v in w.items()}
+            for w in (state["network"], self.network.state_dict())
+        ]
+        if state.get("options") != asdict(self.options) or shapes[0] != shapes[1]:
+            raise ValueError(
+                f"{path} belongs to a training with other options; delete it, or name another "
+                "work folder"
+            )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

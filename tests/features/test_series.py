@@ -61,6 +61,19 @@ def test_scale_is_the_inverse_of_restore(log: bool) -> None:
     np.testing.assert_allclose(back, values[138:], rtol=1e-9)
 
 
+def test_deep_seasons_scale_exactly() -> None:
+    t = np.arange(24 * 30)
+    values = 20.0 * np.exp(0.9 * np.sin(2 * np.pi * t / 24)) + 0.001 * np.cos(t)
+    window = prepare(values[:-48], HOURLY, OPTIONS)
+    assert window.log
+    scaled = scale(window, values[-48:])
+    np.testing.assert_allclose(restore(window, scaled[:, None])[:, 0], values[-48:], rtol=1e-9)
+    assert np.abs(scaled).max() < 30
+    fallen = scale(window, np.array([20.0, 0.0, -3.0, np.nan]))
+    assert fallen[1] == fallen[2] == -20.0
+    assert np.isnan(fallen[3])
+
+
 def test_the_future_of_a_step_does_not_depend_on_the_horizon() -> None:
     window = prepare(seasonal(500, 24, np.random.default_rng(4)), HOURLY, OPTIONS)
     np.testing.assert_array_equal(future(window, 500, 64)[:7], future(window, 7, 64))

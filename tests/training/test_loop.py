@@ -253,3 +253,13 @@ def test_progress_is_told_after_every_step() -> None:
 def test_options_are_checked(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LoopOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "one.pt"
+    fit(Noisy(), batch, loss, validate, OPTIONS, checkpoint=checkpoint)
+    other = LoopOptions(**{**vars(OPTIONS), "learning_rate": 0.01})
+    with pytest.raises(ValueError, match="other options"):
+        fit(Noisy(), batch, loss, validate, other, checkpoint=checkpoint)
+    with pytest.raises(ValueError, match="another"):
+        fit(nn.Linear(2, 1), batch, loss, validate, OPTIONS, checkpoint=checkpoint)
