@@ -1,6 +1,7 @@
 # The service in one image: no training dependencies, no compiler, no root.
 #
 #     docker build --tag unroll .        or: make image
+#     docker build --tag unroll:gpu --build-arg EXTRA=gpu .
 #
 # Dependencies come from pyproject.toml and constraints.txt alone and lie in a layer of their own,
 # so a change of code or of a model rebuilds in seconds.
@@ -10,13 +11,19 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 FROM ${PYTHON_IMAGE} AS builder
 WORKDIR /app
 COPY pyproject.toml constraints.txt LICENSE ./
+# Nothing, or gpu: the CUDA execution provider with its libraries, some 3 GB.
+ARG EXTRA=""
 # As `make serve` does: the package is a pointer to /app, so it can be installed before its code is
 # there. The real README, which the metadata asks for, would rebuild this layer at every edit.
 RUN mkdir app \
  && touch app/__init__.py README.md \
  && python -m venv --without-pip /opt/venv \
- && python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
-      --constraint constraints.txt --editable .
+ && pip="python -m pip --python /opt/venv/bin/python --no-cache-dir --disable-pip-version-check" \
+ && $pip install --constraint constraints.txt --editable ".${EXTRA:+[$EXTRA]}" \
+ && if [ "$EXTRA" = gpu ]; then \
+      $pip uninstall --yes onnxruntime onnxruntime-gpu \
+   && $pip install --constraint constraints.txt --no-deps onnxruntime-gpu; \
+    fi
 COPY LICENSE deploy/healthcheck.py /srv/
 COPY app /srv/app
 COPY models /models

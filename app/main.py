@@ -12,6 +12,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from app import metrics
 from app.api import forecast, health, models
 from app.api.errors import add_error_handlers
 from app.api.lifecycle import Lifecycle
@@ -36,6 +37,7 @@ _log = get_logger(__name__)
 
 def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     """The application; models load when it starts, and it is not ready until they have."""
+    metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = Repository(
         settings.models_dir,

@@ -41,6 +41,14 @@ MISSING_VALUES: Final = Counter(
     ("model",),
 )
 
+# Scale-free, and the same whichever quantiles a client asks for: it moves when what is sent changes.
+INTERVAL_WIDTH: Final = Histogram(
+    "unroll_interval_width",
+    "Mean width of a forecast's 80 % interval, in units of how far its series usually moves.",
+    ("model", "version"),
+    buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0, 50.0),
+)
+
 QUEUE_SECONDS: Final = Histogram(
     "unroll_queue_seconds",
     "Time one input waited for a worker.",
@@ -80,12 +88,27 @@ QUEUE_DEPTH: Final = Gauge(
     "Inputs waiting for a worker now.",
     ("model", "version"),
 )
+QUEUE_LIMIT: Final = Gauge(
+    "unroll_queue_limit",
+    "Inputs that may wait for a worker, at most.",
+    ("model", "version"),
+)
+WORKERS: Final = Gauge(
+    "unroll_workers",
+    "Worker threads.",
+    ("model", "version"),
+)
 REJECTIONS: Final = Counter(
     "unroll_rejections_total",
     "Inputs that were not computed: queue_full, not_ready, deadline or cancelled.",
     ("model", "reason"),
 )
 
+BUILD_INFO: Final = Gauge(
+    "unroll_build_info",
+    "1 for the version of the service itself.",
+    ("version",),
+)
 MODEL_INFO: Final = Gauge(
     "unroll_model_info",
     "1 for every model version that is served.",

@@ -36,6 +36,8 @@ METRIC_UNITS: Final = {
     "_loads_total": "versions",
     "_sessions": "sessions",
     "_info": "always 1",
+    "_width": "usual moves",
+    "_workers": "threads",
     "": "inputs",
 }
 

@@ -13,7 +13,7 @@ _LONGEST_WAIT: Final = 60.0
 class Meter:
     """The metrics of one model version, and the wait that follows from its recent pace."""
 
-    def __init__(self, model: str, version: str) -> None:
+    def __init__(self, model: str, version: str, *, workers: int, queue_limit: int) -> None:
         self._model = model
         self._labels = (model, version)
         self._queue_seconds = metrics.QUEUE_SECONDS.labels(model, version)
@@ -23,6 +23,8 @@ class Meter:
         self._steps = metrics.STEPS.labels(model, version)
         self._padded_steps = metrics.PADDED_STEPS.labels(model, version)
         self._depth = metrics.QUEUE_DEPTH.labels(model, version)
+        metrics.QUEUE_LIMIT.labels(model, version).set(queue_limit)
+        metrics.WORKERS.labels(model, version).set(workers)
         self._seconds_per_entry: float | None = None
 
     def depth(self, waiting: int) -> None:
@@ -59,5 +61,6 @@ class Meter:
         return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, seconds))
 
     def forget(self) -> None:
-        """Take the gauge of a closed queue off the page; counters stay."""
-        metrics.QUEUE_DEPTH.remove(*self._labels)
+        """Take the gauges of a closed queue off the page; counters stay."""
+        for gauge in (metrics.QUEUE_DEPTH, metrics.QUEUE_LIMIT, metrics.WORKERS):
+            gauge.remove(*self._labels)

@@ -86,7 +86,7 @@ class Scheduler(Generic[E, P]):
         self._changed = threading.Condition()
         self._closed = False
         self._next_purge = 0.0
-        self._meter = Meter(model, version)
+        self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
 
         # Daemons, so that a batch that hangs cannot keep the process alive after `close`.
         self._threads = [

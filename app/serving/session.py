@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +15,7 @@ from app.errors import ModelRefused
 Array: TypeAlias = npt.NDArray[Any]
 
 _ERRORS_ONLY: Final = 3
+_CUDA: Final = "CUDAExecutionProvider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Session:
 
         source = model if isinstance(model, bytes) else str(model)
         usable = _usable(providers)
+        if _CUDA in usable:
+            _find_cuda()
         try:
             self._session = ort.InferenceSession(source, options, providers=usable)
         except Exception as error:  # ONNX Runtime's own errors share no base class
@@ -84,6 +88,12 @@ def _usable(providers: Sequence[str]) -> list[str]:
             f"there are {', '.join(available)}"
         )
     return usable
+
+
+@cache
+def _find_cuda() -> None:
+    """Load CUDA and cuDNN from their wheels, where the dynamic linker does not look by itself."""
+    ort.preload_dlls()
 
 
 def _specs(nodes: Sequence[Any]) -> tuple[TensorSpec, ...]:

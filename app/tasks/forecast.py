@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app import metrics
 from app.errors import InferenceFailed, InvalidInput
 from app.features.calendar import choose_cycles, timestamps
 from app.features.padding import pad
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 MIN_POINTS = 2
 _NORMAL = NormalDist()
+_WATCHED = np.array([_NORMAL.inv_cdf(0.1), _NORMAL.inv_cdf(0.9)])  # the interval of the metric
 
 
 class ForecastFeatures(BaseModel):
@@ -100,7 +102,11 @@ class ForecastPrediction:
 class ForecastTask:
     """Serves any forecaster with the inputs context, lengths, future and the output quantiles."""
 
-    def __init__(self, features: ForecastFeatures, session: Session) -> None:
+    def __init__(
+        self, features: ForecastFeatures, session: Session, name: tuple[str, str] = ("", "")
+    ) -> None:
+        """`name` is the model's name and version, for the metrics; unnamed ones have none."""
+        self._widths = metrics.INTERVAL_WIDTH.labels(*name) if any(name) else None
         self._features = features
         self._session = session
         self._options = features.series_options()
@@ -112,7 +118,7 @@ class ForecastTask:
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
         features = ForecastFeatures.model_validate(manifest.features)
-        return cls(features, open_session("model.onnx"))
+        return cls(features, open_session("model.onnx"), (manifest.name, manifest.version))
 
     def encode(
         self,
@@ -172,6 +178,9 @@ class ForecastTask:
         """scaled (horizon, levels) in the network's unit -> values of the series."""
         window = example.window
         scaled = self._calibrate(scaled, window.cycles.kind)
+        if self._widths is not None:
+            interval = _interpolate(scaled, self._probits, _WATCHED)  # (horizon, 2)
+            self._widths.observe(float(np.diff(interval, axis=1).mean()))
         wanted = np.array([_NORMAL.inv_cdf(p) for p in example.quantiles])
         order = np.argsort(wanted, kind="stable")
         paths = restore(window, _interpolate(scaled, self._probits, wanted[order]))
