@@ -1,0 +1,27 @@
+"""`python -m tests.deploy.service MODELS_DIR`: the service, slow enough to queue. Knows no metric.
+
+The real forecast task pretends to take a while, so that a small queue fills under little load.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.main import create_app
+from app.server import serve
+from app.settings import load_settings
+from app.tasks.forecast import ForecastExample, ForecastPrediction, ForecastTask
+
+
+class UnhurriedTask(ForecastTask):
+    """A forecaster whose every batch takes 20 ms longer."""
+
+    def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
+        time.sleep(0.02)
+        return super().predict(examples)
+
+
+if __name__ == "__main__":
+    settings = load_settings(models_dir=Path(sys.argv[1]), log_format="json")
+    serve(create_app(settings, {"forecast": UnhurriedTask}), settings)
