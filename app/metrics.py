@@ -41,7 +41,7 @@ MISSING_VALUES: Final = Counter(
     ("model",),
 )
 
-# Scale-free, and the same whichever quantiles a client asks for: it moves when what is sent changes.
+# Free of scale and of the quantiles that are asked for: it moves when what is sent changes.
 INTERVAL_WIDTH: Final = Histogram(
     "unroll_interval_width",
     "Mean width of a forecast's 80 % interval, in units of how far its series usually moves.",

@@ -1,11 +1,16 @@
 """Names and labels keep to the house's rules."""
 
+import sys
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 from app import metrics
+from app.main import create_app
+from app.settings import Settings
 
 ALLOWED_LABELS = {"task", "model", "version", "status", "reason", "provider"}
 COLLECTORS = {
@@ -30,3 +35,15 @@ def test_the_page_shows_them_without_created_series() -> None:
     page = generate_latest(REGISTRY).decode()
     assert 'unroll_requests_total{model="forecast",status="200",task="forecast"' in page
     assert "_created" not in page
+
+
+def test_the_page_names_the_version_of_the_service(tmp_path: Path) -> None:
+    create_app(Settings(models_dir=tmp_path))
+    assert REGISTRY.get_sample_value("unroll_build_info", {"version": version("unroll")}) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the client library reads /proc")
+def test_the_page_tells_what_the_process_takes() -> None:
+    page = generate_latest(REGISTRY).decode()
+    for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds", "start_time_seconds"):
+        assert f"\nprocess_{name} " in page

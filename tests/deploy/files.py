@@ -1,4 +1,4 @@
-"""What the deployment's tests read: YAML files, the Dockerfile, names of metrics. Checks nothing."""
+"""What the deployment's tests read: YAML, the Dockerfile, names of metrics. Checks nothing."""
 
 import re
 from pathlib import Path

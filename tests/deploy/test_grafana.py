@@ -1,4 +1,4 @@
-"""The dashboard and its provisioning hold together. Reads files; test_prometheus.py runs queries."""
+"""The dashboard and its provisioning hold together; test_prometheus.py runs the queries."""
 
 import json
 import re

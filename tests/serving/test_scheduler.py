@@ -175,6 +175,8 @@ def test_metrics_count_steps_padding_and_rejections() -> None:
         full = value("unroll_rejections_total", model="test", reason="queue_full")
         scheduler.submit_many([Item(1, 2), Item(2, 10), Item(3, 4)])
         assert value("unroll_queue_depth", **labels) == 3
+        assert value("unroll_queue_limit", **labels) == 3
+        assert value("unroll_workers", **labels) == 1
         with pytest.raises(QueueFull):
             scheduler.submit(Item(4))
     after = [value(name, **labels) for name in names]

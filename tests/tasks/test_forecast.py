@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from app.errors import InvalidInput
 from app.serving.session import Session
@@ -163,3 +164,23 @@ def test_what_cannot_be_answered_is_refused(request_: dict[str, object], field: 
         task().encode(**request)  # type: ignore[arg-type]
     assert caught.value.field == field
     assert caught.value.allowed
+
+
+def test_the_width_of_a_served_answer_is_measured_free_of_scale_and_quantiles() -> None:
+    def observed() -> tuple[float, float]:
+        name = "unroll_interval_width"
+        labels = {"model": "widths", "version": "1"}
+        values = [REGISTRY.get_sample_value(f"{name}_{part}", labels) for part in ("count", "sum")]
+        return values[0] or 0.0, values[1] or 0.0
+
+    unnamed = task()
+    named = ForecastTask(unnamed._features, unnamed._session, ("widths", "1"))
+    past = series(60)
+    named.predict([named.encode(past, 5)])
+    count, total = observed()
+    assert (count, total > 0) == (1, True)
+    large = [1000 * value for value in past if value is not None]
+    named.predict([named.encode(large, 5, quantiles=[0.45])])
+    assert observed() == (2, pytest.approx(2 * total, rel=1e-3))
+    unnamed.predict([unnamed.encode(past, 5)])
+    assert observed()[0] == 2
