@@ -43,7 +43,8 @@ class Session:
         """Load a graph from a file or from its bytes.
 
         Of `providers`, those that this installation has are used, in the order given. Raises
-        ModelRefused if it has none of them or the graph cannot be loaded.
+        ModelRefused if it has none of them, if none of them starts (a CUDA build without a
+        driver), or if the graph cannot be loaded.
         """
         options = ort.SessionOptions()
         options.intra_op_num_threads = intra_op_threads
@@ -65,6 +66,8 @@ class Session:
         self.inputs: tuple[TensorSpec, ...] = _specs(self._session.get_inputs())
         self.outputs: tuple[TensorSpec, ...] = _specs(self._session.get_outputs())
         self.provider: str = self._session.get_providers()[0]
+        if self.provider not in usable:  # the runtime falls back to the CPU and only logs it
+            raise ModelRefused(f"{usable[0]} does not start here, and {self.provider} is not asked")
         self._output_names = [spec.name for spec in self.outputs]
 
     def run(
