@@ -93,7 +93,7 @@ def test_a_line_cannot_be_forged() -> None:
     forged = "/x\n2020-01-01 [info] request status=200 \x1b[2J\u2028"
     for log_format in ("console", "json"):
         stream = io.StringIO()
-        log.configure(log_format, "INFO", stream)  # type: ignore[arg-type]
+        log.configure(log_format, "INFO", stream)
         log.get_logger("x").info("request", path=forged, request_id="a")
         assert len(stream.getvalue().splitlines()) == 1
         assert "\x1b" not in stream.getvalue()
