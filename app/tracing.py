@@ -31,6 +31,7 @@ _TRACEPARENT: Final = re.compile(
     rb"-(?P<span>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-[ -~]*)?"
 )
 _MAX_STATE: Final = 512  # bytes of a tracestate that are passed on; the standard asks for as many
+_SHUTDOWN_SECONDS: Final = 2.0  # for the last spans to leave
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 
 _tracer: "Tracer | None" = None
@@ -119,7 +120,10 @@ def shutdown() -> None:
     global _provider, _tracer
     provider, _provider, _tracer = _provider, None, None
     if provider is not None:
-        provider.shutdown()
+        # With a collector that does not answer this takes longer than a stopping service has.
+        closing = threading.Thread(target=provider.shutdown, name="tracing-shutdown", daemon=True)
+        closing.start()
+        closing.join(_SHUTDOWN_SECONDS)
 
 
 def enabled() -> bool:

@@ -1,7 +1,9 @@
 """Reading a caller's trace context, noting times, and that it is all off by default."""
 
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,22 @@ def test_nothing_but_the_setting_turns_it_on(
         from opentelemetry import trace
 
         assert type(trace.get_tracer_provider()).__name__ == "ProxyTracerProvider"
+
+
+def test_a_collector_that_does_not_answer_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "4")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        tracing.configure("otlp")
+        with tracing.span("lost"):
+            pass
+        start = time.monotonic()
+        tracing.shutdown()
+        assert 1.0 < time.monotonic() - start < 3.0
 
 
 def test_without_the_extra_the_start_is_stopped_in_one_line(
