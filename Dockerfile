@@ -11,7 +11,8 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 FROM ${PYTHON_IMAGE} AS builder
 WORKDIR /app
 COPY pyproject.toml constraints.txt LICENSE ./
-# Nothing, or gpu: the CUDA execution provider with its libraries, some 3 GB.
+# Extras of pyproject.toml: tracing, or gpu (the CUDA execution provider with its libraries, some
+# 3 GB), or gpu,tracing.
 ARG EXTRA=""
 # As `make serve` does: the package is a pointer to /app, so it can be installed before its code is
 # there. The real README, which the metadata asks for, would rebuild this layer at every edit.
@@ -20,10 +21,10 @@ RUN mkdir app \
  && python -m venv --without-pip /opt/venv \
  && pip="python -m pip --python /opt/venv/bin/python --no-cache-dir --disable-pip-version-check" \
  && $pip install --constraint constraints.txt --editable ".${EXTRA:+[$EXTRA]}" \
- && if [ "$EXTRA" = gpu ]; then \
+ && case ",$EXTRA," in *,gpu,*) \
       $pip uninstall --yes onnxruntime onnxruntime-gpu \
-   && $pip install --constraint constraints.txt --no-deps onnxruntime-gpu; \
-    fi
+   && $pip install --constraint constraints.txt --no-deps onnxruntime-gpu;; \
+    esac
 COPY LICENSE deploy/healthcheck.py /srv/
 COPY app /srv/app
 COPY models /models

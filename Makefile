@@ -12,6 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 SERVICE := $(VENV)/.installed-service
 TRAINING := $(VENV)/.installed-training
 DEVELOPMENT := $(VENV)/.installed-development
+AUDIT := $(VENV)/.installed-audit
 
 # Where the public data sets lie (see docs/models.md), and what to train.
 DATA ?= data
@@ -22,7 +23,7 @@ IMAGE ?= unroll
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format train evaluate bench image clean
+.PHONY: help serve test check audit format train evaluate bench image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -37,6 +38,10 @@ check: $(DEVELOPMENT) ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Strict, or a package that could not be looked up would count as sound.
+audit: $(AUDIT) ## look every pinned version up among known vulnerabilities (asks a service on the internet)
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict --progress-spinner off $(OPTIONS)
 
 format: $(DEVELOPMENT) ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
@@ -72,5 +77,9 @@ $(TRAINING): pyproject.toml constraints.txt | $(BIN)/pip
 	@touch $@ $(SERVICE)
 
 $(DEVELOPMENT): pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) --editable '.[train,dev]'
+	$(PIP) --editable '.[train,dev,tracing]'
 	@touch $@ $(SERVICE) $(TRAINING)
+
+$(AUDIT): pyproject.toml constraints.txt | $(BIN)/pip
+	$(PIP) --editable '.[audit]'
+	@touch $@ $(SERVICE)

@@ -68,10 +68,18 @@ def serve(
             raise ConfigurationError(
                 f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
             )
-    from app import server
+    from app import log, server, tracing
     from app.main import create_app
 
-    if not server.serve(create_app(settings), settings):
+    log.configure(settings.log_format, settings.log_level)
+    with errors_in_one_line():
+        tracing.configure(settings.tracing)
+        app = create_app(settings)
+    try:
+        started = server.serve(app, settings)
+    finally:
+        tracing.shutdown()
+    if not started:
         raise typer.Exit(1)
 
 

@@ -83,9 +83,9 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 @contextmanager
-def request_context(request_id: str) -> Iterator[None]:
-    """Inside, every log line of this thread or asyncio task carries the request id."""
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+def request_context(request_id: str, **ids: str) -> Iterator[None]:
+    """Inside, every log line of this thread or asyncio task carries the request id and `ids`."""
+    with structlog.contextvars.bound_contextvars(request_id=request_id, **ids):
         yield
 
 

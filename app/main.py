@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app import metrics
 from app.api import forecast, health, models
 from app.api.errors import add_error_handlers
+from app.api.keys import KeyMiddleware, key_ring, open_paths
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
@@ -36,7 +37,11 @@ _log = get_logger(__name__)
 
 
 def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
-    """The application; models load when it starts, and it is not ready until they have."""
+    """The application; models load when it starts, and it is not ready until they have.
+
+    Raises ConfigurationError for a file of API keys that cannot be used.
+    """
+    ring = key_ring(settings)
     metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = Repository(
@@ -77,13 +82,18 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI would send spans and tracebacks by itself when a variable of its own is set.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
+    if ring is not None:
+        app.add_middleware(KeyMiddleware, ring=ring, open_paths=open_paths(settings))
+    # The last one added is the first one called.
     app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=TASK_PATHS)
     add_error_handlers(app)
-    add_openapi(app)
+    add_openapi(app, None if ring is None else open_paths(settings))
     for each in (forecast, models, health):
         app.include_router(each.router)
     return app

@@ -7,19 +7,27 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import ConfigurationError
 
 _PREFIX: Final = "UNROLL_"
+_SECRET: Final = frozenset({"api_keys"})  # never shown, not even when they are wrong
+
+
+KEY_RULE: Final = "must be visible ASCII characters without spaces, one at least"
 
 
 class Settings(BaseSettings):
     """How one process serves. Every field can be set by `UNROLL_<FIELD>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+        env_prefix=_PREFIX,
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a traceback must not show a key
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
@@ -70,6 +78,21 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Points in all series of one request together, at most."
     )
     max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Keys of which every request must carry one, separated by commas or as JSON.",
+    )
+    api_keys_file: Path | None = Field(
+        None,
+        description="File of such keys, one on a line; it is read again when it changes.",
+    )
+    protect_metrics: bool = Field(
+        False, description="Whether GET /metrics asks for a key as well; it needs keys."
+    )
+    tracing: Literal["off", "otlp"] = Field(
+        "off",
+        description="Where spans go; otlp sends them as the OTEL_EXPORTER_OTLP_* variables say.",
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -81,6 +104,34 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return tuple(part.strip() for part in value.split(",") if part.strip()) or [""]
+        try:
+            return json.loads(value) or [""]
+        except json.JSONDecodeError:
+            raise ValueError('expected JSON such as ["a key", "another"]') from None
+
+    @field_validator("api_keys")
+    @classmethod
+    def _sendable(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, key in enumerate(keys, start=1):
+            if not is_key(key.get_secret_value()):
+                raise ValueError(f"key {number} of {len(keys)} {KEY_RULE}")
+        return keys
+
+    @field_validator("protect_metrics")
+    @classmethod
+    def _has_keys(cls, value: bool, info: ValidationInfo) -> bool:
+        wrong_already = not {"api_keys", "api_keys_file"} <= info.data.keys()
+        if value and not (wrong_already or info.data["api_keys"] or info.data["api_keys_file"]):
+            raise ValueError("needs UNROLL_API_KEYS or UNROLL_API_KEYS_FILE")
         return value
 
     @field_validator("pinned_versions", mode="before")
@@ -120,4 +171,10 @@ def _describe(
     name = field if field in given else _PREFIX + field.upper()
     where = "".join(f"[{part!r}]" for part in loc[1:])
     text = message.removeprefix("Value error, ").replace("Input should be", "should be")
-    return f"{name}{where}: {text} (got {value!r})"
+    got = "" if field in _SECRET else f" (got {value!r})"
+    return f"{name}{where}: {text}{got}"
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` may be an API key: whether it survives the way through a header."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text

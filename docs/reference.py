@@ -82,7 +82,11 @@ def _default(name: str) -> str:
     if isinstance(value, Path):  # absolute, and another one on every machine
         return f"`{value.name}` beside `app`"
     if isinstance(value, tuple):
-        return f"`{','.join(value)}`"
+        return f"`{','.join(value)}`" if value else "none"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:g}`"
     return f"`{value}`"
@@ -95,6 +99,8 @@ def _unit(name: str) -> str:
 def _allowed(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "boolean":
+        return "`true`, `false`"
     low = f"{schema['minimum']:g}" if "minimum" in schema else ""
     if "exclusiveMinimum" in schema:
         low = f"over {schema['exclusiveMinimum']:g}"

@@ -19,13 +19,14 @@ SOURCES = [
 ]
 MAX_LINES = 300
 
-LEAVES = {"errors", "settings", "metrics", "log"}
+LEAVES = {"errors", "settings", "metrics", "log", "tracing"}
 # What each part may import besides itself. A part is a module or a folder right below app/.
 MAY_IMPORT = {
     "errors": set[str](),
     "metrics": set[str](),
     "log": set[str](),
     "settings": {"errors"},
+    "tracing": {"errors"},
     "features": {"errors"},
     "serving": LEAVES,
     "tasks": LEAVES | {"features", "serving"},

@@ -1,5 +1,6 @@
 """The command line: help that reads well, errors in one line, the table of models."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from app import log
 from app.__main__ import cli
 from tests.api.doubles import write_version
 
@@ -75,6 +77,16 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     assert err.startswith("UNROLL_MAX_POINTS: ")
     assert err.endswith("(got 'abc')\n")
     assert err.count("\n") == 1
+
+
+def test_keys_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    try:
+        code, out, err = run("serve", "--models-dir", str(tmp_path), UNROLL_API_KEYS_FILE=str(file))
+    finally:
+        log.configure("json", "WARNING", io.StringIO())  # as the other tests have it
+    assert (code, out) == (2, "")
+    assert err == f"UNROLL_API_KEYS_FILE: No such file or directory (got '{file}')\n"
 
 
 def test_an_option_wins_over_the_environment(tmp_path: Path) -> None:

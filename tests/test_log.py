@@ -88,6 +88,17 @@ def test_console_lines_are_for_people_and_replace_the_handler() -> None:
     assert old.getvalue() == ""
 
 
+def test_a_line_cannot_be_forged() -> None:
+    """A path is decoded before it is logged: it may hold line ends and escape codes."""
+    forged = "/x\n2020-01-01 [info] request status=200 \x1b[2J\u2028"
+    for log_format in ("console", "json"):
+        stream = io.StringIO()
+        log.configure(log_format, "INFO", stream)
+        log.get_logger("x").info("request", path=forged, request_id="a")
+        assert len(stream.getvalue().splitlines()) == 1
+        assert "\x1b" not in stream.getvalue()
+
+
 def test_a_traceback_never_shows_what_a_client_sent() -> None:
     stream = io.StringIO()
     log.configure("console", "INFO", stream)

@@ -59,6 +59,15 @@ def test_the_environment_is_read_and_arguments_win(monkeypatch: pytest.MonkeyPat
         ("EXECUTION_PROVIDERS", ",", "UNROLL_EXECUTION_PROVIDERS: "),
         ("PINNED_VERSIONS", "forecast=2", "UNROLL_PINNED_VERSIONS: expected JSON such as "),
         ("PINNED_VERSIONS", "[1]", "UNROLL_PINNED_VERSIONS: should be a valid dictionary"),
+        ("API_KEYS", ",", "UNROLL_API_KEYS: key 1 of 1 must be visible ASCII"),
+        ("API_KEYS", "[]", "UNROLL_API_KEYS: key 1 of 1 must be visible ASCII"),
+        ("API_KEYS", "['a']", "UNROLL_API_KEYS: expected JSON such as "),
+        ("API_KEYS", "good,not good", "UNROLL_API_KEYS: key 2 of 2 must be visible ASCII"),
+        ("API_KEYS", "sch\u00f6n", "UNROLL_API_KEYS: key 1 of 1 must be visible ASCII"),
+        ("API_KEYS", '["a", 1]', "UNROLL_API_KEYS[1]: should be a valid string"),
+        ("PROTECT_METRICS", "true", "UNROLL_PROTECT_METRICS: needs UNROLL_API_KEYS or "),
+        ("PROTECT_METRICS", "maybe", "UNROLL_PROTECT_METRICS: should be a valid boolean"),
+        ("TRACING", "jaeger", "UNROLL_TRACING: should be 'off' or 'otlp' (got 'jaeger')"),
         ("PINNED_VERSIONS", '{"a": 1.5}', "UNROLL_PINNED_VERSIONS['a']: should be a valid string"),
     ],
 )
@@ -70,6 +79,26 @@ def test_a_wrong_value_is_one_clear_line(
         load_settings()
     assert caught.value.message.startswith(line)
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("value", ["key-1, key-2,", '["key-1", "key-2"]', ' ["key-1","key-2"]'])
+def test_api_keys(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("UNROLL_API_KEYS", value)
+    monkeypatch.setenv("UNROLL_PROTECT_METRICS", "true")
+    settings = load_settings()
+    assert [key.get_secret_value() for key in settings.api_keys] == ["key-1", "key-2"]
+    assert "key-1" not in repr(settings)
+
+
+@pytest.mark.parametrize("value", ["pass word", '["pass word"]', '["pass', '{"pass": 1}', "p\tass"])
+def test_a_wrong_key_is_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("UNROLL_API_KEYS", value)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(port="x")  # whose value is shown
+    assert "UNROLL_API_KEYS: " in caught.value.message
+    assert "port: should be" in caught.value.message
+    assert "pass" not in caught.value.message
+    assert "pass" not in str(caught.value.__cause__)
 
 
 def test_all_wrong_values_are_named_and_arguments_by_their_own_name(

@@ -92,6 +92,9 @@ STATUSES: Final[dict[int, ProblemKind]] = {
     kind.status: kind
     for kind in (
         ProblemKind(400, "malformed-request", "Malformed request", "the body is not JSON"),
+        ProblemKind(
+            401, "unauthorized", "API key required", "no API key, or one that is not known"
+        ),
         ProblemKind(404, "not-found", "Not found", "there is no such path"),
         ProblemKind(405, "method-not-allowed", "Method not allowed", "the path exists; see Allow"),
         ProblemKind(

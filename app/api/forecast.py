@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
-from app import metrics
+from app import metrics, tracing
 from app.api.context import CLIENT_GONE
 from app.api.dependencies import RecordDep, SettingsDep, get_model
 from app.api.json_route import JsonRoute
@@ -162,7 +162,8 @@ async def forecast(
         ]
 
     small = sum(map(len, series)) <= _INLINE_POINTS
-    examples = encode() if small else await asyncio.to_thread(encode)
+    with tracing.span("encode"):
+        examples = encode() if small else await asyncio.to_thread(encode)
     lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
     for each in series:
         lengths.observe(len(each))

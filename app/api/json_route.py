@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
+from app import tracing
 from app.api.context import CLIENT_GONE, record_of
 from app.api.errors import RequestRefused
 from app.api.limits import ClientDisconnect, deadline_of, read_body
@@ -42,10 +43,12 @@ class JsonRoute(APIRoute):
             record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
             _require_json(request.headers.get("content-type"))
             try:
-                content = await read_body(request, settings.max_body_bytes, record.deadline)
+                with tracing.span("parse"):
+                    content = await read_body(request, settings.max_body_bytes, record.deadline)
+                    parsed = _ReadRequest(request, content)
             except ClientDisconnect:
                 return Response(status_code=CLIENT_GONE)
-            return await handle(_ReadRequest(request, content))
+            return await handle(parsed)
 
         return read_and_handle
 

@@ -11,14 +11,17 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics
+from app import metrics, tracing
 from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord
 from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.lifecycle import Lifecycle
 from app.log import get_logger, request_context
+from app.tracing import RequestSpan
 
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _QUIET: Final = ("/health/", "/metrics")
+# Anything else a client may call a method would make names of spans without end.
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = get_logger(__name__)
 
 
@@ -57,7 +60,11 @@ class RequestMiddleware:
         if record.task:
             self._lifecycle.in_flight += 1
             metrics.IN_FLIGHT.inc()
-        with request_context(record.request_id):
+        quiet = scope["path"].startswith(_QUIET)
+        with (
+            tracing.request_span(scope["headers"], quiet=quiet) as span,
+            request_context(record.request_id, **span.ids),
+        ):
             try:
                 await self._app(scope, receive, send_with_headers)
             except Exception:
@@ -67,9 +74,9 @@ class RequestMiddleware:
                 response = problem_response(scope, INTERNAL_ERROR, INTERNAL_ERROR.description)
                 await response(scope, receive, send_with_headers)
             finally:
-                self._finish(scope, record)
+                self._finish(scope, record, span)
 
-    def _finish(self, scope: Scope, record: RequestRecord) -> None:
+    def _finish(self, scope: Scope, record: RequestRecord, span: RequestSpan) -> None:
         seconds = time.monotonic() - record.started
         # Nothing was sent when the task was cancelled: the server gave up on it at shutdown.
         status = record.status or CLIENT_GONE
@@ -80,6 +87,8 @@ class RequestMiddleware:
             metrics.REQUESTS.labels(*labels).inc()
             metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
         _log_request(scope, record, status, seconds)
+        if tracing.enabled():
+            _finish_span(scope, record, status, span)
 
 
 def _log_request(scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
@@ -102,6 +111,27 @@ def _log_request(scope: Scope, record: RequestRecord, status: int, seconds: floa
         _log.debug("request", **facts)
     else:
         _log.info("request", **facts)
+
+
+def _finish_span(scope: Scope, record: RequestRecord, status: int, span: RequestSpan) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    route: str = getattr(scope.get("route"), "path", "")  # a pattern, so the names are few
+    facts: dict[str, str | int] = {
+        "http.request.method": method,
+        "http.response.status_code": status,
+        "unroll.request_id": record.request_id,
+    }
+    if route:
+        facts["http.route"] = route
+    if record.error:
+        facts["error.type"] = record.error
+    if record.model:
+        facts |= {
+            "unroll.model": record.model,
+            "unroll.version": record.version,
+            "unroll.inputs": record.inputs,
+        }
+    span.finish(f"{method} {route}".strip(), facts, failed=status >= 500)
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,11 +1,13 @@
 """The description of the API at /openapi.json and /docs. Knows the error table; no route."""
 
+from collections.abc import Set
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.errors import ERRORS, MEDIA_TYPE, STATUSES, Problem, ProblemKind
+from app.api.keys import HEADER
 from app.errors import InvalidInput
 
 _REFERENCE: Final = "#/components/schemas/"
@@ -20,8 +22,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _response(kinds[status]) for status in statuses}
 
 
-def add_openapi(app: FastAPI) -> None:
-    """Make `app` describe its errors as they are."""
+def add_openapi(app: FastAPI, open_paths: Set[str] | None = None) -> None:
+    """Make `app` describe its errors as they are, and API keys if there are any.
+
+    `open_paths` need no key; None means that no path does.
+    """
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -38,10 +43,24 @@ def add_openapi(app: FastAPI) -> None:
             _drop_default_errors(schema)
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+            if open_paths is not None:
+                _declare_keys(schema, open_paths)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _declare_keys(schema: dict[str, Any], open_paths: Set[str]) -> None:
+    schema["components"]["securitySchemes"] = {
+        "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+        "ApiKey": {"type": "apiKey", "in": "header", "name": HEADER, "description": "The same."},
+    }
+    for path, operations in schema["paths"].items():
+        if path not in open_paths:
+            for operation in operations.values():
+                operation["security"] = [{"Bearer": []}, {"ApiKey": []}]
+                operation["responses"] |= problems(401)
 
 
 def _drop_default_errors(schema: dict[str, Any]) -> None:

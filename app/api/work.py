@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import Request
 
+from app import tracing
 from app.api.context import RequestRecord
 from app.api.limits import client_gone
 from app.errors import DeadlineExceeded
@@ -29,6 +30,7 @@ async def run(
 
     Raises what the scheduler raises, DeadlineExceeded, or ClientGone.
     """
+    arrived = time.monotonic()
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
     answers = asyncio.gather(*map(asyncio.wrap_future, futures))
     # A failure that is never looked at, because the client has left, is not an accident.
@@ -53,4 +55,17 @@ async def run(
             future.cancel()
     record.queue_seconds = max(outcome.queue_seconds for outcome in outcomes)
     record.inference_seconds = max(outcome.inference_seconds for outcome in outcomes)
+    if tracing.enabled():
+        _record_batches(arrived, outcomes)
     return [outcome.prediction for outcome in outcomes]
+
+
+def _record_batches(arrived: float, outcomes: Sequence[Outcome[Any]]) -> None:
+    """Inputs that waited and ran equally long, to the last digit, were in one batch."""
+    batches = {
+        (each.queue_seconds, each.inference_seconds): (each.batch_size, each.runs)
+        for each in outcomes
+    }
+    for (waited, seconds), (rows, runs) in batches.items():
+        start = arrived + waited
+        tracing.record_batch((arrived, start), (start, start + seconds), rows, runs)

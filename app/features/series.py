@@ -70,6 +70,7 @@ class Window:
     growth: float
     log: bool
     factor: float
+    lowest: float
     imputed: int
 
     def unit(self, horizon: int) -> Array:
@@ -112,6 +113,7 @@ def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
         growth=0.5,
         log=log,
         factor=factor,
+        lowest=0.0 if float(values.min()) >= 0.0 else -np.inf,
         imputed=imputed,
     )
 
@@ -147,14 +149,17 @@ def future(window: Window, horizon: int, trained_horizon: int) -> Array:
 
 
 def restore(window: Window, scaled: Array) -> Array:
-    """Network output (horizon, quantiles) -> values of the series, same shape."""
+    """Network output (horizon, quantiles) -> values of the series, same shape.
+
+    A series that was never negative is not forecast to be.
+    """
     horizon = len(scaled)
     x = window.level + window.unit(horizon) * scaled + seasonal_path(window, horizon)[:, None]
     # nothing may overflow, whatever the network says
     if window.log:
         return np.exp(np.clip(x, -700.0, 700.0))
     largest = np.finfo(np.float64).max / max(window.factor, 1.0)
-    return np.clip(x, -largest, largest) * window.factor
+    return np.maximum(np.clip(x, -largest, largest) * window.factor, window.lowest)
 
 
 def scale(window: Window, values: Array) -> Array:
@@ -255,5 +260,6 @@ def _plain(
         growth=0.0,
         log=False,
         factor=1.0,
+        lowest=-np.inf,
         imputed=imputed,
     )

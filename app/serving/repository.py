@@ -66,7 +66,9 @@ class Repository:
                     served[name] = self._load(name, version)
                     break
                 except ModelRefused as error:
-                    refused.append(Refusal(name, version, error.message))
+                    # Clients may read it, and need not know where on the disk it happened.
+                    reason = error.message.replace(f"{self._root}/", "")
+                    refused.append(Refusal(name, version, reason))
                     _log.error("model_refused", model=name, version=version, reason=error.message)
             else:
                 _log.error("model_not_served", model=name)

@@ -5,6 +5,7 @@ workers are busy. A batch is the oldest entry and the waiting ones nearest its l
 starves. Every entry carries its own future; nothing is looked up by id.
 """
 
+import contextvars
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from app import tracing
 from app.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -45,16 +47,18 @@ class Outcome(Generic[P]):
     queue_seconds: float
     inference_seconds: float
     batch_size: int
+    runs: tuple[tuple[float, float], ...] = ()  # of the network, if tracing is on
 
 
 class _Entry(Generic[E, P]):
-    __slots__ = ("arrived", "deadline", "example", "future", "length")
+    __slots__ = ("arrived", "context", "deadline", "example", "future", "length")
 
     def __init__(self, example: E, deadline: float | None, arrived: float) -> None:
         self.example = example
         self.length = example.length  # read here, where the caller gets what it may raise
         self.deadline = deadline
         self.arrived = arrived
+        self.context = contextvars.copy_context()  # whose request it is, for the log
         self.future: Future[Outcome[P]] = Future()
 
     def expired(self, now: float) -> bool:
@@ -90,13 +94,8 @@ class Scheduler(Generic[E, P]):
 
         # Daemons, so that a batch that hangs cannot keep the process alive after `close`.
         self._threads = [
-            threading.Thread(
-                target=self._work,
-                args=(worker,),
-                name=f"{model}-{version}-worker-{number}",
-                daemon=True,
-            )
-            for number, worker in enumerate(workers)
+            threading.Thread(None, self._work, f"{model}-{version}-{i}", (worker,), daemon=True)
+            for i, worker in enumerate(workers)
         ]
         for thread in self._threads:
             thread.start()
@@ -262,16 +261,17 @@ class Scheduler(Generic[E, P]):
                     self._serve(worker, [entry])
             return
         seconds = time.monotonic() - start
+        runs = tracing.runs_since(start)
         self._meter.computed([entry.length for entry in batch], seconds)
         for entry, prediction in zip(batch, predictions, strict=True):
             waited = start - entry.arrived
-            entry.future.set_result(Outcome(prediction, waited, seconds, len(batch)))
+            entry.future.set_result(Outcome(prediction, waited, seconds, len(batch), runs))
 
     def _fail(self, entry: _Entry[E, P], error: BaseException) -> None:
         if isinstance(error, UnrollError):
             entry.future.set_exception(error)
             return
-        _log.error("inference_failed", model=self._model, exc_info=error)
+        entry.context.run(_log.error, "inference_failed", model=self._model, exc_info=error)
         failure = InferenceFailed("the network failed on this input")
         failure.__cause__ = error
         entry.future.set_exception(failure)

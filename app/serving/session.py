@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from app import tracing
 from app.errors import ModelRefused
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -78,7 +79,8 @@ class Session:
         Raises whatever ONNX Runtime raises on wrong names, element types or shapes.
         """
         names = self._output_names if outputs is None else list(outputs)
-        values = self._session.run(names, dict(feeds))
+        with tracing.run():
+            values = self._session.run(names, dict(feeds))
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
 
 

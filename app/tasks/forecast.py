@@ -178,6 +178,7 @@ class ForecastTask:
         """scaled (horizon, levels) in the network's unit -> values of the series."""
         window = example.window
         scaled = self._calibrate(scaled, window.cycles.kind)
+        scaled = self._extrapolate(scaled, window)
         if self._widths is not None:
             interval = _interpolate(scaled, self._probits, _WATCHED)  # (horizon, 2)
             self._widths.observe(float(np.diff(interval, axis=1).mean()))
@@ -210,6 +211,27 @@ class ForecastTask:
         stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
         stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)
         return stretched
+
+    def _extrapolate(self, scaled: Array, window: Window) -> Array:
+        """Widths beyond the trained horizon T: they go on as they grew from T / 2 to T.
+
+        A power of the step, between constant (a stationary series) and the root (a random walk);
+        what the network itself says there it has never been taught.
+        """
+        trained, horizon = self._features.trained_horizon, len(scaled)
+        if horizon <= trained or trained < 2:
+            return scaled
+        middle = self._features.levels.index(0.5)
+        unit = window.unit(horizon)
+        distance = (scaled - scaled[:, middle : middle + 1]) * unit  # (horizon, levels)
+        last, before = distance[trained - 1], distance[trained // 2 - 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            power = np.log2(np.abs(last) / np.abs(before))
+        power = np.clip(np.nan_to_num(power, nan=0.0), 0.0, 0.5)
+        # one power for all levels: with several, quantiles could cross far out
+        steps = np.arange(trained + 1, horizon + 1)[:, None] / trained
+        distance[trained:] = last * steps ** float(np.median(power))
+        return scaled[:, middle : middle + 1] + distance / unit
 
     def _notes(self, imputed: int, dropped: int, points: int, horizon: int) -> tuple[str, ...]:
         notes = []

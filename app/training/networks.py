@@ -21,7 +21,7 @@ QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.
 class ForecasterOptions:
     """Sizes of a `Forecaster`; `dropout` values are shares of what is dropped, 0 to 1."""
 
-    cell: str = "lstm"
+    cell: str = "gru"
     hidden_size: int = 64
     num_layers: int = 2
     residual: bool = True

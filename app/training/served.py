@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ModelNotFound, UnrollError
+from app.errors import ModelNotFound, NotReady, UnrollError
 from app.serving.loader import ServingOptions
 from app.serving.repository import Repository
 from app.serving.threads import available_threads
@@ -85,9 +85,10 @@ def served(
 def _in_process(repository: Repository, model: str, version: str | None) -> Served:
     try:
         loaded = repository.get(model, version, task="forecast")
-    except ModelNotFound as error:
+    except (ModelNotFound, NotReady) as error:
         reasons = [f"{one.name}/{one.version}: {one.reason}" for one in repository.refused()]
-        raise ModelNotFound("; ".join([error.message, *reasons])) from error
+        why = "; ".join([error.message, *reasons])
+        raise ModelNotFound(f"model {model!r} cannot be asked: {why}") from error
 
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: list[Answer] = []

@@ -138,8 +138,9 @@ def check(response: httpx.Response, status: int, slug: str) -> None:
 
 
 def test_the_cases_cover_the_table() -> None:
-    # 429 and a crash need a service of their own, below and in test_work.py.
-    tested = {case.slug for case in CASES.values()} | {"internal-error", "queue-full"}
+    # These need a service of their own: below, in test_work.py and in test_keys.py.
+    elsewhere = {"internal-error", "queue-full", "unauthorized"}
+    tested = {case.slug for case in CASES.values()} | elsewhere
     kinds = [*ERRORS.values(), *STATUSES.values()]
     assert {kind.slug for kind in kinds} == tested
 

@@ -1,6 +1,5 @@
 """POST /forecast over a real socket: what is answered, and what is refused where."""
 
-import time
 from typing import Any
 
 import httpx
@@ -195,10 +194,8 @@ def test_too_much_is_refused(
 
 
 def test_one_long_series(service: Service) -> None:
-    start = time.monotonic()
     response = service.forecast(series=[0.1 * i for i in range(100_000)], horizon=1)
     assert response.status_code == 200
-    assert time.monotonic() - start < 2.0
 
 
 def test_one_bad_series_spoils_its_request_only(service: Service) -> None:

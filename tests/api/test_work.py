@@ -52,13 +52,12 @@ def test_a_deadline_drops_what_waits(narrow: Service) -> None:
         blocking = other.submit(narrow.forecast, model="slow")
         until(lambda: narrow.app.state.lifecycle.in_flight == 1)
         time.sleep(0.05)
-        start = time.monotonic()
         answer = narrow.http.post(
             "/forecast",
             json={"series": [1], "horizon": 1, "model": "slow"},
             headers={"X-Request-Timeout-Ms": "100"},
         )
-        assert time.monotonic() - start < 0.3
+        assert not blocking.done(), "the deadline waited for the work before it"
         check(answer, 504, "deadline-exceeded")
         assert blocking.result().status_code == 200
     until(lambda: rejected("cancelled") + rejected("deadline") > before)

@@ -39,6 +39,17 @@ def test_a_pin_is_obeyed(tmp_path: Path) -> None:
         assert repository.get("mean").version == "1"
 
 
+def test_a_refusal_does_not_say_where_the_repository_lies(tmp_path: Path) -> None:
+    """Clients read it; ONNX Runtime names the whole path of a graph that it cannot read."""
+    write_version(tmp_path, graph=b"no graph")
+    (write_version(tmp_path, version="2") / "manifest.json").unlink()
+    with loaded(tmp_path) as repository:
+        assert len(repository.refused()) == 2
+        for refusal in repository.refused():
+            assert str(tmp_path) not in refusal.reason
+        assert "mean/1/model.onnx" in repository.refused()[1].reason
+
+
 @pytest.mark.parametrize("damage", ["byte", "missing", "manifest", "golden", "batch", "renamed"])
 def test_when_the_highest_is_refused_the_next_lower_serves(tmp_path: Path, damage: str) -> None:
     write_version(tmp_path, version="1")

@@ -185,3 +185,20 @@ def test_the_width_of_a_served_answer_is_measured_free_of_scale_and_quantiles() 
     assert observed()[1] == pytest.approx(2 * total, rel=1e-3)
     unnamed.predict([unnamed.encode(past, 5)])
     assert observed()[0] == 2
+
+
+def test_widths_beyond_the_trained_horizon_grow_no_faster_than_a_random_walk() -> None:
+    example = task().encode(series(60), 500, (0.1, 0.9))
+    [answer] = task().predict([example])
+    low, high = (np.log(answer.quantiles[key]) for key in ("0.1", "0.9"))
+    width = high - low  # on the scale of the network: this series is positive
+    assert (np.diff(width[20:]) >= -1e-9).all()
+    assert width[-1] / width[19] <= np.sqrt(500 / 20) + 1e-6
+
+
+def test_a_series_that_was_never_negative_is_not_forecast_to_be() -> None:
+    values = [0.0, 0.0, 3.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0]
+    [answer] = task().predict([task().encode(values, 12, (0.01, 0.5))])
+    assert min(answer.quantiles["0.01"]) == 0.0
+    [signed] = task().predict([task().encode([*values, -0.1], 12, (0.01, 0.5))])
+    assert min(signed.quantiles["0.01"]) < 0.0

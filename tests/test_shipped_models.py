@@ -1,0 +1,78 @@
+"""The versions that ship: complete, small, documented, and as good as they say."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.main import TASKS
+from app.serving.manifest import Manifest, read_manifest
+from app.serving.repository import Repository
+from app.training.evaluate import evaluate_forecast, evaluate_waves
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ROOT / "models"
+VERSIONS = sorted(path.parent for path in MODELS.glob("*/*/manifest.json"))
+DATA = Path(os.environ.get("UNROLL_DATA", ROOT.parent / "shared" / "data"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="UNROLL_DATA names no folder of data")
+
+
+def manifests() -> list[Manifest]:
+    return [read_manifest(folder) for folder in VERSIONS]
+
+
+def test_both_forecasters_ship() -> None:
+    assert {manifest.name for manifest in manifests()} >= {"forecast", "forecast-waves"}
+
+
+def test_every_version_loads() -> None:
+    repository = Repository(MODELS, TASKS)
+    repository.load_all()
+    try:
+        assert repository.refused() == []
+        assert {model.name for model in repository.loaded()} == {m.name for m in manifests()}
+    finally:
+        repository.close()
+
+
+def test_all_versions_together_stay_small() -> None:
+    size = sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file())
+    assert size < 80e6
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_every_version_tells_how_it_was_made(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    assert {"recipe", "members", "libraries"} <= manifest.training.keys()
+    assert manifest.evaluation, "no figures"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for heading in ("## Use", "## Data", "## Licence", "## Figures"):
+        assert heading in card, heading
+    assert "Not yet evaluated" not in card
+    assert not [p for p in folder.iterdir() if p.suffix in {".pkl", ".pt", ".joblib", ".npy"}]
+
+
+def test_the_figures_in_the_docs_are_those_of_the_manifests() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    [shipped] = [m for m in manifests() if m.name == "forecast"]
+    assert str(shipped.evaluation["table"]) in page
+
+
+def test_waves_are_forecast_near_the_noise_floor() -> None:
+    rows = {row.method: row for row in evaluate_waves(MODELS, count=400, seed=5)}
+    ours = next(row for method, row in rows.items() if method.startswith("forecast-waves/"))
+    assert ours.one_step < 0.0014
+    assert ours.ten_steps < 0.0018
+    assert ours.ten_steps < 0.3 * rows["least squares"].ten_steps
+
+
+@needs_data
+def test_series_it_never_saw_are_forecast_better_than_naive2() -> None:
+    rows = evaluate_forecast(
+        "forecast", MODELS, DATA, ("m3", "m4_weekly"), ("unseen",), baselines="none", limit=100
+    )
+    ours = [row for row in rows if row.method.endswith("median")]
+    assert len(ours) == 2
+    assert all(row.owa < 0.95 for row in ours)
+    assert np.mean([row.coverage_80 for row in ours]) == pytest.approx(0.8, abs=0.08)
