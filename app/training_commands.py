@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
+from app import log
 from app.errors import ConfigurationError, UnrollError
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def _print_rows(table: "Table", rows: Sequence[object], as_json: bool) -> None:
 @contextmanager
 def _training_extra() -> Iterator[None]:
     """The service is installed without torch; say how to get it. Wrong data is one line too."""
+    log.configure("auto", "WARNING")  # to standard error: what is printed is the result alone
     try:
         yield
     except ModuleNotFoundError as error:

@@ -54,46 +54,41 @@ class WaveRow:
         return _json(asdict(self))
 
 
+_SCORES = ("OWA", "sMAPE", "MASE", "in 80 %", "in 95 %")
+
+
 def forecast_table(rows: Sequence[Row]) -> Table:
     """The rows for a terminal; the lowest OWA of each group stands out."""
-    table = Table(title="Backtest on the last horizon; lower is better but for coverage")
-    for heading in ("collection", "part", "series", "method"):
-        table.add_column(heading)
-    for heading in ("OWA", "sMAPE", "MASE", "cover 80", "cover 95", "width 80", "pinball"):
-        table.add_column(heading, justify="right")
+    table = Table(title="Backtest on the last horizon (in 80 %: share of values in the interval)")
+    table.add_column("method", no_wrap=True)
+    for heading in _SCORES:
+        table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for row in rows:
         group = (row.collection, row.part)
-        if last not in (None, group):
+        if group != last:
             table.add_section()
+            table.add_row(f"[bold]{row.collection}[/bold] {row.part}, {row.series} series")
         best = min(one.owa for one in rows if (one.collection, one.part) == group)
-        shown = (row.collection, row.part, str(row.series)) if group != last else ("", "", "")
-        owa = f"{row.owa:.3f}"
+        owa, *others = _cells(row)
         table.add_row(
-            *shown,
-            row.method + (f" ({row.fell_back} fell back)" if row.fell_back else ""),
+            "  " + row.method + (f" ({row.fell_back} fell back)" if row.fell_back else ""),
             f"[bold]{owa}[/bold]" if row.owa == best else owa,
-            f"{row.smape:.3f}",
-            f"{row.mase:.3f}",
-            *(
-                "-" if math.isnan(number) else f"{number:.3f}"
-                for number in (row.coverage_80, row.coverage_95, row.width_80, row.pinball)
-            ),
+            *others,
         )
         last = group
     return table
 
 
+def _cells(row: Row) -> list[str]:
+    numbers = (row.owa, row.smape, row.mase, row.coverage_80, row.coverage_95)
+    return ["-" if math.isnan(number) else f"{number:.3f}" for number in numbers]
+
+
 def forecast_markdown(rows: Sequence[Row]) -> str:
     """The rows as a table in Markdown, for model cards and docs."""
-    header = ("collection, part, series", "method", "OWA", "sMAPE", "MASE", "cover 80", "cover 95")
-    cells = []
-    for row in rows:
-        group = f"{row.collection}, {row.part}, {row.series}"
-        numbers = [f"{x:.3f}" for x in (row.owa, row.smape, row.mase)]
-        covers = ["-" if math.isnan(x) else f"{x:.3f}" for x in (row.coverage_80, row.coverage_95)]
-        cells.append((group, row.method, *numbers, *covers))
-    return markdown_table(header, cells)
+    cells = [(f"{r.collection}, {r.part}, {r.series}", r.method, *_cells(r)) for r in rows]
+    return markdown_table(("collection, part, series", "method", *_SCORES), cells)
 
 
 def wave_table(rows: Sequence[WaveRow]) -> Table:
