@@ -1,0 +1,1 @@
+"""Measurements of the running service. Nothing in `app` knows of them."""
