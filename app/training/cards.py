@@ -18,7 +18,8 @@ encoder reads the last {context} values, the decoder walks over the horizon and 
 For business, economic and sensor series that continue their own past: levels, trends and
 seasons. It sees one series at a time and nothing else: no prices, holidays or weather. It was
 trained on horizons up to {trained} steps; further ones are answered, with intervals that go on
-widening as they did, at most with the root of time. It must not be the only ground of a decision about people.
+widening as they did, at most with the root of time. It must not be the only ground of a decision
+about people.
 
 ## Data
 
