@@ -1,4 +1,4 @@
-"""Knows frequencies, cycles and timestamps; knows no network and no values but for `infer_cycles`.
+"""Knows frequencies, their usual cycles, and timestamps; knows no values and no network.
 
 A frequency is a pandas alias ("h", "D", "W", "MS", "QS", "YS", "15min", "2h"); the spellings
 that pandas has retired ("H", "M", "Q", "A", "Y", "T", "S", ...) are read as what replaced them.
@@ -6,11 +6,10 @@ that pandas has retired ("H", "M", "Q", "A", "Y", "T", "S", ...) are read as wha
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset
 
@@ -18,11 +17,12 @@ from app.errors import InvalidInput
 
 # retired spelling -> pandas alias of today
 _RETIRED = {
-    "H": "h", "BH": "bh", "CBH": "cbh", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns",
-    "M": "ME", "BM": "BME", "SM": "SME", "CBM": "CBME", "Q": "QE", "BQ": "BQE", "Y": "YE",
+    "H": "h", "BH": "bh", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns",
+    "M": "ME", "BM": "BME", "SM": "SME", "Q": "QE", "BQ": "BQE", "Y": "YE",
     "A": "YE", "BY": "BYE", "BA": "BYE", "AS": "YS", "BAS": "BYS",
 }  # fmt: skip
 _ALLOWED = "a pandas offset alias such as min, h, D, B, W, MS, QS, YS or 15min, 2h"
+_STARTS = {"MS", "BMS", "SMS", "QS", "BQS", "YS", "BYS"}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400}
 
 
@@ -50,9 +50,10 @@ def offset(frequency: str) -> BaseOffset:
         except ValueError:
             pass
         else:
-            if found.n > 0:
+            # custom business calendars need holidays, which a request cannot name
+            if found.n > 0 and not found.name.lower().lstrip("0123456789").startswith("c"):
                 return found
-    raise InvalidInput(f"unknown frequency {frequency!r}", field="frequency", allowed=_ALLOWED)
+    raise InvalidInput(f"unknown frequency {frequency[:40]!r}", field="frequency", allowed=_ALLOWED)
 
 
 @lru_cache(maxsize=256)
@@ -66,15 +67,15 @@ def cycles_of(frequency: str) -> Cycles:
     name, count = step.name.split("-")[0].lstrip("0123456789"), step.n
     if name in _SECONDS:
         return _clock_cycles(_SECONDS[name] * count)
-    if name in ("bh", "cbh"):
+    if name == "bh":
         return Cycles(max(8 // count, 1), max(40 // count, 1), "hourly")
-    if name in ("B", "C"):
+    if name == "B":
         return Cycles(_per(5, count), _per(260, count), "daily")
     if name == "W":
         return Cycles(1, _per(52, count), "weekly")
     if name in ("SME", "SMS"):
         return Cycles(_per(24, count), 1, "monthly")
-    if name in ("ME", "MS", "BME", "BMS", "CBME", "CBMS"):
+    if name in ("ME", "MS", "BME", "BMS"):
         return {1: Cycles(12, 1, "monthly"), 3: Cycles(4, 1, "quarterly")}.get(
             count, Cycles(_per(12, count), 1, "yearly" if count % 12 == 0 else "monthly")
         )
@@ -110,95 +111,50 @@ def _clock_cycles(seconds: int) -> Cycles:
     return Cycles(1, max(year // seconds, 1), "weekly" if seconds < 30 * day else None)
 
 
-def choose_cycles(
-    values: NDArray[np.float64], frequency: str | None, season_length: int | None
-) -> Cycles:
-    """Cycles of one series (time,), NaN = missing.
-
-    `season_length` replaces the short cycle and leaves the frequency's long one (a year of
-    weeks, a week of hours) in view; without either, the cycle is inferred from the values.
-    """
-    if frequency is not None:
-        usual = cycles_of(frequency)
-        if season_length is None or season_length == usual.short:
-            return usual
-        if season_length == usual.long:
-            return usual
-        return Cycles(season_length, usual.long if season_length < usual.long else 1, usual.kind)
-    short = infer_season_length(values) if season_length is None else season_length
-    # without a calendar, a season length still tells what the steps usually are
-    by_length = {
-        4: Cycles(4, 1, "quarterly"),
-        7: Cycles(7, 365, "daily"),
-        12: Cycles(12, 1, "monthly"),
-        24: Cycles(24, 168, "hourly"),
-        48: Cycles(48, 336, "hourly"),
-        52: Cycles(1, 52, "weekly"),
-        96: Cycles(96, 672, "hourly"),
-        168: Cycles(24, 168, "hourly"),
-    }
-    return by_length.get(short, Cycles(short, 1, None))
-
-
-def infer_season_length(values: NDArray[np.float64], longest: int = 400) -> int:
-    """The strongest cycle of a series (time,), NaN = missing; 1 when none stands out.
-
-    The autocorrelation of the linearly detrended differences must peak at the lag, above
-    0.3 and above 2.5 standard errors of white noise; three whole cycles must be there.
-    """
-    values = values[-8 * longest :]
-    known = ~np.isnan(values)
-    if known.sum() < 9:
-        return 1
-    steps = np.arange(len(values))
-    x = np.diff(np.interp(steps, steps[known], values[known]))
-    x = x - x.mean()
-    power = float(x @ x)
-    if power <= 1e-24 * (1.0 + float(np.abs(values[known]).max()) ** 2):
-        return 1
-    size = 1 << (2 * len(x) - 1).bit_length()
-    spectrum = np.fft.rfft(x, size)
-    acf = np.fft.irfft(spectrum * np.conj(spectrum), size)[: len(x)] / power
-    last = min(longest, len(x) // 3)
-    lags = np.arange(2, last + 1)
-    if len(lags) == 0:
-        return 1
-    # undo the shrinkage of the biased estimate at long lags
-    corrected = acf[: last + 2] * len(x) / (len(x) - np.arange(last + 2))
-    peaks = lags[
-        (corrected[lags] >= corrected[lags - 1]) & (corrected[lags] >= corrected[lags + 1])
-    ]
-    floor = max(0.3, 2.5 / np.sqrt(len(x)))
-    peaks = peaks[corrected[peaks] > floor]
-    if len(peaks) == 0:
-        return 1
-    best = float(corrected[peaks].max())
-    return int(peaks[corrected[peaks] >= 0.9 * best][0])
-
-
-def timestamps(start: str, frequency: str, skip: int, count: int) -> list[str]:
+@lru_cache(maxsize=1024)
+def timestamps(start: str, frequency: str, skip: int, count: int) -> tuple[list[str], str | None]:
     """ISO 8601 stamps of the `count` steps that follow `skip` observations from `start`.
+
+    A `start` that does not lie on the frequency is moved to the step it belongs to (the first
+    of a month for MS, the last for ME, the next one for the others; weeks simply begin on its
+    weekday); the second value says so, and is None where nothing was moved.
 
     Raises:
         InvalidInput: `start` is no date, or the stamps leave the years pandas can name.
     """
-    step = offset(frequency)
+    step, asked = offset(frequency), _date(start)
     try:
-        first = pd.Timestamp(start)
-        if pd.isna(first):
-            raise ValueError
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput(
-            f"{start!r} is not a date", field="start", allowed="an ISO 8601 date or date-time"
-        ) from error
-    try:
-        stamps = pd.date_range(first, periods=skip + count, freq=step)[skip:]
+        if step.name.startswith("W") and not step.is_on_offset(asked):
+            step = to_offset(f"{step.n}W-{asked.day_name()[:3].upper()}")
+        first = asked
+        if not step.is_on_offset(asked):
+            back = step.name.split("-")[0].lstrip("0123456789") in _STARTS
+            first = step.rollback(asked) if back else step.rollforward(asked)
+        stamps = pd.date_range(first + skip * step if skip else first, periods=count, freq=step)
         if len(stamps) != count:
             raise OverflowError
     except (ValueError, OverflowError) as error:
         raise InvalidInput(
-            f"{skip + count} steps of {frequency!r} from {start!r} leave the calendar",
+            f"{skip + count} steps of {frequency[:40]!r} from {start[:40]!r} leave the calendar",
             field="start",
             allowed="timestamps between the years 1678 and 2262",
         ) from error
-    return [stamp.isoformat() for stamp in stamps]
+    moved = None
+    if first != asked:
+        moved = f"start does not lie on {frequency}: steps are counted from {first.isoformat()}"
+    return [stamp.isoformat() for stamp in stamps], moved
+
+
+def _date(start: str) -> pd.Timestamp:
+    """A date or date-time in ISO 8601; a year or a month stands for its first day."""
+    text = start.strip()
+    if re.fullmatch(r"\d{4}(-\d{2})?", text, re.ASCII):
+        text += "-01" if len(text) > 4 else "-01-01"
+    try:
+        if not text.isascii():
+            raise ValueError
+        return pd.Timestamp(datetime.fromisoformat(text))
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(
+            f"{start[:40]!r} is not a date", field="start", allowed="an ISO 8601 date or date-time"
+        ) from error

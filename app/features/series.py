@@ -33,6 +33,7 @@ FUTURE_FEATURES = 32
 _LAGS = 3
 _STATICS = 17
 _FAR_BELOW = -20.0  # units
+_FAR = 6.9  # log of a thousand
 _KINDS = ("yearly", "quarterly", "monthly", "weekly", "daily", "hourly")
 
 
@@ -69,6 +70,7 @@ class Window:
     spread: float
     growth: float
     log: bool
+    constant: bool
     factor: float
     lowest: float
     imputed: int
@@ -112,6 +114,7 @@ def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
         spread=spread,
         growth=0.5,
         log=log,
+        constant=bool(values.min() == values.max()),
         factor=factor,
         lowest=0.0 if float(values.min()) >= 0.0 else -np.inf,
         imputed=imputed,
@@ -151,13 +154,17 @@ def future(window: Window, horizon: int, trained_horizon: int) -> Array:
 def restore(window: Window, scaled: Array) -> Array:
     """Network output (horizon, quantiles) -> values of the series, same shape.
 
-    A series that was never negative is not forecast to be.
+    A series that was never negative is not forecast to be, one that never changed is not
+    forecast to change, and a positive one stays within a thousand times what was seen.
     """
     horizon = len(scaled)
     x = window.level + window.unit(horizon) * scaled + seasonal_path(window, horizon)[:, None]
-    # nothing may overflow, whatever the network says
+    if window.constant:
+        x = np.full_like(x, window.x[-1])
+    # nothing may overflow or leave what has been seen by orders of magnitude
     if window.log:
-        return np.exp(np.clip(x, -700.0, 700.0))
+        low, high = float(window.x.min()) - _FAR, float(window.x.max()) + _FAR
+        return np.exp(np.clip(x, max(low, -744.0), min(high, 709.7)))
     largest = np.finfo(np.float64).max / max(window.factor, 1.0)
     return np.maximum(np.clip(x, -largest, largest) * window.factor, window.lowest)
 
@@ -259,6 +266,7 @@ def _plain(
         spread=1.0,
         growth=0.0,
         log=False,
+        constant=False,
         factor=1.0,
         lowest=-np.inf,
         imputed=imputed,

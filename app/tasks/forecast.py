@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app import metrics
 from app.errors import InferenceFailed, InvalidInput
-from app.features.calendar import choose_cycles, timestamps
+from app.features.calendar import timestamps
+from app.features.cycles import choose_cycles
 from app.features.padding import pad
+from app.features.quantiles import extrapolate, interpolate, stretch
 from app.features.series import SeriesOptions, Window, future, prepare, restore
 from app.serving.manifest import Manifest
 from app.serving.session import Session
@@ -24,6 +26,7 @@ from app.serving.session import Session
 Array = NDArray[np.float64]
 DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 MIN_POINTS = 2
+MAX_SEASON_LENGTH = 100_000
 _NORMAL = NormalDist()
 _WATCHED = np.array([_NORMAL.inv_cdf(0.1), _NORMAL.inv_cdf(0.9)])  # the interval of the metric
 
@@ -143,13 +146,13 @@ class ForecastTask:
         cycles = choose_cycles(trimmed, frequency, season_length)
         window = prepare(trimmed, cycles, self._options)
         steps = future(window, horizon, self._features.trained_horizon)
-        stamps = None
+        stamps = moved = None
         if start is not None:
             if frequency is None:
                 raise InvalidInput(
                     "start needs a frequency to count from", field="frequency", allowed="e.g. MS"
                 )
-            stamps = timestamps(start, frequency, len(series), horizon)
+            stamps, moved = timestamps(start, frequency, len(series), horizon)
         imputed = int(np.isnan(values).sum())
         return ForecastExample(
             window=window,
@@ -158,7 +161,7 @@ class ForecastTask:
             quantiles=tuple(quantiles),
             timestamps=stamps,
             imputed=imputed,
-            notes=self._notes(imputed, missing_before, len(series), horizon),
+            notes=self._notes(imputed, missing_before, len(series), horizon, moved),
         )
 
     def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
@@ -177,14 +180,19 @@ class ForecastTask:
     def _decode(self, example: ForecastExample, scaled: Array) -> ForecastPrediction:
         """scaled (horizon, levels) in the network's unit -> values of the series."""
         window = example.window
-        scaled = self._calibrate(scaled, window.cycles.kind)
-        scaled = self._extrapolate(scaled, window)
+        middle = self._features.levels.index(0.5)
+        table = self._features.calibration
+        factors = table.get(window.cycles.kind or "", table.get(""))
+        if factors is not None:
+            scaled = stretch(scaled, factors, middle)
+        unit = window.unit(len(scaled))
+        scaled = extrapolate(scaled, self._features.trained_horizon, middle, unit)
         if self._widths is not None:
-            interval = _interpolate(scaled, self._probits, _WATCHED)  # (horizon, 2)
+            interval = interpolate(scaled, self._probits, _WATCHED)  # (horizon, 2)
             self._widths.observe(float(np.diff(interval, axis=1).mean()))
         wanted = np.array([_NORMAL.inv_cdf(p) for p in example.quantiles])
         order = np.argsort(wanted, kind="stable")
-        paths = restore(window, _interpolate(scaled, self._probits, wanted[order]))
+        paths = restore(window, interpolate(scaled, self._probits, wanted[order]))
         paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): rounding never crosses
         # Averaged before it is mapped back, as a forecast on logs usually is: the mean of a
         # log-normal answer lies far above what happens in most futures.
@@ -199,44 +207,16 @@ class ForecastTask:
             notes=list(example.notes),
         )
 
-    def _calibrate(self, scaled: Array, kind: str | None) -> Array:
-        table = self._features.calibration
-        factors = table.get(kind or "", table.get(""))
-        if factors is None:
-            return scaled
-        middle = self._features.levels.index(0.5)
-        median = scaled[:, middle : middle + 1]
-        stretched: Array = median + (scaled - median) * np.array(factors)
-        # an inner level that was stretched past its outer neighbour takes it along
-        stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
-        stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)
-        return stretched
-
-    def _extrapolate(self, scaled: Array, window: Window) -> Array:
-        """Widths beyond the trained horizon T: they go on as they grew from T / 2 to T.
-
-        A power of the step, between constant (a stationary series) and the root (a random walk);
-        what the network itself says there it has never been taught.
-        """
-        trained, horizon = self._features.trained_horizon, len(scaled)
-        if horizon <= trained or trained < 2:
-            return scaled
-        middle = self._features.levels.index(0.5)
-        unit = window.unit(horizon)
-        distance = (scaled - scaled[:, middle : middle + 1]) * unit  # (horizon, levels)
-        last, before = distance[trained - 1], distance[trained // 2 - 1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            power = np.log2(np.abs(last) / np.abs(before))
-        power = np.clip(np.nan_to_num(power, nan=0.0), 0.0, 0.5)
-        # one power for all levels: with several, quantiles could cross far out
-        steps = np.arange(trained + 1, horizon + 1)[:, None] / trained
-        distance[trained:] = last * steps ** float(np.median(power))
-        return scaled[:, middle : middle + 1] + distance / unit
-
-    def _notes(self, imputed: int, dropped: int, points: int, horizon: int) -> tuple[str, ...]:
-        notes = []
+    def _notes(
+        self, imputed: int, dropped: int, points: int, horizon: int, moved: str | None
+    ) -> tuple[str, ...]:
+        notes = [] if moved is None else [moved]
         if imputed:
-            notes.append(f"{imputed} missing values were imputed")
+            notes.append(
+                "1 missing value was imputed"
+                if imputed == 1
+                else f"{imputed} missing values were imputed"
+            )
         if dropped:
             notes.append(f"the last {points - dropped} of {points} points were used")
         if horizon > self._features.trained_horizon:
@@ -271,20 +251,9 @@ def _check(
             raise InvalidInput(
                 f"{quantile} is no quantile", field=f"quantiles[{i}]", allowed="between 0 and 1"
             )
-    if season_length is not None and season_length < 1:
+    if season_length is not None and not 1 <= season_length <= MAX_SEASON_LENGTH:
         raise InvalidInput(
-            f"season_length is {season_length}", field="season_length", allowed="1 or more"
+            f"{season_length} steps are no season",
+            field="season_length",
+            allowed=f"1 to {MAX_SEASON_LENGTH}",
         )
-
-
-def _interpolate(scaled: Array, known: Array, wanted: Array) -> Array:
-    """Quantiles (horizon, levels) at probits `known` -> at probits `wanted`, same rows.
-
-    Linear between levels and beyond the outermost two, on the scale of normal deviates:
-    exact where the answer is normal, and increasing wherever the levels are.
-    """
-    right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
-    left = right - 1
-    share = (wanted - known[left]) / (known[right] - known[left])
-    between: Array = scaled[:, left] * (1.0 - share) + scaled[:, right] * share
-    return between

@@ -21,6 +21,16 @@ trained on horizons up to {trained} steps; further ones are answered, with inter
 widening as they did, at most with the root of time. It must not be the only ground of a decision
 about people.
 
+## Limits
+
+- Trends are damped, as they are in the series it learned from: a straight line is continued too
+  low, and an exponential one far too low.
+- It was calibrated on economic, tourism, load and weather series. On pure white noise its
+  intervals are right for the next steps and too wide many steps ahead.
+- Rare counts come out too high on average, and nothing keeps percentages below 100.
+- A season is inferred from values only where three whole cycles are among the last {memory} points:
+  tell `frequency` or `season_length` where you know them.
+
 ## Data
 
 {series} series of M1, M3, Tourism, M4 Hourly and Weekly, NN5, ETT (two transformers), and the
@@ -60,6 +70,7 @@ def forecast_card(
         context=recipe["context_length"],
         levels=len(network["levels"]),
         trained=recipe["trained_horizon"],
+        memory=recipe["memory"],
         series=training["series"],
         generated=recipe["generated"],
         split=training["split"],

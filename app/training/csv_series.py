@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.errors import InvalidInput
-from app.features.calendar import choose_cycles, cycles_of
+from app.features.calendar import cycles_of
+from app.features.cycles import choose_cycles
 
 _SHORTEST = 8
 

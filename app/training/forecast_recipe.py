@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from app.features.calendar import choose_cycles
+from app.features.cycles import choose_cycles
 from app.features.series import SeriesOptions, Window, prepare, restore
 from app.training.datasets import Series
 from app.training.generated import mixtures

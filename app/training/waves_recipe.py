@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from app.features.calendar import choose_cycles
+from app.features.cycles import choose_cycles
 from app.features.series import CONTEXT_FEATURES, SeriesOptions, future, prepare
 from app.training.loop import Fit, LoopOptions, Progress, fit
 from app.training.networks import Forecaster, ForecasterOptions, pinball

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.features.calendar import Cycles, choose_cycles
+from app.features.calendar import Cycles
+from app.features.cycles import choose_cycles
 from app.features.series import SeriesOptions, future, prepare, restore, scale
 from app.training.datasets import Series
 

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidInput
-from app.features.calendar import (
-    Cycles,
-    choose_cycles,
-    cycles_of,
-    infer_season_length,
-    timestamps,
-)
+from app.features.calendar import Cycles, cycles_of, timestamps
+from app.features.cycles import choose_cycles, infer_season_length
 
 
 @pytest.mark.parametrize(
@@ -27,7 +22,9 @@ def test_cycles_of_a_frequency(frequency: str, short: int, long: int) -> None:
     assert (cycles.short, cycles.long) == (short, long)
 
 
-@pytest.mark.parametrize("frequency", ["", "fortnight", "-1D", "0h", "H24", "M S", "12"])
+@pytest.mark.parametrize(
+    "frequency", ["", "fortnight", "C", "cbh", "-1D", "0h", "H24", "M S", "12"]
+)
 def test_an_unknown_frequency_is_refused(frequency: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         cycles_of(frequency)
@@ -63,13 +60,49 @@ def test_no_season_is_inferred_from_noise_or_too_little() -> None:
     assert infer_season_length(np.array([1.0, 2.0])) == 1
 
 
-def test_timestamps_follow_the_observations() -> None:
-    assert timestamps("2020-01-01", "MS", 3, 2) == ["2020-04-01T00:00:00", "2020-05-01T00:00:00"]
-    assert timestamps("2024-02-28", "D", 1, 2) == ["2024-02-29T00:00:00", "2024-03-01T00:00:00"]
-    assert timestamps("2024-01-01T05:00:00Z", "h", 1, 1) == ["2024-01-01T06:00:00+00:00"]
+@pytest.mark.parametrize("period", [20, 44, 60, 100])
+@pytest.mark.parametrize("noise", [0.02, 0.3])
+def test_a_smooth_season_is_inferred(period: int, noise: float) -> None:
+    t = np.arange(8 * period)
+    x = 10 + 3 * np.sin(2 * np.pi * t / period)
+    x = x + noise * np.random.default_rng(period).normal(size=len(t))
+    assert abs(infer_season_length(x) - period) <= 1
 
 
-@pytest.mark.parametrize("start", ["yesterday-ish", "", "2020-13-01", "NaT"])
+@pytest.mark.parametrize(
+    ("start", "frequency", "skip", "stamps"),
+    [
+        ("2020-01-01", "MS", 3, ["2020-04-01T00:00:00", "2020-05-01T00:00:00"]),
+        ("2024-02-28", "D", 1, ["2024-02-29T00:00:00", "2024-03-01T00:00:00"]),
+        (
+            "2024-01-01T05:00:00Z",
+            "h",
+            1,
+            ["2024-01-01T06:00:00+00:00", "2024-01-01T07:00:00+00:00"],
+        ),
+        ("2020-01-06", "W", 2, ["2020-01-20T00:00:00", "2020-01-27T00:00:00"]),
+        ("2020-01", "M", 1, ["2020-02-29T00:00:00", "2020-03-31T00:00:00"]),
+        ("2019", "YS", 1, ["2020-01-01T00:00:00", "2021-01-01T00:00:00"]),
+        ("2020-02-10", "QS", 1, ["2020-04-01T00:00:00", "2020-07-01T00:00:00"]),
+        ("2020-01-04", "B", 1, ["2020-01-07T00:00:00", "2020-01-08T00:00:00"]),
+        ("2020-W05-1", "D", 0, ["2020-01-27T00:00:00", "2020-01-28T00:00:00"]),
+    ],
+)
+def test_timestamps_follow_the_observations(
+    start: str, frequency: str, skip: int, stamps: list[str]
+) -> None:
+    assert timestamps(start, frequency, skip, 2)[0] == stamps
+
+
+def test_a_start_off_the_frequency_says_so() -> None:
+    assert timestamps("2020-01-15", "MS", 0, 1)[1] is not None
+    assert timestamps("2020-01-01", "MS", 0, 1)[1] is None
+    assert timestamps("2020-01-06", "W", 0, 1)[1] is None
+
+
+@pytest.mark.parametrize(
+    "start", ["yesterday-ish", "", "2020-13-01", "NaT", "now", "01/02/2020", "10:00", "\uff12020"]
+)
 def test_a_start_that_is_no_date_is_refused(start: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         timestamps(start, "D", 1, 1)

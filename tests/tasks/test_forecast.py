@@ -127,7 +127,8 @@ def test_a_far_horizon_is_answered_and_said() -> None:
 @pytest.mark.parametrize("constant", [0.0, 5.0, -3.5, 1e9, 1e-9])
 def test_a_constant_series_is_continued(constant: float) -> None:
     [answer] = task().predict([task().encode([constant] * 12, 5)])
-    np.testing.assert_allclose(answer.mean, constant, rtol=1e-6, atol=1e-6)
+    assert answer.mean == pytest.approx([constant] * 5, rel=1e-12)
+    assert answer.quantiles["0.1"] == answer.quantiles["0.9"]
 
 
 @pytest.mark.parametrize("factor", [1e-12, -1e6, 1e300])
@@ -153,6 +154,7 @@ def test_two_points_are_enough() -> None:
         ({"quantiles": [0.5, 0.0]}, "quantiles[1]"),
         ({"quantiles": [1.0]}, "quantiles[0]"),
         ({"season_length": 0}, "season_length"),
+        ({"season_length": 2**62}, "season_length"),
         ({"frequency": "often"}, "frequency"),
         ({"start": "2020-01-01"}, "frequency"),
         ({"start": "soon", "frequency": "D"}, "start"),
@@ -202,3 +204,27 @@ def test_a_series_that_was_never_negative_is_not_forecast_to_be() -> None:
     assert min(answer.quantiles["0.01"]) == 0.0
     [signed] = task().predict([task().encode([*values, -0.1], 12, (0.01, 0.5))])
     assert min(signed.quantiles["0.01"]) < 0.0
+
+
+@pytest.mark.parametrize("level", [1e306, 1e-310, -1e306])
+def test_the_ends_of_float64_are_kept(level: float) -> None:
+    [answer] = task().predict([task().encode([level] * 5, 2)])
+    assert answer.mean == pytest.approx([level] * 2, rel=1e-3)
+
+
+def test_huge_alternating_values_are_answered() -> None:
+    values: list[float | None] = [1e155, -1e155, 0, 1e155, 3, 4, 5, 6, 7, 8]
+    [answer] = task().predict([task().encode(values, 1)])
+    assert np.isfinite(answer.mean).all()
+
+
+def test_two_points_do_not_explode() -> None:
+    [answer] = task().predict([task().encode([1.0, 40.0], 500, (0.001, 0.999))])
+    assert max(answer.quantiles["0.999"]) <= 40_000 * 1.01
+    assert min(answer.quantiles["0.001"]) >= 1 / 1000 * 0.99
+
+
+def test_a_start_off_the_frequency_is_moved_and_said() -> None:
+    [answer] = task().predict([task().encode(series(3), 1, frequency="MS", start="2020-01-15")])
+    assert answer.timestamps == ["2020-04-01T00:00:00"]
+    assert answer.notes == ["start does not lie on MS: steps are counted from 2020-01-01T00:00:00"]

@@ -1,0 +1,56 @@
+"""Works on answered quantiles: stretch, extrapolate, interpolate; knows levels, no series.
+
+All arrays are (horizon, levels), increasing along the last axis; the median's column is `middle`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def stretch(quantiles: Array, factors: Sequence[float], middle: int) -> Array:
+    """Every level's distance from the median times its factor, without crossing."""
+    median = quantiles[:, middle : middle + 1]
+    stretched: Array = median + (quantiles - median) * np.array(factors)
+    # an inner level that was stretched past its outer neighbour takes it along
+    stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
+    stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)
+    return stretched
+
+
+def extrapolate(quantiles: Array, trained: int, middle: int, unit: Array) -> Array:
+    """Widths beyond `trained` steps: they go on as they grew from half of them to all.
+
+    A power of the step, between constant (a stationary series) and the root (a random walk);
+    what the network itself says there it has never been taught. unit (horizon, 1): what one
+    unit of the quantiles is worth.
+    """
+    horizon = len(quantiles)
+    if horizon <= trained or trained < 2:
+        return quantiles
+    median = quantiles[:, middle : middle + 1]
+    distance = (quantiles - median) * unit
+    last, before = distance[trained - 1], distance[trained // 2 - 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.log2(np.abs(last) / np.abs(before))
+    power = np.clip(np.nan_to_num(power, nan=0.0), 0.0, 0.5)
+    # one power for all levels: with several, quantiles could cross far out
+    steps = np.arange(trained + 1, horizon + 1)[:, None] / trained
+    distance[trained:] = last * steps ** float(np.median(power))
+    return median + distance / unit
+
+
+def interpolate(quantiles: Array, known: Array, wanted: Array) -> Array:
+    """Quantiles at probits `known` (levels,) -> at probits `wanted`: (horizon, wanted).
+
+    Linear between levels and beyond the outermost two, on the scale of normal deviates:
+    exact where the answer is normal, and increasing wherever the levels are.
+    """
+    right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+    left = right - 1
+    share = (wanted - known[left]) / (known[right] - known[left])
+    between: Array = quantiles[:, left] * (1.0 - share) + quantiles[:, right] * share
+    return between
