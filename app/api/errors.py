@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.api.context import record_of
-from app.api.fields import FieldError, field_error
+from app.api.fields import FieldError, WrongFields, abridged, clipped, field_error
 from app.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -101,7 +101,10 @@ STATUSES: Final[dict[int, ProblemKind]] = {
             413, "body-too-large", "Body too large", "the body is larger than the service takes"
         ),
         ProblemKind(
-            415, "unsupported-media-type", "Unsupported media type", "the body is not sent as JSON"
+            415,
+            "unsupported-media-type",
+            "Unsupported media type",
+            "the body is not sent as JSON, or is compressed",
         ),
         INTERNAL_ERROR,
     )
@@ -111,8 +114,8 @@ STATUSES: Final[dict[int, ProblemKind]] = {
 class RequestRefused(HTTPException):
     """A request that HTTP itself rules out; `status` is a row of STATUSES."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(status, detail)
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
 
 
 def problem_response(
@@ -159,17 +162,19 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     elif isinstance(error, NotReady):
         headers |= {"Retry-After": "1", "Connection": "close"}
     errors = []
-    if isinstance(error, InvalidInput):
-        errors = [FieldError(field=error.field, message=error.message, allowed=error.allowed)]
     detail = INTERNAL_ERROR.description if kind is INTERNAL_ERROR else error.message
-    if errors and error.args and errors[0].field:
-        detail = f"{errors[0].field}: {error.message}"
+    if isinstance(error, InvalidInput):
+        # A task may quote what it was sent, however long that is.
+        field, detail = clipped(error.field), abridged(error.message)
+        errors = [FieldError(field=field, message=detail, allowed=error.allowed)]
+        detail = f"{field}: {detail}" if field else detail
     return problem_response(request.scope, kind, detail, errors=errors, headers=headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [field_error(each) for each in error.errors()[:_MAX_ERRORS]]
+    allowed = error.allowed if isinstance(error, WrongFields) else {}
+    errors = [field_error(each, allowed) for each in error.errors()[:_MAX_ERRORS]]
     detail = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in errors[:3])
     return problem_response(request.scope, ERRORS[InvalidInput], detail, errors=errors)
 
@@ -180,10 +185,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestRefused):
         detail = error.detail
     elif kind.status == 404:
-        detail = f"there is no {request.url.path[:200]}; /docs lists what there is"
+        detail = f"there is no {clipped(request.url.path)}; /docs lists what there is"
     elif kind.status == 405:
-        detail = f"{request.method} is not what {request.url.path[:200]} takes"
+        detail = f"{clipped(request.method)} is not what {clipped(request.url.path)} takes"
     else:
         detail = kind.description
     headers = dict(error.headers) if error.headers else None
+    if headers is not None and headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # every path that is read has a route for each
     return problem_response(request.scope, kind, detail, headers=headers)

@@ -1,11 +1,14 @@
 """Names a wrong field of a request, in words a client knows. Knows no route and no status."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 _MAX_SHOWN: Final = 60
+_MAX_MESSAGE: Final = 160
 
 
 class FieldError(BaseModel):
@@ -16,10 +19,30 @@ class FieldError(BaseModel):
     allowed: str = Field("", description="What would have been accepted.")
 
 
+class WrongFields(RequestValidationError):
+    """pydantic's findings, with what each field of the body may hold: `allowed`, by name."""
+
+    def __init__(self, error: RequestValidationError, allowed: Mapping[str, str]) -> None:
+        super().__init__(error.errors(), body=error.body)
+        self.allowed = allowed
+
+
+def clipped(text: str) -> str:
+    """`text`, or its beginning: enough to recognise a name that was sent."""
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def abridged(message: str) -> str:
+    """`message`, or its two ends: a long one repeats what was sent in its middle."""
+    if len(message) <= _MAX_MESSAGE:
+        return message
+    return f"{message[:_MAX_SHOWN]} ... {message[-_MAX_SHOWN:]}"
+
+
 def shown(value: object) -> str:
     """`value` as JSON would have it, cut short: enough to recognise what was sent."""
     if isinstance(value, str):
-        return f'"{value}"' if len(value) <= _MAX_SHOWN else f'"{value[:_MAX_SHOWN]}..."'
+        return f'"{clipped(value)}"'
     elif value is None or isinstance(value, bool):
         text = {None: "null", True: "true", False: "false"}[value]
     elif isinstance(value, float) and not math.isfinite(value):
@@ -30,56 +53,68 @@ def shown(value: object) -> str:
         return "an object"
     else:
         text = str(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+    return clipped(text)
 
 
-def field_error(error: dict[str, Any]) -> FieldError:
-    """pydantic's finding in our words. Its own texts speak of Python, which no client sees."""
+def field_error(error: dict[str, Any], allowed: Mapping[str, str]) -> FieldError:
+    """pydantic's finding in our words. Its own texts speak of Python, which no client sees.
+
+    `allowed` says what each field of the body may hold, if that is known.
+    """
+    where = _path(error)
+    message, general = _finding(error)
+    names = ", ".join(allowed)
+    if error["type"] == "extra_forbidden":
+        known = names and f"one of {names}"
+    elif not where:
+        known = names and f"a JSON object with the fields {names}"
+    else:
+        known = allowed.get(str(error["loc"][1]), "") if len(error["loc"]) > 1 else ""
+    return FieldError(field=where, message=message, allowed=known or general)
+
+
+def _path(error: dict[str, Any]) -> str:
     where = ""
     for part in error["loc"]:
         if isinstance(part, int):
             where += f"[{part}]"
         elif part != "body" or where:
             where += f".{part}" if where else part
+    return clipped(where)
+
+
+def _finding(error: dict[str, Any]) -> tuple[str, str]:
+    """(what is wrong, what would be right as far as pydantic knows)."""
     kind, context = error["type"], error.get("ctx", {})
-    got = f", got {shown(error['input'])}"
     match kind:
         case "missing":
-            return FieldError(field=where, message="this field is required")
+            return "this field is required", ""
         case "extra_forbidden":
-            return FieldError(field=where, message="unknown field", allowed="see /docs")
-        case "int_type" | "int_from_float":
-            return FieldError(field=where, message=f"expected a whole number{got}")
-        case "float_type":
-            return FieldError(field=where, message=f"expected a number{got}")
-        case "string_type":
-            return FieldError(field=where, message=f"expected a text{got}")
-        case "list_type":
-            return FieldError(field=where, message=f"expected a list{got}")
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return FieldError(field=where, message=f"expected a JSON object{got}")
-        case "greater_than_equal":
-            allowed = f"at least {context['ge']}"
-        case "less_than_equal":
-            allowed = f"at most {context['le']}"
-        case "greater_than":
-            allowed = f"more than {context['gt']}"
-        case "less_than":
-            allowed = f"less than {context['lt']}"
+            return "unknown field", "see /docs"
         case "too_long":
-            return FieldError(
-                field=where, message="too many", allowed=f"at most {context['max_length']}"
-            )
+            return "too many", f"at most {context['max_length']}"
         case "too_short":
-            return FieldError(
-                field=where, message="too few", allowed=f"at least {context['min_length']}"
-            )
+            return "too few", f"at least {context['min_length']}"
         case "string_too_long":
-            return FieldError(
-                field=where,
-                message="the text is too long",
-                allowed=f"at most {context['max_length']} characters",
-            )
+            return "the text is too long", f"at most {context['max_length']} characters"
+        case "int_type" | "int_from_float":
+            right = "a whole number"
+        case "float_type":
+            right = "a number"
+        case "string_type":
+            right = "a text"
+        case "list_type":
+            right = "a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            right = "a JSON object"
+        case "greater_than_equal":
+            right = f"at least {context['ge']}"
+        case "less_than_equal":
+            right = f"at most {context['le']}"
+        case "greater_than":
+            right = f"more than {context['gt']}"
+        case "less_than":
+            right = f"less than {context['lt']}"
         case _:
-            return FieldError(field=where, message=error["msg"])
-    return FieldError(field=where, message=f"expected {allowed}{got}", allowed=allowed)
+            return abridged(error["msg"]), ""
+    return f"expected {right}, got {shown(error['input'])}", right

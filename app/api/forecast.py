@@ -1,7 +1,8 @@
 """POST /forecast: its schema and its route. Knows HTTP; what a forecast is stands in its task."""
 
-import asyncio
 import json
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Request, Response
@@ -10,18 +11,22 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 from app import metrics, tracing
 from app.api.context import CLIENT_GONE
 from app.api.dependencies import RecordDep, SettingsDep, get_model
+from app.api.fields import shown
 from app.api.json_route import JsonRoute
 from app.api.openapi import problems
-from app.api.series import Series, check_series, check_starts
-from app.api.work import ClientGone, run
+from app.api.series import SHAPE, Series, check_series, check_starts
+from app.api.work import ClientGone, prepare, run
 from app.errors import InvalidInput
 from app.serving.task import Task
+from app.settings import Settings
 
 TASK: Final = "forecast"
 PATH: Final = "/forecast"
 
-# Below this many points it costs less to prepare them at once than to hand them to a thread.
-_INLINE_POINTS: Final = 20_000
+# Up to this much is prepared at once, in a few milliseconds, for less than a thread costs.
+_INLINE_SERIES: Final = 4
+_INLINE_POINTS: Final = 5_000
+_INLINE_HORIZON: Final = 200
 
 _SERIES_SCHEMA: Final[dict[str, Any]] = {
     "title": "Series",
@@ -127,7 +132,13 @@ _EXAMPLES: Final[dict[str, Any]] = {
     },
 }
 
-router = APIRouter(route_class=JsonRoute, tags=["tasks"])
+
+class _Route(JsonRoute):
+    def allowed(self, settings: Settings) -> Mapping[str, str]:
+        return allowed_fields(settings)
+
+
+router = APIRouter(route_class=_Route, tags=["tasks"])
 
 
 @router.post(
@@ -155,19 +166,16 @@ async def forecast(
     starts = check_starts(body.start, len(series), many)
     record.inputs = len(series)
 
-    def encode() -> list[Any]:
-        return [
-            _encode(model.task, body, each, start, f"[{index}]" if many else "")
-            for index, (each, start) in enumerate(zip(series, starts, strict=True))
-        ]
-
-    small = sum(map(len, series)) <= _INLINE_POINTS
-    with tracing.span("encode"):
-        examples = encode() if small else await asyncio.to_thread(encode)
-    lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
-    for each in series:
-        lengths.observe(len(each))
+    steps = [
+        partial(_encode, model.task, body, each, start, f"[{index}]" if many else "")
+        for index, (each, start) in enumerate(zip(series, starts, strict=True))
+    ]
     try:
+        with tracing.span("encode"):
+            examples = await prepare(request, record, steps, inline=_is_short(body, series))
+        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        for each in series:
+            lengths.observe(len(each))
         predictions = await run(request, record, model, examples)
     except ClientGone:
         return Response(status_code=CLIENT_GONE)
@@ -178,10 +186,34 @@ async def forecast(
     return Response(json.dumps(answer, allow_nan=False), media_type="application/json")
 
 
+def allowed_fields(settings: Settings) -> dict[str, str]:
+    """What each field of a request may hold."""
+    return {
+        "series": SHAPE,
+        "horizon": f"a whole number from 1 to {settings.max_horizon}",
+        "quantiles": "1 to 99 numbers between 0 and 1, both exclusive",
+        "frequency": "a pandas alias such as h, D, W, MS, QS, YS or 15min, or null",
+        "season_length": "a whole number from 1, or null",
+        "start": "an ISO 8601 timestamp, one per series, or null",
+        "model": "the name of a model, at most 64 characters; GET /models lists them",
+        "version": 'a version as text, such as "1", or null',
+    }
+
+
+def _is_short(body: ForecastRequest, series: Sequence[Series]) -> bool:
+    return (
+        len(series) <= _INLINE_SERIES
+        and body.horizon <= _INLINE_HORIZON
+        and sum(map(len, series)) <= _INLINE_POINTS
+    )
+
+
 def _check_size(body: ForecastRequest, series: int, max_horizon: int, max_points: int) -> None:
     if body.horizon > max_horizon:
         raise InvalidInput(
-            f"{body.horizon} steps are too many", field="horizon", allowed=f"1 to {max_horizon}"
+            f"{shown(body.horizon)} steps are too many, {max_horizon} is the most",
+            field="horizon",
+            allowed=f"a whole number from 1 to {max_horizon}",
         )
     values = series * body.horizon * (len(body.quantiles) + 1)
     if values > max_points:

@@ -32,12 +32,14 @@ class Ready(BaseModel):
     models: dict[str, str]
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", summary="Is the process alive?", responses=problems(500))
 async def live() -> Live:
     """200 as long as the process answers at all; restart it if this fails."""
     return Live()
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", summary="May requests be sent?", responses=problems(500, 503))
 async def ready(repository: RepositoryDep, lifecycle: LifecycleDep) -> Ready:
     """200 with the served versions; 503 while loading, without a model, and while draining."""
@@ -47,6 +49,7 @@ async def ready(repository: RepositoryDep, lifecycle: LifecycleDep) -> Ready:
     return Ready(models={model.name: model.version for model in repository.loaded()})
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Metrics for Prometheus",

@@ -5,16 +5,18 @@ report what goes wrong on the way in bodies of its own. Here a body is read with
 parsed once, before FastAPI validates it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
 from app import tracing
 from app.api.context import CLIENT_GONE, record_of
 from app.api.errors import RequestRefused
+from app.api.fields import WrongFields, clipped
 from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.settings import Settings
 
@@ -34,6 +36,10 @@ class _ReadRequest(Request):
 class JsonRoute(APIRoute):
     """Checks the media type, reads the body within its limits, parses it, sets the deadline."""
 
+    def allowed(self, settings: Settings) -> Mapping[str, str]:
+        """What each field of the body may hold, in words; a route with a body of its own knows."""
+        return {}
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
@@ -42,13 +48,17 @@ class JsonRoute(APIRoute):
             record = record_of(request.scope)
             record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
             _require_json(request.headers.get("content-type"))
+            _require_plain(request.headers.getlist("content-encoding"))
             try:
                 with tracing.span("parse"):
                     content = await read_body(request, settings.max_body_bytes, record.deadline)
                     parsed = _ReadRequest(request, content)
             except ClientDisconnect:
                 return Response(status_code=CLIENT_GONE)
-            return await handle(parsed)
+            try:
+                return await handle(parsed)
+            except RequestValidationError as error:
+                raise WrongFields(error, self.allowed(settings)) from None
 
         return read_and_handle
 
@@ -60,6 +70,17 @@ def _require_json(content_type: str | None) -> None:
     ):
         sent = f", not {media_type[:60]}" if media_type else ""
         raise RequestRefused(415, f"send the body with Content-Type: application/json{sent}")
+
+
+def _require_plain(encodings: list[str]) -> None:
+    # Unpacked, a small body may be larger than any limit.
+    sent = ", ".join(encodings).strip()
+    if sent and sent.lower() != "identity":
+        raise RequestRefused(
+            415,
+            f"send the body as it is, without Content-Encoding: {clipped(sent)}",
+            headers={"Accept-Encoding": "identity"},
+        )
 
 
 def _parse(content: bytes) -> Any:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from app.api.dependencies import RepositoryDep
+from app.api.fields import clipped
 from app.api.openapi import problems
 from app.serving.loader import LoadedModel
 from app.serving.manifest import Manifest
@@ -45,6 +46,7 @@ _Name = Annotated[str, Path(description="Name of a model.", examples=["forecast"
 _Version = Annotated[str, Path(description="Its version.", examples=["1"])]
 
 
+@router.head("", include_in_schema=False)
 @router.get("", summary="List the models", responses=problems(500))
 async def list_models(repository: RepositoryDep) -> ModelList:
     """What is served, and what was refused and why."""
@@ -57,12 +59,14 @@ async def list_models(repository: RepositoryDep) -> ModelList:
     )
 
 
+@router.head("/{name}", include_in_schema=False)
 @router.get("/{name}", summary="Describe a model", responses=problems(404, 500, 503))
 async def describe_model(repository: RepositoryDep, name: _Name) -> ModelSummary:
     """The served version of one model."""
-    return _summary(repository.get(name))
+    return _summary(repository.get(clipped(name)))
 
 
+@router.head("/{name}/versions/{version}", include_in_schema=False)
 @router.get(
     "/{name}/versions/{version}",
     summary="Show the manifest of a version",
@@ -70,7 +74,7 @@ async def describe_model(repository: RepositoryDep, name: _Name) -> ModelSummary
 )
 async def show_manifest(repository: RepositoryDep, name: _Name, version: _Version) -> Manifest:
     """All that is known about a served version: files, network, training, evaluation, examples."""
-    return repository.get(name, version).manifest
+    return repository.get(clipped(name), clipped(version)).manifest
 
 
 def _summary(model: LoadedModel) -> ModelSummary:

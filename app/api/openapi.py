@@ -8,9 +8,50 @@ from fastapi.openapi.utils import get_openapi
 
 from app.api.errors import ERRORS, MEDIA_TYPE, STATUSES, Problem, ProblemKind
 from app.api.keys import HEADER
+from app.api.limits import TIMEOUT_HEADER
 from app.errors import InvalidInput
 
 _REFERENCE: Final = "#/components/schemas/"
+
+
+# Read and written by middlewares and JsonRoute, so no route has them among its parameters.
+_REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-ID": {
+        "description": "Names the request in the answer and the log; made up if it is absent.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+    },
+    TIMEOUT_HEADER: {
+        "description": "Milliseconds that the request may take, less than the service's own limit.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "traceparent": {
+        "description": "W3C Trace Context: ties the request to the caller's trace.",
+        "schema": {"type": "string"},
+    },
+}
+_RESPONSE_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-ID": {
+        "description": "The id of the request.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Server-Timing": {
+        "description": "Where the time went, in milliseconds: queue, inference, total.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before the request is sent again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "WWW-Authenticate": {
+        "description": "How to send an API key.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+}
+_OF_STATUS: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -45,6 +86,7 @@ def add_openapi(app: FastAPI, open_paths: Set[str] | None = None) -> None:
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
             if open_paths is not None:
                 _declare_keys(schema, open_paths)
+            _declare_headers(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -60,7 +102,27 @@ def _declare_keys(schema: dict[str, Any], open_paths: Set[str]) -> None:
         if path not in open_paths:
             for operation in operations.values():
                 operation["security"] = [{"Bearer": []}, {"ApiKey": []}]
-                operation["responses"] |= problems(401)
+                operation["responses"]["401"] = problems(401)[401]
+
+
+def _declare_headers(schema: dict[str, Any]) -> None:
+    schema["components"]["headers"] = _RESPONSE_HEADERS
+    schema["components"]["parameters"] = {
+        name: {"name": name, "in": "header"} | header for name, header in _REQUEST_HEADERS.items()
+    }
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                operation.setdefault("parameters", []).extend(
+                    {"$ref": f"#/components/parameters/{name}"} for name in _REQUEST_HEADERS
+                )
+            for status, response in operation["responses"].items():
+                names = ["X-Request-ID", "Server-Timing"]
+                if status in _OF_STATUS:
+                    names.append(_OF_STATUS[status])
+                response["headers"] = {
+                    name: {"$ref": f"#/components/headers/{name}"} for name in names
+                }
 
 
 def _drop_default_errors(schema: dict[str, Any]) -> None:

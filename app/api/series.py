@@ -10,7 +10,8 @@ from app.errors import InvalidInput
 Series: TypeAlias = list[float | int | None]
 
 _ALLOWED: Final = "finite numbers, null for a missing value"
-_SHAPE: Final = "a list of numbers, or a list of such lists"
+MAX_START: Final = 64  # characters; ISO 8601 takes half as many
+SHAPE: Final = "a list of numbers, or a list of such lists"
 _NUMBERS: Final[frozenset[type]] = frozenset((float, int, NoneType))  # bool is another type
 
 
@@ -24,9 +25,9 @@ def check_series(value: Any, *, max_series: int, max_points: int) -> tuple[list[
     Raises InvalidInput naming the first wrong element.
     """
     if not isinstance(value, list):
-        raise _wrong("series", f"expected {_SHAPE}, got {shown(value)}", _SHAPE)
+        raise _wrong("series", f"expected {SHAPE}, got {shown(value)}", SHAPE)
     if not value:
-        raise _wrong("series", "it is empty", _SHAPE)
+        raise _wrong("series", "it is empty", SHAPE)
     many = isinstance(value[0], list)
     if not many:
         _check_count(len(value), max_points)
@@ -37,7 +38,7 @@ def check_series(value: Any, *, max_series: int, max_points: int) -> tuple[list[
     for index, series in enumerate(value):
         if not isinstance(series, list):
             raise _wrong(
-                f"series[{index}]", f"expected a list as in series[0], got {shown(series)}", _SHAPE
+                f"series[{index}]", f"expected a list as in series[0], got {shown(series)}", SHAPE
             )
         if not series:
             raise _wrong(f"series[{index}]", "it is empty", _ALLOWED)
@@ -53,6 +54,7 @@ def check_starts(value: Any, series: int, many: bool) -> list[str | None]:
     Raises InvalidInput.
     """
     if value is None or isinstance(value, str):
+        _check_start(value, "start")
         return [value] * series
     allowed = "a timestamp, or one per series" if many else "a timestamp"
     if not isinstance(value, list) or not many:
@@ -62,7 +64,15 @@ def check_starts(value: Any, series: int, many: bool) -> list[str | None]:
     for index, start in enumerate(value):
         if start is not None and not isinstance(start, str):
             raise _wrong(f"start[{index}]", f"expected a timestamp, got {shown(start)}", allowed)
+        _check_start(start, f"start[{index}]")
     return value
+
+
+def _check_start(value: str | None, field: str) -> None:
+    if value is not None and len(value) > MAX_START:
+        raise _wrong(
+            field, "the text is too long", f"a timestamp of at most {MAX_START} characters"
+        )
 
 
 def _check_count(points: int, max_points: int) -> None:

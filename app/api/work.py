@@ -1,13 +1,14 @@
-"""Hands examples to a scheduler and waits for the answers. Knows futures; not what they hold.
+"""Prepares examples, hands them to a scheduler, waits for the answers. Knows not what they hold.
 
 Work that nobody waits for any more is cancelled: when the client leaves, when the deadline
 passes, when another input of the same request fails.
 """
 
 import asyncio
+import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from fastapi import Request
 
@@ -18,9 +19,44 @@ from app.errors import DeadlineExceeded
 from app.serving.loader import LoadedModel
 from app.serving.scheduler import Outcome
 
+T = TypeVar("T")
+
 
 class ClientGone(Exception):
     """The client closed the connection; there is nobody to answer."""
+
+
+async def prepare(
+    request: Request,
+    record: RequestRecord,
+    steps: Sequence[Callable[[], T]],
+    *,
+    inline: bool,
+) -> list[T]:
+    """What each of `steps` returns, in order; at once if `inline`, else in a thread.
+
+    While a step runs inline nobody else is answered: together they must take a few milliseconds.
+    No step begins once the deadline has passed or the client has left. Raises what a step raises,
+    DeadlineExceeded, or ClientGone.
+    """
+    unwanted = threading.Event()
+
+    def take() -> list[T]:
+        done: list[T] = []
+        for step in steps:
+            if unwanted.is_set():
+                raise ClientGone
+            if record.deadline is not None and time.monotonic() > record.deadline:
+                raise DeadlineExceeded("the deadline passed before the input was prepared")
+            done.append(step())
+        return done
+
+    if inline:
+        return take()
+    try:
+        return await _wait(request, record, asyncio.ensure_future(asyncio.to_thread(take)))
+    finally:
+        unwanted.set()  # a thread cannot be cancelled, only asked
 
 
 async def run(
@@ -33,24 +69,9 @@ async def run(
     arrived = time.monotonic()
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
     answers = asyncio.gather(*map(asyncio.wrap_future, futures))
-    # A failure that is never looked at, because the client has left, is not an accident.
-    answers.add_done_callback(lambda done: done.cancelled() or done.exception())
-    gone = asyncio.ensure_future(client_gone(request))
     try:
-        await asyncio.wait(
-            (answers, gone),
-            timeout=None if record.deadline is None else record.deadline - time.monotonic(),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        if answers.done():
-            outcomes: list[Outcome[Any]] = answers.result()
-        elif gone.done():
-            raise ClientGone
-        else:
-            raise DeadlineExceeded("the deadline passed before the answer was there")
+        outcomes: list[Outcome[Any]] = await _wait(request, record, answers)
     finally:
-        gone.cancel()
-        answers.cancel()
         for future in futures:
             future.cancel()
     record.queue_seconds = max(outcome.queue_seconds for outcome in outcomes)
@@ -58,6 +79,27 @@ async def run(
     if tracing.enabled():
         _record_batches(arrived, outcomes)
     return [outcome.prediction for outcome in outcomes]
+
+
+async def _wait(request: Request, record: RequestRecord, work: asyncio.Future[T]) -> T:
+    """The result of `work`, which is cancelled at the deadline and when the client leaves."""
+    # A failure that is never looked at, because the client has left, is not an accident.
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())
+    gone = asyncio.ensure_future(client_gone(request))
+    try:
+        await asyncio.wait(
+            (work, gone),
+            timeout=None if record.deadline is None else record.deadline - time.monotonic(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if work.done():
+            return work.result()
+        if gone.done():
+            raise ClientGone
+        raise DeadlineExceeded("the deadline passed before the answer was there")
+    finally:
+        gone.cancel()
+        work.cancel()
 
 
 def _record_batches(arrived: float, outcomes: Sequence[Outcome[Any]]) -> None:

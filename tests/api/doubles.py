@@ -25,6 +25,7 @@ class NaiveFeatures(BaseModel):
 
     load_seconds: float = 0.0
     predict_seconds: float = 0.0
+    encode_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,16 @@ class NaivePrediction:
 
 
 class NaiveTask:
-    def __init__(self, predict_seconds: float) -> None:
+    def __init__(self, predict_seconds: float, encode_seconds: float = 0.0) -> None:
         self._predict_seconds = predict_seconds
+        self._encode_seconds = encode_seconds
+        self.encoded = 0
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: OpenSession) -> Self:
         features = NaiveFeatures.model_validate(manifest.features)
         time.sleep(features.load_seconds)
-        return cls(features.predict_seconds)
+        return cls(features.predict_seconds, features.encode_seconds)
 
     def encode(
         self,
@@ -76,6 +79,8 @@ class NaiveTask:
         season_length: int | None = None,
         start: str | None = None,
     ) -> NaiveExample:
+        time.sleep(self._encode_seconds)
+        self.encoded += 1
         known = [value for value in series if value is not None]
         if not known:
             raise InvalidInput("every value is missing", field="series", allowed="one number")

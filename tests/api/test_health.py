@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.api.doubles import write_version
 from tests.api.service import Service, running, until
 from tests.api.test_errors import check
@@ -53,3 +55,18 @@ def test_metrics(service: Service) -> None:
     assert response.headers["content-type"].startswith("text/plain; version=")
     assert 'unroll_model_info{model="forecast",task="forecast",version="2"} 1.0' in response.text
     assert "unroll_in_flight 0.0" in response.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/health/live", "/health/ready", "/metrics", "/models", "/models/forecast"),
+        *("/models/forecast/versions/2", "/docs", "/openapi.json"),
+    ],
+)
+def test_head_is_get_without_a_body(service: Service, path: str) -> None:
+    head, get = service.http.head(path), service.http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    allowed = service.http.delete(path).headers["allow"]
+    assert set(allowed.split(", ")) == {"GET", "HEAD"}

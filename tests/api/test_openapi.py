@@ -1,9 +1,12 @@
 """What /docs says: every route described, with examples that work and errors as they are."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.main import create_app
+from app.settings import load_settings
 from tests.api.service import Service
 
 
@@ -63,3 +66,24 @@ def test_the_examples_work(service: Service, schema: dict[str, Any]) -> None:
 
 def test_the_page(service: Service) -> None:
     assert "swagger" in service.http.get("/docs").text
+
+
+def test_headers_are_described(schema: dict[str, Any]) -> None:
+    operation = schema["paths"]["/forecast"]["post"]
+    parameters = [each["$ref"].rpartition("/")[2] for each in operation["parameters"]]
+    assert parameters == ["X-Request-ID", "X-Request-Timeout-Ms", "traceparent"]
+    for name in parameters:
+        declared = schema["components"]["parameters"][name]
+        assert (declared["name"], declared["in"]) == (name, "header")
+        assert declared["description"]
+    for each in operations(schema):
+        for status, response in each["responses"].items():
+            assert {"X-Request-ID", "Server-Timing"} <= response["headers"].keys()
+            assert ("Retry-After" in response["headers"]) == (status in {"429", "503"})
+
+
+def test_a_challenge_is_described(models_dir: Path) -> None:
+    schema = create_app(load_settings(models_dir=models_dir, api_keys=["secret"])).openapi()
+    refused = schema["paths"]["/forecast"]["post"]["responses"]["401"]
+    assert "WWW-Authenticate" in refused["headers"]
+    assert "WWW-Authenticate" in schema["components"]["headers"]
