@@ -59,7 +59,7 @@ _SCORES = ("OWA", "sMAPE", "MASE", "in 80 %", "in 95 %")
 
 def forecast_table(rows: Sequence[Row]) -> Table:
     """The rows for a terminal; the lowest OWA of each group stands out."""
-    table = Table(title="Backtest on the last horizon (in 80 %: share of values in the interval)")
+    table = Table(title="Backtest on the last horizon (number of series)")
     table.add_column("method", no_wrap=True)
     for heading in _SCORES:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -68,7 +68,7 @@ def forecast_table(rows: Sequence[Row]) -> Table:
         group = (row.collection, row.part)
         if group != last:
             table.add_section()
-            table.add_row(f"[bold]{row.collection}[/bold] {row.part}, {row.series} series")
+            table.add_row(f"[bold]{row.collection}[/bold] {row.part} ({row.series})")
         best = min(one.owa for one in rows if (one.collection, one.part) == group)
         owa, *others = _cells(row)
         table.add_row(
