@@ -96,7 +96,9 @@ class Forecast(BaseModel):
         description="Per level asked for, the value that each step stays below with that chance."
     )
     timestamps: list[str] | None = Field(None, description="Of each step; only if `start` is set.")
-    season_length: int = Field(description="The season that was looked for, in steps; 1 means none.")
+    season_length: int = Field(
+        description="The season that was looked for, in steps; 1 means none."
+    )
     imputed: int = Field(description="Missing values that were filled in.")
     notes: list[str] = Field(description="What a reader of the forecast should know.")
 

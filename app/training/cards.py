@@ -33,24 +33,44 @@ about people.
 
 ## Data
 
-{series} series of M1, M3, Tourism, M4 Hourly and Weekly, NN5, ETT (two transformers), and the
-collection of small classic series (Melbourne temperatures, sunspots, Beijing PM2.5, Chicago
-boardings, exchange rates and others), and {generated} generated ones. sha256 of every file and
-the whole recipe stand in `manifest.json`.
+{series} series and {generated} generated ones: {sources}.
+sha256 of every file and the whole recipe stand in `manifest.json`.
 
 Split: {split}.
 
 ## Licence
 
-The weights are published under Apache-2.0. The data are not part of the project: the competition
-collections are published for free use by their organisers, ETT is CC BY-ND 4.0, Beijing PM2.5 is
-CC BY 4.0, Chicago boardings are open data of the city, and the exchange rates carry no licence.
-Whether weights inherit terms of their data is not settled law: look at your own case.
+{license}
 
 ## Figures
 
 {figures}
 """
+
+
+_SOURCES = {
+    "m1": "M1",
+    "m3": "M3",
+    "tourism": "Tourism",
+    "m4_hourly": "M4 Hourly",
+    "m4_weekly": "M4 Weekly",
+    "nn5": "NN5",
+    "ett": "ETT (two transformers)",
+    "classic": "small classic series (Melbourne temperatures, sunspots, Beijing PM2.5, Chicago\n"
+    "boardings, exchange rates and others)",
+    "csv": "the maker's own CSV files",
+}
+_OWN_LICENSE = "Trained on data of its maker, who states the terms."
+_PUBLIC_LICENSE = """\
+Weights: Apache-2.0. The data are not part of the project: the competition collections are
+published for free use by their organisers, ETT is CC BY-ND 4.0, Beijing PM2.5 is CC BY 4.0,
+Chicago boardings are open data of the city, and the exchange rates carry no licence. Whether
+weights inherit terms of their data is not settled law: look at your own case."""
+
+
+def forecast_license(collections: Sequence[str]) -> str:
+    """Under which terms a forecaster trained on `collections` stands."""
+    return _OWN_LICENSE if list(collections) == ["csv"] else _PUBLIC_LICENSE
 
 
 def forecast_card(
@@ -60,6 +80,7 @@ def forecast_card(
     recipe: Any = training["recipe"]
     network = recipe["network"]
     members: Any = training["members"]
+    collections: Any = training["collections"]
     figures = str(evaluation.get("table", "")) or "Not yet evaluated."
     return _FORECAST.format(
         name=name,
@@ -72,6 +93,8 @@ def forecast_card(
         trained=recipe["trained_horizon"],
         memory=recipe["memory"],
         series=training["series"],
+        sources=", ".join(_SOURCES[name] for name in collections),
+        license=forecast_license(collections),
         generated=recipe["generated"],
         split=training["split"],
         figures=figures,

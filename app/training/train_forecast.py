@@ -14,7 +14,7 @@ from app.serving.loader import TaskTypes
 from app.serving.manifest import Network, read_manifest
 from app.tasks.forecast import ForecastFeatures, ForecastTask
 from app.training.calibrate import stretch_factors
-from app.training.cards import forecast_card
+from app.training.cards import forecast_card, forecast_license
 from app.training.datasets import read_series, sha256_of
 from app.training.forecast_recipe import (
     ForecastRecipe,
@@ -63,14 +63,17 @@ def train_forecast(
         levels=recipe.network.levels,
         calibration=calibration(networks, material, recipe.network.levels),
     )
-    digests = sha256_of(data, {one.dataset for one in series})
-    training = describe_training(recipe, fits) | {"data": dict(digests), "series": len(series)}
+    found = sorted({one.dataset for one in series})
+    training = describe_training(recipe, fits) | {
+        "data": dict(sha256_of(data, set(found))),
+        "collections": list(found),
+        "series": len(series),
+    }
     draft = Draft(
         name=name,
         task="forecast",
         description="General forecaster: any series, any horizon, calibrated quantiles.",
-        license="Weights: Apache-2.0. Trained on competition data published for free use and "
-        "on ETT (CC BY-ND 4.0) and Beijing PM2.5 (CC BY 4.0); see the model card.",
+        license=forecast_license(found),
         intended_use="Forecasts of business, economic and sensor series from their own past.",
         network=network_of(networks),
         graphs={"model.onnx": forecaster_graph(networks).SerializeToString()},
