@@ -1,4 +1,4 @@
-"""Finds texts that say the same thing in nearly the same words; knows words, not labels or files."""
+"""Finds texts that say the same in nearly the same words; knows words, not labels or files."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,7 @@
 """How the sentiment network is trained: tokens, warm-up, three sources at once. Knows no files."""
 
+import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,6 +76,7 @@ class SentimentRecipe:
     warm_up_rows: int = 64
     negatives: int = 384
     loop: LoopOptions = _LOOP
+    members: int = 2
     seed: int = 0
 
     def network(self, tokenizer: Tokenizer) -> ClassifierOptions:
@@ -116,13 +119,16 @@ def build_material(train: Texts, select: Texts, recipe: SentimentRecipe) -> Mate
 
 
 def warm_up(
-    material: Material, recipe: SentimentRecipe, checkpoint: Path, report: Report | None = None
-) -> TextClassifier:
+    material: Material,
+    recipe: SentimentRecipe,
+    checkpoint: Path | None,
+    report: Report | None = None,
+) -> Fit:
     """The classifier after language modelling on all training text (its head still at zero)."""
     torch.manual_seed(recipe.seed)
     network = TextClassifier(recipe.network(material.tokenizer))
     if recipe.warm_up is None:
-        return network
+        return Fit(network, score=math.nan, best_step=0, steps=0, seconds=0.0, interrupted=False)
     rows = _chunks(material.train, network.options.chunk_length, recipe.seed)
     held_out = _chunks(material.select, network.options.chunk_length, 0)[:256]
     counts = np.bincount(np.concatenate(rows), minlength=network.options.vocabulary_size)
@@ -145,7 +151,7 @@ def warm_up(
     options = replace(recipe.warm_up, seed=recipe.seed)
     found = fit(model, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
     assert isinstance(found.network, LanguageModel)
-    return found.network.classifier
+    return replace(found, network=found.network.classifier)
 
 
 def train_member(
@@ -156,7 +162,7 @@ def train_member(
     checkpoint: Path | None,
     report: Report | None = None,
 ) -> Fit:
-    """Train `network` on the labels of every source; the mean error rate chooses the best."""
+    """Train a copy of `network` on the labels of every source; the mean error rate chooses."""
     streams = {
         source: Shuffled(
             material.train[source],
@@ -190,7 +196,15 @@ def train_member(
         return float(np.mean(errors))
 
     options = replace(recipe.loop, seed=seed)
-    return fit(network, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
+    return fit(
+        copy.deepcopy(network),
+        batch,
+        loss,
+        validate,
+        options,
+        checkpoint=checkpoint,
+        progress=report,
+    )
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:

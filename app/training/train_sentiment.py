@@ -1,0 +1,202 @@
+"""From labelled texts to a published sentiment model; knows the order of things, not the screen."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+
+from app.serving.loader import TaskTypes
+from app.serving.manifest import Network, read_manifest
+from app.tasks.sentiment import SentimentFeatures, SentimentTask
+from app.training.classifiers import TextClassifier, classifier_graph
+from app.training.graph import OPSET
+from app.training.loop import Fit
+from app.training.members import Report, train_members
+from app.training.publish import Draft, amend, latest_version, library_versions, publish
+from app.training.sentiment_recipe import (
+    LABELS,
+    Material,
+    SentimentRecipe,
+    Texts,
+    build_material,
+    predict,
+    train_member,
+    warm_up,
+)
+from app.training.temperature import temperature
+from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
+from app.training.text_data import Part, TextSplit, read_texts, text_sha256
+
+TASKS: TaskTypes = {"sentiment": SentimentTask}
+MAX_TOKENS = 4096
+
+
+def train_sentiment(
+    data: Path,
+    recipe: SentimentRecipe,
+    *,
+    name: str = "sentiment",
+    repository: Path = Path("models"),
+    work: Path = Path("runs"),
+    jobs: int = 1,
+) -> Path:
+    """Train, calibrate and publish; returns the folder of the new version.
+
+    Checkpoints stand in `work / name`; the same call goes on from them.
+
+    Raises:
+        FileNotFoundError: a source is not below `data`.
+        ModelRefused: the result does not pass the checks of loading.
+    """
+    split = read_texts(data, tuple(recipe.shares))
+    material = build_material(texts_of(split, "train"), texts_of(split, "select"), recipe)
+    folder = work / name
+    (warm,) = train_members(partial(_warm_up, material, recipe), 1, folder / "warm-up")
+    assert isinstance(warm.network, TextClassifier)
+    learn = partial(_member, material, recipe, warm.network)
+    fits = train_members(learn, recipe.members, folder, jobs=jobs)
+    network = averaged([fit.network for fit in fits])
+    groups = [
+        (predict(network, each.tokens).astype(np.float64), each.labels)
+        for each in material.select.values()
+    ]
+    heat = temperature(groups)
+    training = describe(recipe, warm, fits, split) | {
+        "data": dict(text_sha256(data, recipe.shares)),
+        "network": network.describe(),
+        "max_tokens": MAX_TOKENS,
+        "temperature": round(heat, 4),
+    }
+    features = SentimentFeatures(
+        labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
+    )
+    draft = Draft(
+        name=name,
+        task="sentiment",
+        description="Sentiment of tweets, reviews and plain sentences in English.",
+        license=SENTIMENT_LICENSE,
+        intended_use="How a text in English sounds: negative, neutral or positive. Research use.",
+        network=Network(
+            cell=recipe.cell,
+            num_layers=recipe.num_layers,
+            hidden_size=recipe.hidden_size,
+            parameters=sum(p.numel() for p in network.parameters()),
+            opset=OPSET,
+        ),
+        graphs={
+            "model.onnx": classifier_graph(network, 1.0 / heat).SerializeToString(),
+            "tokenizer.json": material.tokenizer.to_str().encode(),
+        },
+        features=features.model_dump(mode="json"),
+        training=training,
+        card=sentiment_card(name, training, {}),
+        requests=golden_requests(),
+    )
+    return publish(draft, repository, TASKS)
+
+
+def texts_of(split: TextSplit, part: Part) -> Texts:
+    """A part of the split as texts and labels by source."""
+    sources: dict[str, tuple[list[str], list[str]]] = {}
+    for one in split.of(part):
+        texts, labels = sources.setdefault(one.source, ([], []))
+        texts.append(one.text)
+        labels.append(one.label)
+    return sources
+
+
+def averaged(networks: Sequence[Any]) -> TextClassifier:
+    """One network with the mean of the weights of several that were warmed up together.
+
+    As good as averaging their answers, at the cost of one (Wortsman et al. 2022, "Model soups",
+    section 3, the uniform soup); it needs a common start, which the warm-up is.
+    """
+    states = [network.state_dict() for network in networks]
+    mean = {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
+    network = TextClassifier(networks[0].options)
+    network.load_state_dict(mean)
+    return network.eval()
+
+
+def _warm_up(
+    material: Material, recipe: SentimentRecipe, member: int, checkpoint: Path, report: Report
+) -> Fit:
+    torch.set_num_threads(1)
+    return warm_up(material, recipe, checkpoint, report)
+
+
+def _member(
+    material: Material,
+    recipe: SentimentRecipe,
+    warm: TextClassifier,
+    member: int,
+    checkpoint: Path,
+    report: Report,
+) -> Fit:
+    torch.set_num_threads(1)
+    return train_member(material, recipe, warm, recipe.seed + member, checkpoint, report)
+
+
+def describe(
+    recipe: SentimentRecipe, warm: Fit, fits: Sequence[Fit], split: TextSplit
+) -> dict[str, JsonValue]:
+    """Recipe, rows, seeds, steps, score and time of every member, and the library versions."""
+    rows: dict[str, JsonValue] = {
+        part: {source: len(texts) for source, (texts, _) in sorted(texts_of(split, part).items())}
+        for part in ("train", "select", "report")
+    }
+    return {
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "rows": rows,
+        "warm_up": _told(warm),
+        "members": [_told(fit) for fit in fits],
+        "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
+        "dev file, select a tenth of the training sentences with all their phrases; imdb by "
+        "film; no text has a near-duplicate in another part",
+        "libraries": library_versions(),
+    }
+
+
+def _told(fit: Fit) -> dict[str, JsonValue]:
+    return {
+        "best_score": None if math.isnan(fit.score) else round(fit.score, 5),
+        "best_step": fit.best_step,
+        "steps": fit.steps,
+        "seconds": round(fit.seconds),
+        "interrupted": fit.interrupted,
+    }
+
+
+def record_figures(repository: Path, name: str, evaluation: Mapping[str, JsonValue]) -> None:
+    """Write an evaluation of the served version into its manifest and its model card."""
+    folder = repository / name / latest_version(repository / name)
+    manifest = read_manifest(folder)
+    card = sentiment_card(name, manifest.training, evaluation)
+    amend(folder, evaluation=dict(evaluation), card=card)
+
+
+def golden_requests() -> tuple[dict[str, JsonValue], ...]:
+    """Kinds of texts: plain, tweeted, negated, foreign, marked up, long, and one that explains."""
+    long = " ".join(
+        f"Scene {number} drags on and the dialogue does not help, yet the music is lovely."
+        for number in range(1, 40)
+    )
+    return (
+        {"text": "The staff were kind and the room was spotless."},
+        {"text": "@VirginAmerica you cancelled my flight AGAIN!!!! \U0001f621 http://t.co/abc"},
+        {"text": "It is not bad at all, I would not miss it."},
+        {"text": "what time does the 3 pm flight to Boston board?"},
+        {
+            "text": "\u042d\u0442\u043e \u0445\u043e\u0440\u043e\u0448\u0438\u0439 \u0444\u0438\u043b\u044c\u043c"
+        },
+        {"text": "Sooooo looooong.<br /><br />I don't recommend it :("},
+        {"text": long},
+        {"text": "A dull story, saved by its two leads.", "explain": True},
+    )
