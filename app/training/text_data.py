@@ -84,21 +84,19 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
         for text, part in place(*(root / file for file in files)):
             if part is not None:
                 parts[part].append(text)
-    report = _without(parts["report"], ())
-    select = _without(parts["select"], report)
-    return TextSplit(_without(parts["train"], [*select, *report]), select, report)
+    kept: dict[Part, tuple[Text, ...]] = {}
+    taken: set[str] = set()  # words of held-out texts, of whatever source
+    for part in reversed(PARTS):
+        keyed = [(one, text_key(one.text)) for one in parts[part]]
+        kept[part] = tuple(one for one, key in keyed if key not in taken)
+        taken.update(key for _, key in keyed)
+    return TextSplit(**kept)
 
 
 def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:
     """File name below ``root`` -> sha256 of every file behind the sources ``names``."""
     files = [file for name in sorted(names) for file in SOURCES[name][0]]
     return {file: hashlib.sha256((root / file).read_bytes()).hexdigest() for file in files}
-
-
-def _without(texts: Iterable[Text], others: Iterable[Text]) -> tuple[Text, ...]:
-    """Those whose words no other text has, of whatever source."""
-    taken = {text_key(one.text) for one in others}
-    return tuple(one for one in texts if text_key(one.text) not in taken)
 
 
 def _airline(tweets: Path) -> list[Placed]:
