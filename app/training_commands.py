@@ -40,7 +40,8 @@ WorkOption: TypeAlias = Annotated[
     Path, typer.Option("--work", help="Folder of checkpoints.", metavar="DIR")
 ]
 CellOption: TypeAlias = Annotated[
-    str, typer.Option("--cell", help="Recurrent cell: rnn, gru, lstm or layernorm_lstm.")
+    str,
+    typer.Option("--cell", help="Recurrent cell: rnn, gru, lstm, peephole_lstm or layernorm_lstm."),
 ]
 HiddenOption: TypeAlias = Annotated[int, typer.Option(help="Units of a layer.", min=1)]
 LayersOption: TypeAlias = Annotated[int, typer.Option(help="Layers of each stack.", min=1)]
