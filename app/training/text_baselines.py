@@ -19,9 +19,8 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from app.training.text_data import LABELS, Label, Part, Text, TextSplit
+from app.training.text_data import HELD_OUT, LABELS, PARTS, HeldOut, Label, Part, Text, TextSplit
 
-HELD_OUT: Final[tuple[Part, ...]] = ("select", "report")
 STRENGTHS: Final = (0.1, 0.3, 1.0)
 
 
@@ -59,7 +58,7 @@ class Answers:
 
 def baseline_answers(
     board: Board, split: TextSplit, method: str, cache: Path | None = None
-) -> dict[Part, Answers]:
+) -> dict[HeldOut, Answers]:
     """What ``method`` answers to the texts of the held-out parts.
 
     ``cache`` is a folder that keeps answers by everything they depend on.
@@ -69,7 +68,7 @@ def baseline_answers(
     """
     if method not in METHODS:
         raise ValueError(f"unknown baseline {method!r}; known: {', '.join(METHODS)}")
-    texts = {part: board.of(split, part) for part in ("train", *HELD_OUT)}
+    texts = {part: board.of(split, part) for part in PARTS}
     if not texts["train"]:
         raise ValueError(f"{board.name} has no training texts")
     file = cache and cache / f"{_fingerprint(method, texts)}.npz"
@@ -82,12 +81,12 @@ def baseline_answers(
     return answers
 
 
-def _most_frequent(board: Board, texts: dict[Part, list[Text]]) -> dict[Part, Answers]:
+def _most_frequent(board: Board, texts: dict[Part, list[Text]]) -> dict[HeldOut, Answers]:
     """The most frequent label, with the shares of the labels as probabilities."""
     return _answers(DummyClassifier(strategy="prior"), board, texts)
 
 
-def _naive_bayes(board: Board, texts: dict[Part, list[Text]]) -> dict[Part, Answers]:
+def _naive_bayes(board: Board, texts: dict[Part, list[Text]]) -> dict[HeldOut, Answers]:
     """Multinomial naive Bayes over counts of words and pairs of words.
 
     McCallum and Nigam (1998), "A comparison of event models for naive Bayes text
@@ -97,7 +96,7 @@ def _naive_bayes(board: Board, texts: dict[Part, list[Text]]) -> dict[Part, Answ
     return _answers(model, board, texts)
 
 
-def _linear_svm(board: Board, texts: dict[Part, list[Text]]) -> dict[Part, Answers]:
+def _linear_svm(board: Board, texts: dict[Part, list[Text]]) -> dict[HeldOut, Answers]:
     """TF-IDF of words, pairs of words and 2 to 5 characters, and a linear SVM.
 
     Joachims (1998), "Text categorization with support vector machines". Its scores are no
@@ -121,16 +120,16 @@ def _linear_svm(board: Board, texts: dict[Part, list[Text]]) -> dict[Part, Answe
     return {part: Answers(best.predict(rows).astype(np.intp), None) for part, rows in held.items()}
 
 
-METHODS: Final[dict[str, Callable[[Board, dict[Part, list[Text]]], dict[Part, Answers]]]] = {
+METHODS: Final[dict[str, Callable[[Board, dict[Part, list[Text]]], dict[HeldOut, Answers]]]] = {
     "most frequent": _most_frequent,
     "naive Bayes": _naive_bayes,
     "linear SVM": _linear_svm,
 }
 
 
-def _answers(model: Any, board: Board, texts: dict[Part, list[Text]]) -> dict[Part, Answers]:
+def _answers(model: Any, board: Board, texts: dict[Part, list[Text]]) -> dict[HeldOut, Answers]:
     model.fit([one.text for one in texts["train"]], board.actual(texts["train"]))
-    answers: dict[Part, Answers] = {}
+    answers: dict[HeldOut, Answers] = {}
     for part in HELD_OUT:
         probabilities = np.zeros((len(texts[part]), len(board.labels)))
         probabilities[:, model.classes_] = model.predict_proba([one.text for one in texts[part]])
@@ -143,7 +142,7 @@ def _fingerprint(method: str, texts: dict[Part, list[Text]]) -> str:
     return hashlib.sha256(json.dumps([method, STRENGTHS, rows]).encode()).hexdigest()[:24]
 
 
-def _write(file: Path, answers: dict[Part, Answers]) -> None:
+def _write(file: Path, answers: dict[HeldOut, Answers]) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     for part, one in answers.items():
         arrays[f"{part} predicted"] = one.predicted
@@ -152,7 +151,7 @@ def _write(file: Path, answers: dict[Part, Answers]) -> None:
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def _read(file: Path) -> dict[Part, Answers]:
+def _read(file: Path) -> dict[HeldOut, Answers]:
     with np.load(file) as kept:
         return {
             part: Answers(kept[f"{part} predicted"], kept.get(f"{part} probabilities"))

@@ -1,11 +1,8 @@
 """Reading labelled texts and splitting them: no text stands on two sides, and no near-duplicate."""
 
-import csv
-import gzip
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -13,22 +10,10 @@ import pytest
 
 from app.training.near_duplicates import near_duplicate_groups, text_key, words_of
 from app.training.text_data import PARTS, TextSplit, read_texts, text_sha256
+from tests.keywords import spelled, write_rows
 
 DATA = Path(os.environ.get("UNROLL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="UNROLL_DATA names no folder of data")
-
-
-def write(path: Path, header: str, rows: Iterable[tuple[object, ...]]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header.split(","))
-        writer.writerows(rows)
-
-
-def spelled(number: int) -> str:
-    """A word of its own for every number: digits would not count as one."""
-    return "".join("klmnopqrst"[int(digit)] for digit in str(number))
 
 
 @pytest.fixture
@@ -39,7 +24,7 @@ def tweets(tmp_path: Path) -> Path:
         for shout, end in (("my", "!"), ("MY", "http://t.co/x"))
     ]
     path = tmp_path / "airline_sentiment" / "tweets.csv.gz"
-    write(path, "airline_sentiment,text", rows)
+    write_rows(path, "airline_sentiment,text", rows)
     return tmp_path
 
 
@@ -57,7 +42,7 @@ def test_the_part_of_a_tweet_does_not_depend_on_the_others(tweets: Path) -> None
     before = read_texts(tweets, ("airline",))
     path = tweets / "airline_sentiment" / "tweets.csv.gz"
     rows = [(one.label, one.text) for one in before.report]
-    write(path, "airline_sentiment,text", rows)
+    write_rows(path, "airline_sentiment,text", rows)
     after = read_texts(tweets, ("airline",))
     assert (after.train, after.select, after.report) == ((), (), before.report)
 
@@ -68,10 +53,10 @@ def treebank(tmp_path: Path) -> Path:
     phrases = [(1, " ".join(s.split()[a:b])) for s in sentences for a, b in ((0, 3), (2, 99))]
     phrases += [(0, sentence) for sentence in sentences]
     phrases += [(1, "a dull"), (1, "dull"), (1, "rather delightful")]
-    write(tmp_path / "sst2" / "train_phrases.csv.gz", "label,text", phrases)
+    write_rows(tmp_path / "sst2" / "train_phrases.csv.gz", "label,text", phrases)
     stripped = [(0, sentence.removesuffix(" .")) for sentence in sentences]
-    write(tmp_path / "sst2" / "sentences_stripped_train.csv.gz", "label,text", stripped)
-    write(tmp_path / "sst2" / "dev.csv.gz", "label,text", [(0, "what a dull , endless film")])
+    write_rows(tmp_path / "sst2" / "sentences_stripped_train.csv.gz", "label,text", stripped)
+    write_rows(tmp_path / "sst2" / "dev.csv.gz", "label,text", [(0, "what a dull , endless film")])
     return tmp_path
 
 
@@ -104,7 +89,7 @@ def test_reviews_are_split_by_stretches_with_gaps(tmp_path: Path) -> None:
         for label, kind in ((0, "woe"), (1, "joy"))
         for number in range(0, 12500, 10)
     ]
-    write(tmp_path / "imdb" / "train.csv.gz", "label,id,text", rows)
+    write_rows(tmp_path / "imdb" / "train.csv.gz", "label,id,text", rows)
     split = read_texts(tmp_path, ("imdb",))
     by_text = {text: (label, number) for label, number, text in rows}
     places = sorted((*by_text[one.text], part) for part in PARTS for one in split.of(part, "imdb"))
@@ -120,9 +105,9 @@ def test_a_held_out_text_is_not_trained_on_even_from_another_source(
     alone = read_texts(tweets, ("airline",))
     copied = alone.report[0].text
     rows = [(one.label, one.text) for part in PARTS for one in alone.of(part)]
-    write(tweets / "airline_sentiment" / "tweets.csv.gz", "airline_sentiment,text", rows)
+    write_rows(tweets / "airline_sentiment" / "tweets.csv.gz", "airline_sentiment,text", rows)
     phrases = [(1, copied), (1, "rather delightful")]
-    write(treebank / "sst2" / "train_phrases.csv.gz", "label,text", phrases)
+    write_rows(treebank / "sst2" / "train_phrases.csv.gz", "label,text", phrases)
     split = read_texts(treebank, ("airline", "sst2"))
     assert [one.text for one in split.of("train", "sst2")] == ["rather delightful"]
 
@@ -130,10 +115,16 @@ def test_a_held_out_text_is_not_trained_on_even_from_another_source(
 def test_wrong_folders_names_and_labels_are_refused(tmp_path: Path, tweets: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"'imdb' needs .*train\.csv\.gz"):
         read_texts(tweets, ("imdb",))
+    with pytest.raises(FileNotFoundError, match=r"no labelled texts in .*train_phrases"):
+        read_texts(tmp_path / "airline_sentiment")
+    (tmp_path / "sst2").mkdir()
+    (tmp_path / "sst2" / "dev.csv.gz").touch()
+    with pytest.raises(FileNotFoundError, match=r"'sst2' needs .*train_phrases\.csv\.gz"):
+        read_texts(tmp_path)
     with pytest.raises(ValueError, match=r"unknown source \['yelp'\]; known: "):
         read_texts(tweets, ("yelp",))
     path = tweets / "airline_sentiment" / "tweets.csv.gz"
-    write(path, "airline_sentiment,text", [("angry", "what")])
+    write_rows(path, "airline_sentiment,text", [("angry", "what")])
     with pytest.raises(ValueError, match="unknown label 'angry'"):
         read_texts(tweets, ("airline",))
 
