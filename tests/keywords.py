@@ -134,7 +134,7 @@ def spelled(number: int) -> str:
 
 def write_rows(path: Path, header: str, rows: Iterable[tuple[object, ...]]) -> None:
     """A gzip CSV file as the public sets have them."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header.split(","))

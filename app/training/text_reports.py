@@ -49,14 +49,14 @@ class TextRow:
         }
 
 
-HEADINGS = ("accuracy", "macro-F1", "ECE", "as served", "ECE")
+_HEADINGS = ("accuracy", "95 %", "macro-F1", "ECE", "served")
 
 
 def text_table(rows: Sequence[TextRow]) -> Table:
     """The rows for a terminal; the highest accuracy and macro-F1 of each board stand out."""
-    table = Table(title="Texts that were not trained on (95 % intervals over texts)")
-    table.add_column("method", no_wrap=True)
-    for heading in HEADINGS:
+    table = Table(title="Texts that were not trained on")
+    table.add_column("method")
+    for heading in _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for row in rows:
@@ -64,44 +64,57 @@ def text_table(rows: Sequence[TextRow]) -> Table:
         if (row.board, row.part) != last:
             table.add_section()
             table.add_row(f"[bold]{row.board}[/bold] {row.part} ({row.texts})")
-        accuracy, macro_f1, *others = _cells(row)
         table.add_row(
             f"  {row.method}",
-            _bold(accuracy, row.accuracy == max(one.accuracy for one in group)),
-            _bold(macro_f1, row.macro_f1 == max(one.macro_f1 for one in group)),
-            *others,
+            _bold(_number(row.accuracy), row.accuracy == max(one.accuracy for one in group)),
+            _interval(row.accuracy_interval),
+            _bold(_number(row.macro_f1), row.macro_f1 == max(one.macro_f1 for one in group)),
+            _number(row.calibration_error),
+            _number(row.as_served),
         )
         if row.rival:
-            low, high = row.ahead_interval
-            by = f"{100 * row.ahead:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
-            table.add_row(f"    [dim]ahead of {row.rival}[/dim]", f"[dim]{by}[/dim]")
+            lead = f"{row.ahead:+.3f}", _interval(row.ahead_interval)
+            table.add_row(*(f"[dim]{cell}[/dim]" for cell in (f"  over {row.rival}", *lead)))
         last = (row.board, row.part)
     return table
 
 
 def text_markdown(rows: Sequence[TextRow]) -> str:
     """The rows as a table in Markdown, for model cards and docs."""
-    cells = [(f"{r.board}, {r.part}, {r.texts}", r.method, *_cells(r)) for r in rows]
-    return markdown_table(("set, part, texts", "method", *HEADINGS), cells)
-
-
-def _cells(row: TextRow) -> list[str]:
-    return [
-        _with_interval(row.accuracy, row.accuracy_interval),
-        _with_interval(row.macro_f1, row.macro_f1_interval),
-        *(
-            "-" if math.isnan(number) else f"{number:.3f}"
-            for number in (
-                row.calibration_error,
-                row.as_served,
-                row.calibration_error_as_served,
-            )
-        ),
+    header = (
+        "set, part, texts",
+        "method",
+        "accuracy (95 %)",
+        "macro-F1 (95 %)",
+        "ECE",
+        "as served",
+        "ECE as served",
+        "lead in accuracy (95 %)",
+    )
+    cells = [
+        (
+            f"{row.board}, {row.part}, {row.texts}",
+            row.method,
+            f"{_number(row.accuracy)} ({_interval(row.accuracy_interval)})",
+            f"{_number(row.macro_f1)} ({_interval(row.macro_f1_interval)})",
+            _number(row.calibration_error),
+            _number(row.as_served),
+            _number(row.calibration_error_as_served),
+            f"{row.ahead:+.3f} ({_interval(row.ahead_interval)}) over {row.rival}"
+            if row.rival
+            else "",
+        )
+        for row in rows
     ]
+    return markdown_table(header, cells)
 
 
-def _with_interval(score: float, interval: Interval) -> str:
-    return f"{score:.3f} ({interval[0]:.3f}, {interval[1]:.3f})"
+def _number(score: float) -> str:
+    return "-" if math.isnan(score) else f"{score:.3f}"
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval[0]:.3f}, {interval[1]:.3f}"
 
 
 def _bold(cell: str, yes: bool) -> str:
