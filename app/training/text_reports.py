@@ -54,7 +54,8 @@ _HEADINGS = ("accuracy", "95 %", "macro-F1", "ECE", "served")
 
 def text_table(rows: Sequence[TextRow]) -> Table:
     """The rows for a terminal; the highest accuracy and macro-F1 of each board stand out."""
-    table = Table(title="Texts that were not trained on")
+    parts = " and ".join(dict.fromkeys(row.part for row in rows))
+    table = Table(title=f"Texts that were not trained on, {parts} (number of texts)")
     table.add_column("method")
     for heading in _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -63,7 +64,7 @@ def text_table(rows: Sequence[TextRow]) -> Table:
         group = [one for one in rows if (one.board, one.part) == (row.board, row.part)]
         if (row.board, row.part) != last:
             table.add_section()
-            table.add_row(f"[bold]{row.board}[/bold] {row.part} ({row.texts})")
+            table.add_row(f"[bold]{row.board}[/bold] ({row.texts})")
         table.add_row(
             f"  {row.method}",
             _bold(_number(row.accuracy), row.accuracy == max(one.accuracy for one in group)),
