@@ -24,6 +24,7 @@ COMMANDS = (
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
+    ("evaluate", "sentiment"),
 )
 
 

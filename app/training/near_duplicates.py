@@ -22,8 +22,7 @@ def words_of(text: str) -> Words:
 
 def text_key(text: str) -> str:
     """Equal for texts with the same set of words; of a text without words, its other characters."""
-    words = words_of(text)
-    return " ".join(sorted(set(words))) if words else "".join(text.split())
+    return _key(text, words_of(text))
 
 
 def near_duplicate_groups(texts: Sequence[str]) -> NDArray[np.intp]:
@@ -36,13 +35,20 @@ def near_duplicate_groups(texts: Sequence[str]) -> NDArray[np.intp]:
     his containment is computed exactly, not sketched.
     """
     group = _Groups(len(texts))
-    first: dict[str, int] = {}
+    same_set: dict[str, int] = {}
+    distinct: dict[Words, int] = {}
     for i, text in enumerate(texts):
-        group.join(i, first.setdefault(text_key(text), i))
-    distinct = sorted(first.values())
-    for a, b in _overlapping([words_of(texts[i]) for i in distinct]):
-        group.join(distinct[a], distinct[b])
+        words = words_of(text)
+        group.join(i, same_set.setdefault(_key(text, words), i))
+        distinct.setdefault(words, i)
+    at = list(distinct.values())
+    for a, b in _overlapping(list(distinct)):
+        group.join(at[a], at[b])
     return np.array([group.first(i) for i in range(len(texts))], dtype=np.intp)
+
+
+def _key(text: str, words: Words) -> str:
+    return " ".join(sorted(set(words))) if words else "".join(text.split())
 
 
 class _Groups:
@@ -97,7 +103,7 @@ def _shingles(texts: Sequence[Words]) -> tuple[NDArray[np.int64], NDArray[np.int
     """Owners (pairs,) and shingle numbers (pairs,): each text with each of its shingles once."""
     ids: dict[str, int] = {}
     rows = [np.array([ids.setdefault(w, len(ids)) for w in words], np.int64) for words in texts]
-    lengths = np.array([len(row) for row in rows])
+    lengths = np.array([len(row) for row in rows], np.int64)
     tokens = np.concatenate([*rows, np.zeros(_SHINGLE - 1, np.int64)])
     owner = np.repeat(np.arange(len(texts)), lengths)
     start = np.arange(len(owner))

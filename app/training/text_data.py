@@ -27,6 +27,8 @@ Label = Literal["negative", "neutral", "positive"]
 LABELS: Final[tuple[Label, ...]] = ("negative", "neutral", "positive")
 Part = Literal["train", "select", "report"]
 PARTS: Final[tuple[Part, ...]] = ("train", "select", "report")
+HeldOut = Literal["select", "report"]
+HELD_OUT: Final[tuple[HeldOut, ...]] = ("select", "report")
 Placed = tuple["Text", Part | None]
 
 _STRETCHES: Final[dict[Label, tuple[tuple[int, int, Part], ...]]] = {
@@ -65,10 +67,10 @@ class TextSplit:
 
 
 def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
-    """The texts of all sources below ``root``, or ``only`` of some, split; about 15 seconds.
+    """The texts of all sources found below ``root``, or ``only`` of some, split; 15 seconds.
 
     Raises:
-        FileNotFoundError: a source is not there.
+        FileNotFoundError: no source is there, or not one of ``only``, or a part of one.
         ValueError: ``only`` names an unknown source, or a file has an unknown label.
     """
     unknown = set(only) - set(SOURCES)
@@ -76,29 +78,30 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
         raise ValueError(f"unknown source {sorted(unknown)}; known: {sorted(SOURCES)}")
     parts: dict[Part, list[Text]] = {part: [] for part in PARTS}
     for name, (files, place) in SOURCES.items():
-        if only and name not in only:
+        missing = [file for file in files if not (root / file).is_file()]
+        if name not in only and (only or len(missing) == len(files)):
             continue
-        for file in files:
-            if not (root / file).is_file():
-                raise FileNotFoundError(f"source {name!r} needs {root / file}")
+        if missing:
+            raise FileNotFoundError(f"source {name!r} needs {root / missing[0]}")
         for text, part in place(*(root / file for file in files)):
             if part is not None:
                 parts[part].append(text)
-    report = _without(parts["report"], ())
-    select = _without(parts["select"], report)
-    return TextSplit(_without(parts["train"], [*select, *report]), select, report)
+    if not any(parts.values()):
+        listed = ", ".join(file for files, _ in SOURCES.values() for file in files)
+        raise FileNotFoundError(f"no labelled texts in {root}: expected some of {listed}")
+    kept: dict[Part, tuple[Text, ...]] = {}
+    taken: set[str] = set()  # words of held-out texts, of whatever source
+    for part in reversed(PARTS):
+        keyed = [(one, text_key(one.text)) for one in parts[part]]
+        kept[part] = tuple(one for one, key in keyed if key not in taken)
+        taken.update(key for _, key in keyed)
+    return TextSplit(**kept)
 
 
 def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:
     """File name below ``root`` -> sha256 of every file behind the sources ``names``."""
     files = [file for name in sorted(names) for file in SOURCES[name][0]]
     return {file: hashlib.sha256((root / file).read_bytes()).hexdigest() for file in files}
-
-
-def _without(texts: Iterable[Text], others: Iterable[Text]) -> tuple[Text, ...]:
-    """Those whose words no other text has, of whatever source."""
-    taken = {text_key(one.text) for one in others}
-    return tuple(one for one in texts if text_key(one.text) not in taken)
 
 
 def _airline(tweets: Path) -> list[Placed]:
