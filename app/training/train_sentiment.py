@@ -68,9 +68,9 @@ def train_sentiment(
         for each in material.select.values()
     ]
     heat = temperature(groups)
-    training = describe(recipe, warm, fits, split) | {
+    training: dict[str, JsonValue] = describe(recipe, warm, fits, split) | {
         "data": dict(text_sha256(data, recipe.shares)),
-        "network": network.describe(),
+        "network": _plain(network.describe()),
         "max_tokens": MAX_TOKENS,
         "temperature": round(heat, 4),
     }
@@ -153,7 +153,7 @@ def describe(
         for part in ("train", "select", "report")
     }
     return {
-        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "recipe": _plain(asdict(recipe)),
         "rows": rows,
         "warm_up": _told(warm),
         "members": [_told(fit) for fit in fits],
@@ -162,6 +162,12 @@ def describe(
         "film; no text has a near-duplicate in another part",
         "libraries": library_versions(),
     }
+
+
+def _plain(values: Mapping[str, object]) -> JsonValue:
+    """Through JSON, so that a tuple is the list that a reader of the manifest gets."""
+    plain: JsonValue = json.loads(json.dumps(values))
+    return plain
 
 
 def _told(fit: Fit) -> dict[str, JsonValue]:
@@ -193,9 +199,7 @@ def golden_requests() -> tuple[dict[str, JsonValue], ...]:
         {"text": "@VirginAmerica you cancelled my flight AGAIN!!!! \U0001f621 http://t.co/abc"},
         {"text": "It is not bad at all, I would not miss it."},
         {"text": "what time does the 3 pm flight to Boston board?"},
-        {
-            "text": "\u042d\u0442\u043e \u0445\u043e\u0440\u043e\u0448\u0438\u0439 \u0444\u0438\u043b\u044c\u043c"
-        },
+        {"text": "\u5f88\u597d\u7684\u7535\u5f71"},
         {"text": "Sooooo looooong.<br /><br />I don't recommend it :("},
         {"text": long},
         {"text": "A dull story, saved by its two leads.", "explain": True},
