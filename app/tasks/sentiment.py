@@ -1,0 +1,199 @@
+"""What a sentiment request means: a text in, labels with their probabilities out.
+
+Knows features and the graph's tensors; knows no HTTP and no torch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from app.errors import InferenceFailed, InvalidInput, ModelRefused
+from app.features.padding import pad
+from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
+from app.serving.manifest import Manifest
+from app.serving.session import Session
+
+Array = NDArray[np.float64]
+METHOD: Final = "class activation mapping"
+GRAPH: Final = "model.onnx"
+_ALLOWED: Final = "a text of which something is left to read: words, numbers, signs or emoji"
+
+
+class SentimentFeatures(BaseModel):
+    """The `features` of a sentiment model's manifest.
+
+    labels: in the order of the logits. max_tokens: of a longer text only so many are read.
+    chunk_length: the graph reads a long text in pieces of so many tokens and pools over them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    labels: tuple[str, ...] = Field(min_length=2)
+    max_tokens: int = Field(ge=1)
+    chunk_length: int = Field(ge=1)
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) != len(labels):
+            raise ValueError("a label stands twice among the labels")
+        return labels
+
+
+@dataclass(frozen=True)
+class SentimentExample:
+    """One text, ready for the graph; with spans if it is to be explained."""
+
+    tokens: Tokens
+
+    @property
+    def length(self) -> int:
+        """Tokens that the network reads."""
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each token adds to the logit of `label`, above what it adds to the labels on average.
+
+    Together with `bias`, which no token brings, the contributions (time,) sum up to that logit
+    minus the mean of all logits.
+    """
+
+    label: str
+    bias: float
+    spans: tuple[Span, ...]
+    contributions: list[float]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        return {
+            "method": METHOD,
+            "label": self.label,
+            "bias": self.bias,
+            "tokens": [
+                {"token": each.piece, "start": each.start, "end": each.end, "contribution": part}
+                for each, part in zip(self.spans, self.contributions, strict=True)
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class SentimentPrediction:
+    """`label` is the likeliest one, `score` its probability."""
+
+    label: str
+    score: float
+    probabilities: dict[str, float]
+    truncated: bool
+    tokens: int
+    unknown_tokens: int
+    explanation: Explanation | None = None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        answer: dict[str, JsonValue] = {
+            "label": self.label,
+            "score": self.score,
+            "probabilities": dict(self.probabilities),
+            "truncated": self.truncated,
+            "tokens": self.tokens,
+            "unknown_tokens": self.unknown_tokens,
+        }
+        if self.explanation is not None:
+            answer["explanation"] = self.explanation.to_json()
+        return answer
+
+
+class SentimentTask:
+    """Serves any classifier from token_ids and lengths to calibrated logits and contributions."""
+
+    def __init__(self, features: SentimentFeatures, reader: TextReader, session: Session) -> None:
+        self._labels = features.labels
+        self._reader = reader
+        self._session = session
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
+        features = SentimentFeatures.model_validate(manifest.features)
+        if TOKENIZER_FILE not in manifest.files:
+            raise ModelRefused(f"the manifest does not list {TOKENIZER_FILE}")
+        reader = TextReader.load(folder / TOKENIZER_FILE, features.max_tokens)
+        session = open_session(GRAPH)
+        missing = {"logits", "contributions"} - {each.name for each in session.outputs}
+        if missing:  # golden examples need not ask for both
+            raise ModelRefused(f"{GRAPH} has no output {' and no '.join(sorted(missing))}")
+        return cls(features, reader, session)
+
+    def encode(self, text: str, explain: bool = False) -> SentimentExample:
+        """One text, and whether each token's part in the answer is wanted.
+
+        Raises:
+            InvalidInput: there is no text, or nothing is left of it after normalisation.
+        """
+        tokens = self._reader.read(text, spans=explain)
+        if not len(tokens):
+            message = "nothing of the text is left to read" if text else "the text is empty"
+            raise InvalidInput(message, field="text", allowed=_ALLOWED)
+        return SentimentExample(tokens)
+
+    def predict(self, examples: Sequence[SentimentExample]) -> list[SentimentPrediction]:
+        """All texts in one padded batch; each answer depends on its own text alone."""
+        token_ids, lengths = pad([each.tokens.ids for each in examples])  # (batch, time), (batch,)
+        explained = any(each.tokens.spans is not None for each in examples)
+        wanted = ("logits", "contributions") if explained else ("logits",)
+        outputs = self._session.run({"token_ids": token_ids, "lengths": lengths}, wanted)
+        if not all(np.isfinite(outputs[name]).all() for name in wanted):
+            raise InferenceFailed("the network's answer is not finite")
+        logits = outputs["logits"].astype(np.float64)  # (batch, classes)
+        parts = outputs.get("contributions", [None] * len(examples))  # (batch, time, classes)
+        return [
+            self._decode(each, row, part)
+            for each, row, part in zip(examples, logits, parts, strict=True)
+        ]
+
+    def _decode(
+        self, example: SentimentExample, logits: Array, parts: NDArray[np.float32] | None
+    ) -> SentimentPrediction:
+        """logits (classes,), parts (time, classes) of one text -> its answer."""
+        weights = np.exp(logits - logits.max())
+        probabilities = weights / weights.sum()
+        best = int(probabilities.argmax())
+        tokens = example.tokens
+        explanation = None
+        if tokens.spans is not None and parts is not None:
+            explanation = self._explain(best, logits, parts[: len(tokens)], tokens.spans)
+        return SentimentPrediction(
+            label=self._labels[best],
+            score=float(probabilities[best]),
+            probabilities=dict(zip(self._labels, probabilities.tolist(), strict=True)),
+            truncated=tokens.truncated,
+            tokens=len(tokens),
+            unknown_tokens=tokens.unknown,
+            explanation=explanation,
+        )
+
+    def _explain(
+        self,
+        label: int,
+        logits: Array,
+        parts: NDArray[np.float32],
+        spans: tuple[Span, ...],
+    ) -> Explanation:
+        """Split a logit over the tokens, exactly, since the head is linear in what it pools.
+
+        Zhou et al. 2016, "Learning Deep Features for Discriminative Localization", eq. 2, over
+        time instead of space. Softmax does not see what is added to all logits alike, so the mean
+        over the labels is taken off.
+        """
+        added = parts.astype(np.float64)  # (time, classes)
+        bias = logits - added.sum(axis=0)  # (classes,)
+        return Explanation(
+            label=self._labels[label],
+            bias=float(bias[label] - bias.mean()),
+            spans=spans,
+            contributions=(added[:, label] - added.mean(axis=1)).tolist(),
+        )
