@@ -13,7 +13,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from app import metrics
-from app.api import forecast, health, models
+from app.api import authorship, forecast, health, models, sentiment
 from app.api.errors import add_error_handlers
 from app.api.keys import KeyMiddleware, key_ring, open_paths
 from app.api.lifecycle import Lifecycle
@@ -25,9 +25,11 @@ from app.serving.repository import Repository
 from app.serving.threads import available_threads
 from app.settings import Settings
 from app.tasks.forecast import ForecastTask
+from app.tasks.sentiment import SentimentTask
 
-TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask}
-TASK_PATHS: Final = {forecast.PATH: forecast.TASK}
+TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask, sentiment.TASK: SentimentTask}
+_ROUTES: Final = (forecast, sentiment, authorship)
+TASK_PATHS: Final = {route.PATH: route.TASK for route in _ROUTES}
 
 _DESCRIPTION: Final = """\
 Recurrent neural networks over HTTP. Every error is an `application/problem+json` body that names
@@ -94,8 +96,8 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=TASK_PATHS)
     add_error_handlers(app)
     add_openapi(app, None if ring is None else open_paths(settings))
-    for each in (forecast, models, health):
-        app.include_router(each.router)
+    for route in (*_ROUTES, models, health):
+        app.include_router(route.router)
     return app
 
 

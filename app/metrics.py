@@ -31,7 +31,7 @@ REQUEST_SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("unroll_in_flight", "Requests being answered now.")
 INPUT_LENGTH: Final = Histogram(
     "unroll_input_length",
-    "Length of one input as the client sent it, in steps.",
+    "Length of one input as the client sent it: points of a series, characters of a text.",
     ("task", "model"),
     buckets=(2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000),
 )
@@ -47,6 +47,23 @@ INTERVAL_WIDTH: Final = Histogram(
     "Mean width of a forecast's 80 % interval, in units of how far its series usually moves.",
     ("model", "version"),
     buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0, 50.0),
+)
+UNKNOWN_TOKEN_RATIO: Final = Histogram(
+    "unroll_unknown_token_ratio",
+    "Share of one text's tokens that the model's vocabulary does not know, 0 to 1.",
+    ("model", "version"),
+    buckets=(0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0),
+)
+PREDICTION_CONFIDENCE: Final = Histogram(
+    "unroll_prediction_confidence",
+    "Probability of the label or author that was answered, 0 to 1.",
+    ("task", "model", "version"),
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
+)
+ABSTENTIONS: Final = Counter(
+    "unroll_abstentions_total",
+    "Texts whose author was named only with the warning that the evidence is too thin.",
+    ("model", "version"),
 )
 
 UNKNOWN_TOKEN_RATIO: Final = Histogram(

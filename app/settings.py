@@ -78,6 +78,10 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Points in all series of one request together, at most."
     )
     max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
+    max_texts: int = Field(1000, ge=1, description="Texts in one request, at most.")
+    max_text_characters: int = Field(
+        1_000_000, ge=1, description="Characters in all texts of one request together, at most."
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Keys of which every request must carry one, separated by commas or as JSON.",

@@ -103,6 +103,8 @@ def _finding(error: dict[str, Any]) -> tuple[str, str]:
             right = "a number"
         case "string_type":
             right = "a text"
+        case "bool_type":
+            right = "true or false"
         case "list_type":
             right = "a list"
         case "model_type" | "model_attributes_type" | "dict_type":

@@ -9,13 +9,12 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from app import metrics, tracing
-from app.api.context import CLIENT_GONE
 from app.api.dependencies import RecordDep, SettingsDep, get_model
 from app.api.fields import shown
 from app.api.json_route import JsonRoute
 from app.api.openapi import problems
 from app.api.series import SHAPE, Series, check_series, check_starts
-from app.api.work import ClientGone, prepare, run
+from app.api.work import prepare, run
 from app.errors import InvalidInput
 from app.serving.task import Task
 from app.settings import Settings
@@ -172,15 +171,12 @@ async def forecast(
         partial(_encode, model.task, body, each, start, f"[{index}]" if many else "")
         for index, (each, start) in enumerate(zip(series, starts, strict=True))
     ]
-    try:
-        with tracing.span("encode"):
-            examples = await prepare(request, record, steps, inline=_is_short(body, series))
-        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
-        for each in series:
-            lengths.observe(len(each))
-        predictions = await run(request, record, model, examples)
-    except ClientGone:
-        return Response(status_code=CLIENT_GONE)
+    with tracing.span("encode"):
+        examples = await prepare(request, record, steps, inline=_is_short(body, series))
+    lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+    for each in series:
+        lengths.observe(len(each))
+    predictions = await run(request, record, model, examples)
     forecasts = [prediction.to_json() for prediction in predictions]
     metrics.MISSING_VALUES.labels(model.name).inc(sum(each["imputed"] for each in forecasts))
     answer = {"model": model.name, "version": model.version, "forecasts": forecasts}

@@ -18,6 +18,7 @@ from app.api.context import CLIENT_GONE, record_of
 from app.api.errors import RequestRefused
 from app.api.fields import WrongFields, clipped
 from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.work import ClientGone
 from app.settings import Settings
 
 
@@ -34,7 +35,10 @@ class _ReadRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """Checks the media type, reads the body within its limits, parses it, sets the deadline."""
+    """Checks the media type, reads the body within its limits, parses it, sets the deadline.
+
+    When the client has left, nothing is answered, wherever that was noticed.
+    """
 
     def allowed(self, settings: Settings) -> Mapping[str, str]:
         """What each field of the body may hold, in words; a route with a body of its own knows."""
@@ -53,10 +57,9 @@ class JsonRoute(APIRoute):
                 with tracing.span("parse"):
                     content = await read_body(request, settings.max_body_bytes, record.deadline)
                     parsed = _ReadRequest(request, content)
-            except ClientDisconnect:
-                return Response(status_code=CLIENT_GONE)
-            try:
                 return await handle(parsed)
+            except (ClientDisconnect, ClientGone):
+                return Response(status_code=CLIENT_GONE)
             except RequestValidationError as error:
                 raise WrongFields(error, self.allowed(settings)) from None
 

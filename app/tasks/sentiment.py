@@ -1,6 +1,6 @@
-"""What a sentiment request means: a text in, the chances of each label out.
+"""What a sentiment request means: a text in, labels with their probabilities out.
 
-Knows tokens and the graph's tensors; knows no HTTP and no torch.
+Knows features and the graph's tensors; knows no HTTP and no torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,24 +10,25 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-from app import metrics
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
 from app.features.padding import pad
-from app.features.text import TextTokenizer, Tokens
+from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
 from app.serving.manifest import Manifest
 from app.serving.session import Session
 
 Array = NDArray[np.float64]
-EXPLANATION_METHOD: Final = "class activation mapping"
+METHOD: Final = "class activation mapping"
+GRAPH: Final = "model.onnx"
+_ALLOWED: Final = "a text of which something is left to read: words, numbers, signs or emoji"
 
 
 class SentimentFeatures(BaseModel):
     """The `features` of a sentiment model's manifest.
 
-    labels: in the order of the logits. max_tokens: a text keeps its first so many tokens.
-    chunk_length: tokens that the graph reads at a stretch.
+    labels: in the order of the logits. max_tokens: of a longer text only so many are read.
+    chunk_length: the graph reads a long text in pieces of so many tokens and pools over them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,59 +37,54 @@ class SentimentFeatures(BaseModel):
     max_tokens: int = Field(ge=1)
     chunk_length: int = Field(ge=1)
 
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) != len(labels):
+            raise ValueError("a label stands twice among the labels")
+        return labels
+
 
 @dataclass(frozen=True)
 class SentimentExample:
-    """One text, ready for the graph."""
+    """One text, ready for the graph; with spans if it is to be explained."""
 
-    text: str
     tokens: Tokens
-    explain: bool
 
     @property
     def length(self) -> int:
-        """Steps the network walks: tokens."""
-        return len(self.tokens.ids)
-
-
-@dataclass(frozen=True)
-class TokenContribution:
-    """What one token adds to the label: the characters `start` to `end` of the text."""
-
-    token: str
-    start: int
-    end: int
-    contribution: float
+        """Tokens that the network reads."""
+        return len(self.tokens)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """How the label came about: `bias` and contributions sum up to its centred logit.
+    """What each token adds to the logit of `label`, above what it adds to the labels on average.
 
-    Class activation mapping (Zhou et al. 2016, eq. 2): with a linear head over pooled features
-    the logits split exactly into what each step adds. Centred: less the mean over all labels, so
-    that a positive contribution speaks for this label and against the others.
+    Together with `bias`, which no token brings, the contributions (time,) sum up to that logit
+    minus the mean of all logits.
     """
 
     label: str
     bias: float
-    tokens: tuple[TokenContribution, ...]
+    spans: tuple[Span, ...]
+    contributions: list[float]
 
     def to_json(self) -> dict[str, JsonValue]:
         return {
-            "method": EXPLANATION_METHOD,
+            "method": METHOD,
             "label": self.label,
             "bias": self.bias,
             "tokens": [
-                {"token": t.token, "start": t.start, "end": t.end, "contribution": t.contribution}
-                for t in self.tokens
+                {"token": each.piece, "start": each.start, "end": each.end, "contribution": part}
+                for each, part in zip(self.spans, self.contributions, strict=True)
             ],
         }
 
 
 @dataclass(frozen=True)
 class SentimentPrediction:
-    """The likeliest label, its probability `score`, and those of all labels."""
+    """`label` is the likeliest one, `score` its probability."""
 
     label: str
     score: float
@@ -113,99 +109,91 @@ class SentimentPrediction:
 
 
 class SentimentTask:
-    """Serves any classifier with the inputs token_ids and lengths and the output logits.
+    """Serves any classifier from token_ids and lengths to calibrated logits and contributions."""
 
-    To explain, it also asks for the output contributions.
-    """
-
-    def __init__(
-        self,
-        features: SentimentFeatures,
-        tokenizer: TextTokenizer,
-        session: Session,
-        name: tuple[str, str] = ("", ""),
-    ) -> None:
-        """`name` is the model's name and version, for the metrics; unnamed ones have none."""
-        named = any(name)
-        self._unknown = metrics.UNKNOWN_TOKEN_RATIO.labels(*name) if named else None
-        self._confidence = metrics.CONFIDENCE.labels("sentiment", *name) if named else None
-        self._features = features
-        self._tokenizer = tokenizer
+    def __init__(self, features: SentimentFeatures, reader: TextReader, session: Session) -> None:
+        self._labels = features.labels
+        self._reader = reader
         self._session = session
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
         features = SentimentFeatures.model_validate(manifest.features)
-        if "tokenizer.json" not in manifest.files:
-            raise ModelRefused("the manifest lists no tokenizer.json")
-        try:
-            tokenizer = TextTokenizer.load(folder / "tokenizer.json")
-        except ValueError as error:
-            raise ModelRefused(str(error)) from error
-        session = open_session("model.onnx")
-        return cls(features, tokenizer, session, (manifest.name, manifest.version))
+        if TOKENIZER_FILE not in manifest.files:
+            raise ModelRefused(f"the manifest does not list {TOKENIZER_FILE}")
+        reader = TextReader.load(folder / TOKENIZER_FILE, features.max_tokens)
+        session = open_session(GRAPH)
+        missing = {"logits", "contributions"} - {each.name for each in session.outputs}
+        if missing:  # golden examples need not ask for both
+            raise ModelRefused(f"{GRAPH} has no output {' and no '.join(sorted(missing))}")
+        return cls(features, reader, session)
 
     def encode(self, text: str, explain: bool = False) -> SentimentExample:
-        """One text. Raises InvalidInput for one in which there is nothing to read."""
-        tokens = self._tokenizer.encode(text, self._features.max_tokens)
-        if not len(tokens.ids):
-            raise InvalidInput(
-                "there is nothing to read in this text" if text else "the text is empty",
-                field="text",
-                allowed="at least one visible character",
-            )
-        return SentimentExample(text, tokens, explain)
+        """One text, and whether each token's part in the answer is wanted.
+
+        Raises:
+            InvalidInput: there is no text, or nothing is left of it after normalisation.
+        """
+        tokens = self._reader.read(text, spans=explain)
+        if not len(tokens):
+            message = "nothing of the text is left to read" if text else "the text is empty"
+            raise InvalidInput(message, field="text", allowed=_ALLOWED)
+        return SentimentExample(tokens)
 
     def predict(self, examples: Sequence[SentimentExample]) -> list[SentimentPrediction]:
-        """All examples in one padded batch; each answer depends on its own text alone."""
-        token_ids, lengths = pad([e.tokens.ids for e in examples])  # (batch, time)
-        feeds = {"token_ids": token_ids, "lengths": lengths}
-        outputs = ["logits"]
-        if any(example.explain for example in examples):
-            outputs.append("contributions")
-        answer = self._session.run(feeds, outputs)
-        logits = answer["logits"].astype(np.float64)  # (batch, labels)
-        if not np.isfinite(logits).all():
+        """All texts in one padded batch; each answer depends on its own text alone."""
+        token_ids, lengths = pad([each.tokens.ids for each in examples])  # (batch, time), (batch,)
+        explained = any(each.tokens.spans is not None for each in examples)
+        wanted = ("logits", "contributions") if explained else ("logits",)
+        outputs = self._session.run({"token_ids": token_ids, "lengths": lengths}, wanted)
+        if not all(np.isfinite(outputs[name]).all() for name in wanted):
             raise InferenceFailed("the network's answer is not finite")
-        parts = answer.get("contributions")
+        logits = outputs["logits"].astype(np.float64)  # (batch, classes)
+        parts = outputs.get("contributions", [None] * len(examples))  # (batch, time, classes)
         return [
-            self._decode(example, row, None if parts is None else parts[i].astype(np.float64))
-            for i, (example, row) in enumerate(zip(examples, logits, strict=True))
+            self._decode(each, row, part)
+            for each, row, part in zip(examples, logits, parts, strict=True)
         ]
 
     def _decode(
-        self, example: SentimentExample, logits: Array, parts: Array | None
+        self, example: SentimentExample, logits: Array, parts: NDArray[np.float32] | None
     ) -> SentimentPrediction:
-        """logits (labels,), parts (time, labels) -> the answer to one text."""
-        labels = self._features.labels
-        powers = np.exp(logits - logits.max())
-        probabilities = powers / powers.sum()
-        best = int(logits.argmax())
-        score = float(probabilities[best])
+        """logits (classes,), parts (time, classes) of one text -> its answer."""
+        weights = np.exp(logits - logits.max())
+        probabilities = weights / weights.sum()
+        best = int(probabilities.argmax())
         tokens = example.tokens
-        if self._unknown is not None and self._confidence is not None:
-            self._unknown.observe(tokens.unknown / len(tokens.ids))
-            self._confidence.observe(score)
         explanation = None
-        if example.explain and parts is not None:
-            explanation = self._explain(example, logits, parts[: len(tokens.ids)], best)
+        if tokens.spans is not None and parts is not None:
+            explanation = self._explain(best, logits, parts[: len(tokens)], tokens.spans)
         return SentimentPrediction(
-            label=labels[best],
-            score=score,
-            probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+            label=self._labels[best],
+            score=float(probabilities[best]),
+            probabilities=dict(zip(self._labels, probabilities.tolist(), strict=True)),
             truncated=tokens.truncated,
-            tokens=len(tokens.ids),
+            tokens=len(tokens),
             unknown_tokens=tokens.unknown,
             explanation=explanation,
         )
 
     def _explain(
-        self, example: SentimentExample, logits: Array, parts: Array, best: int
+        self,
+        label: int,
+        logits: Array,
+        parts: NDArray[np.float32],
+        spans: tuple[Span, ...],
     ) -> Explanation:
-        centred = parts[:, best] - parts.mean(axis=1)  # (time,)
-        bias = float(logits[best] - logits.mean() - centred.sum())
-        told = tuple(
-            TokenContribution(example.text[start:end], start, end, value)
-            for (start, end), value in zip(example.tokens.offsets, centred.tolist(), strict=True)
+        """Split a logit over the tokens, exactly, since the head is linear in what it pools.
+
+        Zhou et al. 2016, "Learning Deep Features for Discriminative Localization", eq. 2, over
+        time instead of space. Softmax does not see what is added to all logits alike, so the mean
+        over the labels is taken off.
+        """
+        added = parts.astype(np.float64)  # (time, classes)
+        bias = logits - added.sum(axis=0)  # (classes,)
+        return Explanation(
+            label=self._labels[label],
+            bias=float(bias[label] - bias.mean()),
+            spans=spans,
+            contributions=(added[:, label] - added.mean(axis=1)).tolist(),
         )
-        return Explanation(self._features.labels[best], bias, told)

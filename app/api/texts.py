@@ -1,0 +1,143 @@
+"""What the routes that take texts share: their fields, limits and the way of a request.
+
+Knows texts and predictions as JSON; not what is predicted about them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from app import metrics, tracing
+from app.api.context import RequestRecord
+from app.api.dependencies import get_model
+from app.api.fields import shown
+from app.api.work import prepare, run
+from app.errors import InvalidInput
+from app.serving.loader import LoadedModel
+from app.settings import Settings
+
+# Up to this much is prepared at once, in a few milliseconds, for less than a thread costs.
+_INLINE_TEXTS: Final = 8
+_INLINE_CHARACTERS: Final = 4_000
+_SHAPE: Final = "a text, or a list of texts"
+
+TextField = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "title": "Text",
+            "description": "One text, or a list of texts; any language, any length.",
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+            ],
+        }
+    ),
+]
+
+
+class TextRequest(BaseModel):
+    """Which texts, and which model is asked."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    # Checked by `check_texts`, which says which text of a list is wrong.
+    text: TextField
+    model: str
+    version: str | None = Field(
+        None, max_length=16, description="Insist on this version; else the one served."
+    )
+
+
+def allowed_texts(settings: Settings) -> dict[str, str]:
+    """What each field of a TextRequest may hold."""
+    return {
+        "text": (
+            f"{_SHAPE}, at most {settings.max_texts} of them "
+            f"and {settings.max_text_characters} characters in all"
+        ),
+        "model": "the name of a model, at most 64 characters; GET /models lists them",
+        "version": 'a version as text, such as "1", or null',
+    }
+
+
+def check_texts(value: Any, *, max_texts: int, max_characters: int) -> tuple[list[str], bool]:
+    """(the texts, whether a list was sent) from the JSON value of `text`.
+
+    A text may say too little for its task: that is for the task to say. Raises InvalidInput
+    naming the first that is none.
+    """
+    many = isinstance(value, list)
+    texts = value if many else [value]
+    if not texts:
+        raise _wrong("text", "the list is empty", _SHAPE)
+    if len(texts) > max_texts:
+        raise _wrong("text", f"{len(texts)} texts are too many", f"at most {max_texts} texts")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            field, allowed = (f"text[{index}]", "a text") if many else ("text", _SHAPE)
+            raise _wrong(field, f"expected {allowed}, got {shown(text)}", allowed)
+    characters = sum(map(len, texts))
+    if characters > max_characters:
+        raise _wrong(
+            "text",
+            f"{characters} characters are too many",
+            f"at most {max_characters} characters, all texts of a request together",
+        )
+    return texts, many
+
+
+async def predict_texts(
+    request: Request,
+    body: TextRequest,
+    settings: Settings,
+    record: RequestRecord,
+    task: str,
+    **options: Any,
+) -> tuple[LoadedModel, list[dict[str, Any]]]:
+    """The model that was asked and what it says of each text, in order.
+
+    `options` are passed to the task's `encode`. Raises what may be wrong with a request: a model
+    that is not there, a text that is none or is refused, a full queue, the deadline; ClientGone.
+    """
+    model = get_model(request, body.model, body.version, task)
+    texts, many = check_texts(
+        body.text, max_texts=settings.max_texts, max_characters=settings.max_text_characters
+    )
+    record.inputs = len(texts)
+    steps = [
+        partial(_encode, model.task.encode, text, f"text[{index}]" if many else "text", options)
+        for index, text in enumerate(texts)
+    ]
+    with tracing.span("encode"):
+        examples = await prepare(request, record, steps, inline=_is_short(texts))
+    lengths = metrics.INPUT_LENGTH.labels(task, model.name)
+    for text in texts:
+        lengths.observe(len(text))
+    predictions = await run(request, record, model, examples)
+    answers = [prediction.to_json() for prediction in predictions]
+    confidence = metrics.PREDICTION_CONFIDENCE.labels(task, model.name, model.version)
+    for answer in answers:
+        confidence.observe(answer["score"])
+    return model, answers
+
+
+def _is_short(texts: Sequence[str]) -> bool:
+    return len(texts) <= _INLINE_TEXTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
+
+
+def _encode(encode: Callable[..., Any], text: str, field: str, options: Mapping[str, Any]) -> Any:
+    """One example; a task knows its one text only, so its errors get their place here."""
+    try:
+        return encode(text=text, **options)
+    except InvalidInput as error:
+        if error.field != "text":
+            raise
+        raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
+
+
+def _wrong(field: str, message: str, allowed: str) -> InvalidInput:
+    return InvalidInput(message, field=field, allowed=allowed)
