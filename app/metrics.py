@@ -66,19 +66,6 @@ ABSTENTIONS: Final = Counter(
     ("model", "version"),
 )
 
-UNKNOWN_TOKEN_RATIO: Final = Histogram(
-    "unroll_unknown_token_ratio",
-    "Share of a text's tokens that the model does not know, 0 to 1.",
-    ("model", "version"),
-    buckets=(0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0),
-)
-CONFIDENCE: Final = Histogram(
-    "unroll_prediction_confidence",
-    "Probability of the answer that was given, 0 to 1.",
-    ("task", "model", "version"),
-    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
-)
-
 QUEUE_SECONDS: Final = Histogram(
     "unroll_queue_seconds",
     "Time one input waited for a worker.",

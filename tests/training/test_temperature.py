@@ -6,7 +6,7 @@ import pytest
 from app.training.temperature import Array, temperature
 
 
-def _group(seed: int, texts: int, scale: float) -> tuple[Array, np.ndarray]:  # type: ignore[type-arg]
+def _group(seed: int, texts: int, scale: float) -> tuple[Array, np.ndarray]:
     """Labels drawn from the softmax of logits that are then stated `scale` times too boldly."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(texts, 3)) * 2.0
