@@ -16,12 +16,14 @@ from torch.nn import functional
 
 from app.training.classifiers import ClassifierOptions, TextClassifier
 from app.training.loop import Fit, LoopOptions, Progress, fit
+from app.training.ngrams import NgramClassifier, NgramOptions, fit_ngrams
 from app.training.text_batches import Batch, Encoded, Ids, Shuffled, collate
 from app.training.tokenizer import fit_tokenizer
 from app.training.warm_up import LanguageModel
 
 LABELS: Final = ("negative", "neutral", "positive")
 
+_NGRAMS: Final = NgramOptions()
 _WARM_UP: Final = LoopOptions(
     steps=2000, learning_rate=3e-3, weight_decay=0.0, averaging=0.99, validate_every=200, warmup=100
 )
@@ -41,12 +43,14 @@ class Share:
 
     `copies`: how often its texts are shown to the tokeniser, so that no source drowns another.
     `by_length`: draw long texts more often than short ones, by the square root of their length.
+    `ngram_weight`: what a text counts for the classifier of n-grams.
     """
 
     rows: int
     weight: float = 1.0
     copies: int = 1
     by_length: bool = False
+    ngram_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,14 @@ class SentimentRecipe:
     head_dropout: float = 0.5
     shares: Mapping[str, Share] = field(
         default_factory=lambda: {
-            "airline": Share(24, weight=0.7, copies=10),
-            "sst2": Share(96, copies=4, by_length=True),
+            "airline": Share(24, weight=0.7, copies=10, ngram_weight=4.0),
+            "sst2": Share(96, copies=4, by_length=True, ngram_weight=0.25),
             "imdb": Share(24),
         }
     )
-    label_smoothing: float = 0.05
-    max_tokens: int = 1024
+    label_smoothing: float = 0.1
+    max_tokens: int = 400
+    ngrams: NgramOptions | None = _NGRAMS
     warm_up: LoopOptions | None = _WARM_UP
     warm_up_rows: int = 64
     negatives: int = 384
@@ -205,6 +210,17 @@ def train_member(
         checkpoint=checkpoint,
         progress=report,
     )
+
+
+def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:
+    """The classifier of n-grams beside the network, if the recipe has one."""
+    if recipe.ngrams is None:
+        return None
+    sources = [
+        (material.train[source], share.ngram_weight) for source, share in recipe.shares.items()
+    ]
+    size = material.tokenizer.get_vocab_size()
+    return fit_ngrams(sources, size, len(LABELS), recipe.ngrams)
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:

@@ -15,7 +15,8 @@ from pydantic import JsonValue
 from app.serving.loader import TaskTypes
 from app.serving.manifest import Network, read_manifest
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
-from app.training.classifiers import TextClassifier, classifier_graph
+from app.training.blend import blend
+from app.training.classifiers import Member, TextClassifier, classifier_graph
 from app.training.graph import OPSET
 from app.training.loop import Fit
 from app.training.members import Report, train_members
@@ -28,9 +29,9 @@ from app.training.sentiment_recipe import (
     build_material,
     predict,
     train_member,
+    train_ngrams,
     warm_up,
 )
-from app.training.temperature import temperature
 from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
 from app.training.text_data import Part, TextSplit, read_texts, text_sha256
 
@@ -63,16 +64,24 @@ def train_sentiment(
     learn = partial(_member, material, recipe, warm.network)
     fits = train_members(learn, recipe.members, folder, jobs=jobs)
     network = averaged([fit.network for fit in fits])
+    ngrams = train_ngrams(material, recipe)
     groups = [
-        (predict(network, each.tokens).astype(np.float64), each.labels)
+        (
+            [
+                predict(network, each.tokens).astype(np.float64),
+                *([] if ngrams is None else [ngrams.logits(each.tokens).astype(np.float64)]),
+            ],
+            each.labels,
+        )
         for each in material.select.values()
     ]
-    heat = temperature(groups)
+    factors = blend(groups)
+    parts: list[Member] = [network, *([] if ngrams is None else [ngrams])]
     training: dict[str, JsonValue] = describe(recipe, warm, fits, split) | {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": _plain(network.describe()),
         "max_tokens": MAX_TOKENS,
-        "temperature": round(heat, 4),
+        "factors": [round(factor, 4) for factor in factors],
     }
     features = SentimentFeatures(
         labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
@@ -91,7 +100,9 @@ def train_sentiment(
             opset=OPSET,
         ),
         graphs={
-            "model.onnx": classifier_graph(network, 1.0 / heat).SerializeToString(),
+            "model.onnx": classifier_graph(
+                list(zip(parts, factors, strict=True)), len(LABELS)
+            ).SerializeToString(),
             "tokenizer.json": material.tokenizer.to_str().encode(),
         },
         features=features.model_dump(mode="json"),

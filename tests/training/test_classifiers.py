@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.serving.session import Session
+from app.training.cells import CELLS
 from app.training.classifiers import ClassifierOptions, TextClassifier, classifier_graph
 
 _VOCABULARY = 50
@@ -19,6 +20,11 @@ def _network(cell: str, **options: object) -> TextClassifier:
     torch.nn.init.normal_(network.head.weight)
     torch.nn.init.normal_(network.head.bias)
     return network.eval()
+
+
+def _graph(network: TextClassifier, factor: float = 1.0) -> bytes:
+    graph: bytes = classifier_graph([(network, factor)], 3).SerializeToString()
+    return graph
 
 
 def _texts(*lengths: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -35,7 +41,7 @@ def _run(
     return session.run({"token_ids": token_ids, "lengths": lengths}, ["logits"])["logits"]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "layernorm_lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("lengths", [(1,), (5, 8, 3), (9, 1, 16, 40), (7, 23)])
@@ -46,7 +52,7 @@ def test_torch_and_onnx_agree(
     token_ids, ends = _texts(*lengths)
     with torch.no_grad():
         expected = network(torch.from_numpy(token_ids), torch.from_numpy(ends)).numpy()
-    session = Session(classifier_graph(network).SerializeToString())
+    session = Session(_graph(network))
     np.testing.assert_allclose(_run(session, token_ids, ends), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -68,7 +74,7 @@ def test_reads_chunks_from_an_empty_state_and_pools_over_all_of_them() -> None:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_an_answer_does_not_depend_on_its_batch_mates(cell: str) -> None:
     network = _network(cell, hidden_size=48, embedding_size=32)
-    session = Session(classifier_graph(network).SerializeToString())
+    session = Session(_graph(network))
     token_ids, lengths = _texts(3, 17, 8, 40, 1, 9, 33, 64)
     together = _run(session, token_ids, lengths)
     for i, length in enumerate(lengths):
@@ -82,7 +88,7 @@ def test_an_answer_does_not_depend_on_its_batch_mates(cell: str) -> None:
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_contributions_and_bias_sum_up_to_the_logits(scale: float) -> None:
     network = _network("lstm")
-    session = Session(classifier_graph(network, scale).SerializeToString())
+    session = Session(_graph(network, scale))
     token_ids, lengths = _texts(3, 19, 8, 30)
     answer = session.run({"token_ids": token_ids, "lengths": lengths})
     contributions = answer["contributions"]
@@ -96,9 +102,14 @@ def test_contributions_and_bias_sum_up_to_the_logits(scale: float) -> None:
         assert row[:length].any()
 
 
-def test_the_scale_divides_the_temperature_out() -> None:
-    network = _network("lstm")
+def test_parts_add_up_by_their_factors() -> None:
+    one, other = _network("lstm"), _network("gru", hidden_size=4)
     token_ids, lengths = _texts(12, 4)
-    plain = _run(Session(classifier_graph(network).SerializeToString()), token_ids, lengths)
-    cooler = _run(Session(classifier_graph(network, 0.5).SerializeToString()), token_ids, lengths)
-    np.testing.assert_allclose(cooler, plain / 2, rtol=1e-5, atol=1e-6)
+    expected = sum(
+        factor * _run(Session(_graph(part)), token_ids, lengths)
+        for part, factor in ((one, 0.5), (other, 2.0))
+    )
+    both = classifier_graph([(one, 0.5), (other, 2.0)], 3).SerializeToString()
+    np.testing.assert_allclose(
+        _run(Session(both), token_ids, lengths), expected, rtol=1e-5, atol=1e-5
+    )
