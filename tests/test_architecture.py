@@ -31,12 +31,14 @@ MAY_IMPORT = {
     "serving": LEAVES,
     "tasks": LEAVES | {"features", "serving"},
     "api": LEAVES | {"tasks", "serving"},
+    "client": {"errors", "settings"},
     "inventory": LEAVES | {"serving"},
     "main": LEAVES | {"api", "tasks", "serving"},
     "server": LEAVES | {"api"},
     "training": LEAVES | {"features", "serving", "tasks"},
     "training_commands": LEAVES,
-    "__main__": LEAVES | {"inventory", "main", "server", "training_commands"},
+    "predict": LEAVES | {"client", "training_commands"},
+    "__main__": LEAVES | {"inventory", "main", "predict", "server", "training_commands"},
     "__init__": set[str](),
 }
 TRAINING_ONLY = {"torch", "onnx", "statsforecast", "sklearn", "matplotlib"}
