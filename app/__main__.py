@@ -1,4 +1,4 @@
-"""The command line: serve, train, evaluate, models. Knows arguments; everything else by import.
+"""The command line: serve, predict, train, evaluate, models. Knows arguments; the rest by import.
 
 Imports lie inside the commands, so that `--help` is quick and `serve` never meets torch.
 """
@@ -9,16 +9,18 @@ import typer
 
 from app import text_commands
 from app.errors import ConfigurationError
+from app.predict import predict
 from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
 
 cli = typer.Typer(
     name="unroll",
-    help="Serve, train and evaluate recurrent neural networks.",
+    help="Serve, ask, train and evaluate recurrent neural networks.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 evaluate.command("sentiment")(text_commands.evaluate_sentiment)
+cli.add_typer(predict, name="predict")
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
 
@@ -27,7 +29,7 @@ cli.add_typer(evaluate, name="evaluate")
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Serve, train and evaluate recurrent neural networks."""
+    """Serve, ask, train and evaluate recurrent neural networks."""
     if version:
         from importlib.metadata import version as installed
 

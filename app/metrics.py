@@ -62,7 +62,7 @@ PREDICTION_CONFIDENCE: Final = Histogram(
 )
 ABSTENTIONS: Final = Counter(
     "unroll_abstentions_total",
-    "Texts whose author was named only with the warning that the evidence is too thin.",
+    "Texts for whose author the evidence was too thin: answered with `abstained`.",
     ("model", "version"),
 )
 

@@ -23,13 +23,15 @@ SETTING_UNITS: Final = {
     "_queue_size": "inputs",
     "_series": "series",
     "_points": "points",
+    "_texts": "texts",
+    "_characters": "characters",
     "_horizon": "steps",
 }
 METRIC_UNITS: Final = {
     "_seconds": "seconds",
     "_ratio": "0 to 1",
     "_steps_total": "steps",
-    "_length": "steps",
+    "_length": "points or characters",
     "_values_total": "points",
     "_requests_total": "requests",
     "_in_flight": "requests",
@@ -37,6 +39,8 @@ METRIC_UNITS: Final = {
     "_sessions": "sessions",
     "_info": "always 1",
     "_width": "usual moves",
+    "_confidence": "0 to 1",
+    "_abstentions_total": "texts",
     "_workers": "threads",
     "": "inputs",
 }

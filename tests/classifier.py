@@ -6,6 +6,7 @@ Knows no training. Every word adds its row of the table, divided by the number o
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -95,7 +96,7 @@ def word_graph() -> bytes:
     table = np.zeros((vocabulary.get_vocab_size(), len(LABELS)), np.float32)
     for word, row in WORDS.items():
         table[vocabulary.token_to_id(word)] = row
-    constants = {
+    constants: Mapping[str, np.ndarray[Any, Any]] = {
         "table": table,
         "bias": np.array(BIAS, np.float32),
         "zero": np.array(0, np.int64),

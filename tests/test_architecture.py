@@ -31,13 +31,16 @@ MAY_IMPORT = {
     "serving": LEAVES,
     "tasks": LEAVES | {"features", "serving"},
     "api": LEAVES | {"tasks", "serving"},
+    "client": {"errors", "settings"},
     "inventory": LEAVES | {"serving"},
     "main": LEAVES | {"api", "tasks", "serving"},
     "server": LEAVES | {"api"},
     "training": LEAVES | {"features", "serving", "tasks"},
     "training_commands": LEAVES,
     "text_commands": LEAVES | {"training_commands"},
-    "__main__": LEAVES | {"inventory", "main", "server", "text_commands", "training_commands"},
+    "predict": LEAVES | {"client", "training_commands"},
+    "__main__": LEAVES
+    | {"inventory", "main", "predict", "server", "text_commands", "training_commands"},
     "__init__": set[str](),
 }
 INSIDE = {"training_commands": {"training"}, "text_commands": {"training", "tasks"}}

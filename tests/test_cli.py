@@ -18,6 +18,9 @@ COMMANDS = (
     (),
     ("serve",),
     ("models",),
+    ("predict",),
+    ("predict", "sentiment"),
+    ("predict", "authorship"),
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),
@@ -48,7 +51,7 @@ def test_help_fits_a_terminal(command: tuple[str, ...]) -> None:
             assert len(line.split()) >= 4, line
 
 
-@pytest.mark.parametrize("command", [(), ("train",), ("evaluate",)])
+@pytest.mark.parametrize("command", [(), ("predict",), ("train",), ("evaluate",)])
 def test_without_a_command_there_is_help(command: tuple[str, ...]) -> None:
     _, out, err = run(*command)
     assert "Usage: " in out + err

@@ -52,7 +52,13 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
 def test_every_field_is_documented(tmp_path: Path) -> None:
     text = page("api.md")
     schemas = create_app(Settings(models_dir=tmp_path)).openapi()["components"]["schemas"]
-    for schema in ("ForecastRequest", "Forecast", "ForecastAnswer", "Problem", "FieldError"):
+    names = {
+        *("ForecastRequest", "Forecast", "ForecastAnswer", "Problem", "FieldError"),
+        *("SentimentRequest", "Sentiment", "SentimentAnswer", "SentimentExplanation"),
+        *("TokenContribution", "AuthorshipRequest", "Authorship", "AuthorshipAnswer"),
+        "ChunkEvidence",
+    }
+    for schema in sorted(names):
         for field in schemas[schema]["properties"]:
             assert f"`{field}`" in text, f"{schema}.{field}"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.api.forecast import PATH, TASK
+from app.api import authorship, forecast, sentiment
 from app.main import TASK_PATHS, TASKS, create_app
 from app.settings import Settings
 
@@ -20,5 +20,7 @@ def test_two_applications_share_nothing(tmp_path: Path) -> None:
 
 
 def test_every_task_has_a_path() -> None:
-    assert {task: path for path, task in TASK_PATHS.items()} == {TASK: PATH}
-    assert set(TASK_PATHS.values()) == set(TASKS)
+    routes = (forecast, sentiment, authorship)
+    assert {route.PATH: route.TASK for route in routes} == TASK_PATHS
+    assert set(TASKS) <= set(TASK_PATHS.values())
+    assert all(path == f"/{task}" for path, task in TASK_PATHS.items())

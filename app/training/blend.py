@@ -30,7 +30,8 @@ def blend(groups: Sequence[Group]) -> tuple[float, ...]:
 
 def combine(logits: Sequence[Array], factors: Sequence[float] | Array) -> Array:
     """The sum of (texts, classes) logits times their factors."""
-    return np.sum([f * each for f, each in zip(factors, logits, strict=True)], axis=0)
+    total: Array = np.sum([f * each for f, each in zip(factors, logits, strict=True)], axis=0)
+    return total
 
 
 def _loss(logits: Array, labels: NDArray[np.int64]) -> float:

@@ -18,7 +18,7 @@ Give it a tweet, a review or a sentence in English; it answers negative, neutral
 calibrated probabilities, and on request what each token adds. One network for all of them: a
 {directions} {cell} of {layers} x {hidden} over {vocabulary} subword tokens, maximum and mean over
 all steps, a linear head. It was warmed up by guessing the next and the last token of all training
-texts, then trained on three sources at once; the weights of {members} such runs are averaged.
+texts, then trained on three sources at once. {beside}
 
 ## Use
 
@@ -56,13 +56,11 @@ Split: {split}. sha256 of every file and the whole recipe stand in `manifest.jso
 
 ## Figures
 
-{figures}
+Not yet evaluated.
 """
 
 
-def sentiment_card(
-    name: str, training: Mapping[str, JsonValue], evaluation: Mapping[str, JsonValue]
-) -> str:
+def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
     """The model card (Mitchell et al. 2019) of a sentiment model, in Markdown."""
     recipe: Any = training["recipe"]
     rows: Any = training["rows"]
@@ -85,5 +83,4 @@ def sentiment_card(
         rows="\n".join(lines),
         split=training["split"],
         license=SENTIMENT_LICENSE,
-        figures=str(evaluation.get("table", "")) or "Not yet evaluated.",
     )

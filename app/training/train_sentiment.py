@@ -13,14 +13,14 @@ import torch
 from pydantic import JsonValue
 
 from app.serving.loader import TaskTypes
-from app.serving.manifest import Network, read_manifest
+from app.serving.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.blend import blend
 from app.training.classifiers import Member, TextClassifier, classifier_graph
 from app.training.graph import OPSET
 from app.training.loop import Fit
 from app.training.members import Report, train_members
-from app.training.publish import Draft, amend, latest_version, library_versions, publish
+from app.training.publish import Draft, library_versions, publish
 from app.training.sentiment_recipe import (
     LABELS,
     Material,
@@ -107,7 +107,7 @@ def train_sentiment(
         },
         features=features.model_dump(mode="json"),
         training=training,
-        card=sentiment_card(name, training, {}),
+        card=sentiment_card(name, training),
         requests=golden_requests(),
     )
     return publish(draft, repository, TASKS)
@@ -189,14 +189,6 @@ def _told(fit: Fit) -> dict[str, JsonValue]:
         "seconds": round(fit.seconds),
         "interrupted": fit.interrupted,
     }
-
-
-def record_figures(repository: Path, name: str, evaluation: Mapping[str, JsonValue]) -> None:
-    """Write an evaluation of the served version into its manifest and its model card."""
-    folder = repository / name / latest_version(repository / name)
-    manifest = read_manifest(folder)
-    card = sentiment_card(name, manifest.training, evaluation)
-    amend(folder, evaluation=dict(evaluation), card=card)
 
 
 def golden_requests() -> tuple[dict[str, JsonValue], ...]:

@@ -1,12 +1,17 @@
-"""One service for most API tests, and one with narrow limits. Knows the doubles only."""
+"""One service for most API tests, one with narrow limits, one of texts. Knows the doubles only."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.api.doubles import write_version
+from app.tasks.sentiment import SentimentTask
+from tests.api.authors import WordTask, write_authors
+from tests.api.doubles import NaiveTask, write_version
 from tests.api.service import Service, running
+from tests.classifier import write_classifier
+
+TEXT_TASKS = {"sentiment": SentimentTask, "authorship": WordTask, "forecast": NaiveTask}
 
 
 @pytest.fixture(scope="session")
@@ -40,4 +45,17 @@ def narrow(models_dir: Path) -> Iterator[Service]:
         max_batch_size=1,
         request_timeout_seconds=5.0,
     ) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of both text tasks: the real one on a table of words, and a double."""
+    root = tmp_path_factory.mktemp("texts")
+    write_classifier(root)
+    write_classifier(root, "sentiment-other")
+    write_authors(root)
+    write_authors(root, "authorship-slow", encode_seconds=0.05)
+    write_version(root)
+    with running(root, tasks=TEXT_TASKS, max_texts=50, max_text_characters=20_000) as one:
         yield one

@@ -1,6 +1,7 @@
 """`python -m tests.deploy.service MODELS_DIR`: the service, slow enough to queue. Knows no metric.
 
 The real forecast task pretends to take a while, so that a small queue fills under little load.
+Authors are told by a double, since no trained one is needed.
 """
 
 import sys
@@ -12,6 +13,8 @@ from app.main import create_app
 from app.server import serve
 from app.settings import load_settings
 from app.tasks.forecast import ForecastExample, ForecastPrediction, ForecastTask
+from app.tasks.sentiment import SentimentTask
+from tests.api.authors import WordTask
 
 
 class UnhurriedTask(ForecastTask):
@@ -22,6 +25,8 @@ class UnhurriedTask(ForecastTask):
         return super().predict(examples)
 
 
+TASKS = {"forecast": UnhurriedTask, "sentiment": SentimentTask, "authorship": WordTask}
+
 if __name__ == "__main__":
     settings = load_settings(models_dir=Path(sys.argv[1]), log_format="json")
-    serve(create_app(settings, {"forecast": UnhurriedTask}), settings)
+    serve(create_app(settings, TASKS), settings)

@@ -25,6 +25,8 @@ import httpx
 import pytest
 import yaml
 
+from tests.api.authors import write_authors
+from tests.classifier import write_classifier
 from tests.deploy.files import PROMETHEUS, ROOT, load_yaml, rules
 from tests.deploy.test_grafana import DASHBOARD, PANELS, VARIABLES
 from tests.forecaster import write_still_version
@@ -82,11 +84,13 @@ def answers(http: httpx.Client, path: str) -> bool:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service's address as host:port; one of its two versions is refused."""
+    """The service's address as host:port; of its two forecasters one is refused."""
     folder = tmp_path_factory.mktemp("service")
     write_still_version(folder / "models", version="1")
     broken = write_still_version(folder / "models", version="2")
     (broken / "README.md").write_text("Somebody was here.\n", encoding="utf-8")
+    write_classifier(folder / "models")
+    write_authors(folder / "models")
     log = folder / "log"
     command = [sys.executable, "-m", "tests.deploy.service", str(folder / "models")]
     limits = {"UNROLL_MAX_QUEUE_SIZE": "6", "UNROLL_MAX_BATCH_SIZE": "2"}
@@ -102,7 +106,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def load(service: str) -> Iterator[None]:
-    """Requests of unlike lengths, some with gaps, more at a time than the queue holds."""
+    """Requests of unlike lengths, some with gaps, more at a time than the queue holds; texts."""
     done = threading.Event()
     statuses: set[int] = set()
 
@@ -113,6 +117,9 @@ def load(service: str) -> Iterator[None]:
                 late = {"X-Request-Timeout-Ms": "5"} if number == 0 else {}
                 body = {"series": series, "horizon": 3}
                 statuses.add(http.post("/forecast", json=body, headers=late).status_code)
+                for path in ("/sentiment", "/authorship"):
+                    texts = {"text": ["good film", "depends upon \u6f22"]}
+                    statuses.add(http.post(path, json=texts).status_code)
                 time.sleep(0.02)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
@@ -165,8 +172,8 @@ def filled_in(expression: str, service: str) -> str:
     """With what a person would choose in the dashboard, and Grafana would put in."""
     values = {
         "instance": re.escape(service).replace("\\", "\\\\"),
-        "task": "forecast",
-        "model": "forecast",
+        "task": "(authorship|forecast|sentiment)",
+        "model": "(authorship|forecast|sentiment)",
         "__rate_interval": "5s",
     }
     return re.sub(r"\$(\w+)", lambda match: values[match[1]], expression)
@@ -236,7 +243,8 @@ def test_the_refused_version_fires_its_alert(prometheus: httpx.Client) -> None:
 
 
 def test_every_choice_of_the_dashboard_has_values(prometheus: httpx.Client, service: str) -> None:
-    expected = {"instance": [service], "task": ["forecast"], "model": ["forecast"]}
+    names = ["authorship", "forecast", "sentiment"]
+    expected = {"instance": [service], "task": names, "model": names}
     for name, variable in VARIABLES.items():
         if variable["type"] == "query":
             found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])

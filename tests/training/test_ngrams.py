@@ -71,7 +71,7 @@ def test_an_answer_does_not_depend_on_its_batch_mates(classifier: NgramClassifie
     rng = np.random.default_rng(4)
     tokens = [rng.integers(1, _VOCABULARY, n).astype(np.int32) for n in (1, 40, 7, 2, 64, 33)]
 
-    def ask(some: list[Ids]) -> np.ndarray:  # type: ignore[type-arg]
+    def ask(some: list[Ids]) -> np.ndarray:
         batch = collate(some, np.zeros(len(some), np.int64))
         feeds = {"token_ids": batch.token_ids.numpy(), "lengths": batch.lengths.numpy()}
         return session.run(feeds, ["logits"])["logits"]

@@ -1,0 +1,117 @@
+"""Asks a running service over HTTP. Knows problem bodies and API keys; not what is asked.
+
+Whatever goes wrong is one line that a person can act on. Redirects are not followed: they would
+carry the API key, and the text, to somewhere else.
+"""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from app.errors import ConfigurationError, UnrollError
+from app.settings import KEY_RULE, is_key
+
+KEY_VARIABLE: Final = "UNROLL_API_KEY"
+_MAX_LINE: Final = 500
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER: Final = urllib.request.build_opener(_StayHere)
+
+
+def ask(
+    url: str,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    api_key: str | None = None,
+    timeout: float = 60.0,
+) -> dict[str, Any]:
+    """The answer to POST `path` of the service at `url`, which is a JSON object.
+
+    Raises ConfigurationError for an address or key that cannot be, UnrollError if nobody answers
+    within `timeout` seconds, if the service refuses, or if it is not Unroll that answers.
+    """
+    base = _checked(url)
+    headers = {"Content-Type": "application/json"}
+    if api_key:
+        if not is_key(api_key):
+            raise ConfigurationError(f"{KEY_VARIABLE}: a key {KEY_RULE}")
+        headers["Authorization"] = f"Bearer {api_key}"
+    request = urllib.request.Request(base + path, json.dumps(body).encode("ascii"), headers)
+    try:
+        with _OPENER.open(request, timeout=timeout) as response:
+            answer = json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            raise UnrollError(_refusal(base, error)) from None
+    except TimeoutError:
+        raise UnrollError(f"{base} did not answer within {timeout:g} seconds") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise UnrollError(_unreachable(base, error, timeout)) from None
+    except ValueError:
+        raise _stranger(base) from None
+    if not isinstance(answer, dict):
+        raise _stranger(base)
+    return answer
+
+
+def one_line(text: str) -> str:
+    """`text` without line ends and control characters, at most a few hundred characters."""
+    plain = "".join(each if each.isprintable() else " " for each in text[: 2 * _MAX_LINE])
+    return " ".join(plain.split())[:_MAX_LINE]
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        well_formed = well_formed and (parts.port is None or parts.port > 0)
+    except ValueError:
+        well_formed = False
+    if not well_formed or not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigurationError(
+            f"--url: expected an address such as http://127.0.0.1:8000 (got '{one_line(url)}')"
+        )
+    return url.rstrip("/")
+
+
+def _unreachable(base: str, error: OSError | http.client.HTTPException, timeout: float) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, TimeoutError):
+        return f"{base} did not answer within {timeout:g} seconds"
+    if isinstance(reason, ConnectionRefusedError):
+        return f"nobody answers at {base}; start a service with: unroll serve"
+    if isinstance(reason, http.client.HTTPException):
+        return f"{base} does not answer as Unroll does; is it the right address?"
+    words = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+    return f"{base} cannot be reached: {one_line(words)}"
+
+
+def _refusal(base: str, error: urllib.error.HTTPError) -> str:
+    """What a problem body says, in one line."""
+    try:
+        problem = json.loads(error.read())
+        line = f"{problem['title']}: {problem['detail']}"
+        allowed = [each["allowed"] for each in problem.get("errors", ()) if each["allowed"]]
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return f"{base} answered {error.code}, and not as Unroll does; is it the right address?"
+    if len(allowed) == 1:
+        line += f" (allowed: {allowed[0]})"
+    if error.code == 401:
+        line += f" (here: {KEY_VARIABLE} or --api-key)"
+    if error.headers.get("Retry-After"):
+        line += f" (try again in {error.headers['Retry-After']} s)"
+    return one_line(f"{error.code} {line}")
+
+
+def _stranger(base: str) -> UnrollError:
+    return UnrollError(f"{base} does not answer as Unroll does; is it the right address?")
