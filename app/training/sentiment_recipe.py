@@ -1,6 +1,5 @@
 """How the sentiment network is trained: tokens, warm-up, three sources at once. Knows no files."""
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,9 +26,6 @@ _NGRAMS: Final = NgramOptions()
 _WARM_UP: Final = LoopOptions(
     steps=2000, learning_rate=3e-3, weight_decay=0.0, averaging=0.99, validate_every=200, warmup=100
 )
-_LOOP: Final = LoopOptions(
-    steps=5000, learning_rate=1.5e-3, weight_decay=0.05, averaging=0.998, validate_every=250
-)
 
 Texts = Mapping[str, tuple[list[str], list[str]]]
 """Of every source its texts and their labels."""
@@ -54,6 +50,56 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A stretch of training from the best weights of the one before it.
+
+    max_tokens: of a longer text a random piece of so many is shown.
+    """
+
+    loop: LoopOptions
+    token_dropout: float
+    embedding_dropout: float
+    recurrent_dropout: float
+    label_smoothing: float
+    max_tokens: int
+
+
+# Learn fast until the held-out texts no longer gain, then cool down under more noise.
+_PHASES: Final = (
+    Phase(
+        LoopOptions(
+            steps=3400,
+            learning_rate=1.5e-3,
+            weight_decay=0.05,
+            averaging=0.998,
+            validate_every=200,
+            patience=8,
+        ),
+        token_dropout=0.1,
+        embedding_dropout=0.3,
+        recurrent_dropout=0.1,
+        label_smoothing=0.05,
+        max_tokens=640,
+    ),
+    Phase(
+        LoopOptions(
+            steps=900,
+            learning_rate=8e-4,
+            weight_decay=0.1,
+            averaging=0.995,
+            validate_every=200,
+            patience=8,
+        ),
+        token_dropout=0.2,
+        embedding_dropout=0.4,
+        recurrent_dropout=0.2,
+        label_smoothing=0.1,
+        max_tokens=400,
+    ),
+)
+
+
+@dataclass(frozen=True)
 class SentimentRecipe:
     """Everything that decides the network, but the data."""
 
@@ -63,9 +109,6 @@ class SentimentRecipe:
     hidden_size: int = 256
     num_layers: int = 1
     bidirectional: bool = True
-    token_dropout: float = 0.1
-    embedding_dropout: float = 0.3
-    recurrent_dropout: float = 0.1
     head_dropout: float = 0.5
     shares: Mapping[str, Share] = field(
         default_factory=lambda: {
@@ -74,17 +117,15 @@ class SentimentRecipe:
             "imdb": Share(24),
         }
     )
-    label_smoothing: float = 0.1
-    max_tokens: int = 400
     ngrams: NgramOptions | None = _NGRAMS
     warm_up: LoopOptions | None = _WARM_UP
     warm_up_rows: int = 64
     negatives: int = 384
-    loop: LoopOptions = _LOOP
-    members: int = 2
+    phases: tuple[Phase, ...] = _PHASES
     seed: int = 0
 
-    def network(self, tokenizer: Tokenizer) -> ClassifierOptions:
+    def network(self, tokenizer: Tokenizer, phase: Phase) -> ClassifierOptions:
+        """The network's options while it goes through `phase`."""
         return ClassifierOptions(
             vocabulary_size=tokenizer.get_vocab_size(),
             classes=len(LABELS),
@@ -93,9 +134,9 @@ class SentimentRecipe:
             hidden_size=self.hidden_size,
             num_layers=self.num_layers,
             bidirectional=self.bidirectional,
-            token_dropout=self.token_dropout,
-            embedding_dropout=self.embedding_dropout,
-            recurrent_dropout=self.recurrent_dropout,
+            token_dropout=phase.token_dropout,
+            embedding_dropout=phase.embedding_dropout,
+            recurrent_dropout=phase.recurrent_dropout,
             head_dropout=self.head_dropout,
         )
 
@@ -109,8 +150,17 @@ class Material:
     select: Mapping[str, Encoded]
 
 
-def build_material(train: Texts, select: Texts, recipe: SentimentRecipe) -> Material:
-    """Fit the tokeniser on `train` alone and encode both."""
+def build_material(
+    train: Texts, select: Texts, recipe: SentimentRecipe, tokenizer_file: Path | None = None
+) -> Material:
+    """Fit the tokeniser on `train` alone and encode both.
+
+    With `tokenizer_file` it is written there, and read from there if that was done already: a
+    checkpoint of a network means nothing without the tokens that it was trained on.
+    """
+    if tokenizer_file is not None and tokenizer_file.exists():
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        return Material(tokenizer, _encode(tokenizer, train), _encode(tokenizer, select))
 
     def shown() -> list[str]:
         return [
@@ -120,6 +170,9 @@ def build_material(train: Texts, select: Texts, recipe: SentimentRecipe) -> Mate
         ]
 
     tokenizer = fit_tokenizer(shown(), recipe.vocabulary_size)
+    if tokenizer_file is not None:
+        tokenizer_file.parent.mkdir(parents=True, exist_ok=True)
+        tokenizer.save(str(tokenizer_file))
     return Material(tokenizer, _encode(tokenizer, train), _encode(tokenizer, select))
 
 
@@ -131,7 +184,7 @@ def warm_up(
 ) -> Fit:
     """The classifier after language modelling on all training text (its head still at zero)."""
     torch.manual_seed(recipe.seed)
-    network = TextClassifier(recipe.network(material.tokenizer))
+    network = TextClassifier(recipe.network(material.tokenizer, recipe.phases[0]))
     if recipe.warm_up is None:
         return Fit(network, score=math.nan, best_step=0, steps=0, seconds=0.0, interrupted=False)
     rows = _chunks(material.train, network.options.chunk_length, recipe.seed)
@@ -159,21 +212,28 @@ def warm_up(
     return replace(found, network=found.network.classifier)
 
 
-def train_member(
+def train_phase(
     material: Material,
     recipe: SentimentRecipe,
-    network: TextClassifier,
-    seed: int,
+    number: int,
+    start: nn.Module,
     checkpoint: Path | None,
     report: Report | None = None,
 ) -> Fit:
-    """Train a copy of `network` on the labels of every source; the mean error rate chooses."""
+    """Go through phase `number` from the weights of `start`, which stays as it is.
+
+    The mean error rate of the sources on the held-out texts chooses the weights that are kept.
+    """
+    phase = recipe.phases[number]
+    network = TextClassifier(recipe.network(material.tokenizer, phase))
+    network.load_state_dict(start.state_dict())
+    seed = recipe.seed + 7 * number
     streams = {
         source: Shuffled(
             material.train[source],
             share.rows,
             seed,
-            max_tokens=recipe.max_tokens,
+            max_tokens=phase.max_tokens,
             weights=_by_length(material.train[source]) if share.by_length else None,
         )
         for source, share in recipe.shares.items()
@@ -188,7 +248,7 @@ def train_member(
             with torch.autocast("cpu", torch.bfloat16):
                 logits = module(each.token_ids, each.lengths)
             value = functional.cross_entropy(
-                logits.float(), each.labels, label_smoothing=recipe.label_smoothing
+                logits.float(), each.labels, label_smoothing=phase.label_smoothing
             )
             values.append(recipe.shares[source].weight * value)
         return torch.stack(values).sum()
@@ -200,16 +260,8 @@ def train_member(
         ]
         return float(np.mean(errors))
 
-    options = replace(recipe.loop, seed=seed)
-    return fit(
-        copy.deepcopy(network),
-        batch,
-        loss,
-        validate,
-        options,
-        checkpoint=checkpoint,
-        progress=report,
-    )
+    options = replace(phase.loop, seed=seed)
+    return fit(network, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
 
 
 def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:

@@ -11,6 +11,10 @@ Weights: for research and other non-commercial use. The tweets are CC BY-NC-SA 4
 (Maas et al. 2011) were published for research without a licence, and reviews belong to their
 authors. The texts are not part of the project. Train on data of your own for other uses."""
 
+_BESIDE = """\
+A linear classifier of token n-grams (1 to 3)
+stands beside it in the same graph; how much each of the two counts was chosen on held-out texts."""
+
 _SENTIMENT = """\
 # {name}: how a text sounds
 
@@ -65,7 +69,6 @@ def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
     recipe: Any = training["recipe"]
     rows: Any = training["rows"]
     network: Any = training["network"]
-    members: Any = training["members"]
     lines = [
         f"- {part}: " + ", ".join(f"{count:,} {source}" for source, count in counts.items())
         for part, counts in rows.items()
@@ -77,7 +80,7 @@ def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
         layers=recipe["num_layers"],
         hidden=recipe["hidden_size"],
         vocabulary=f"{network['vocabulary_size']:,}",
-        members=len(members),
+        beside=_BESIDE if recipe["ngrams"] else "",
         chunk=network["chunk_length"],
         most=f"{training['max_tokens']:,}",
         rows="\n".join(lines),

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from pydantic import JsonValue
+from torch import nn
 
 from app.serving.loader import TaskTypes
 from app.serving.manifest import Network
@@ -28,8 +28,8 @@ from app.training.sentiment_recipe import (
     Texts,
     build_material,
     predict,
-    train_member,
     train_ngrams,
+    train_phase,
     warm_up,
 )
 from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
@@ -46,7 +46,6 @@ def train_sentiment(
     name: str = "sentiment",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
-    jobs: int = 1,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
@@ -57,13 +56,19 @@ def train_sentiment(
         ModelRefused: the result does not pass the checks of loading.
     """
     split = read_texts(data, tuple(recipe.shares))
-    material = build_material(texts_of(split, "train"), texts_of(split, "select"), recipe)
     folder = work / name
+    material = build_material(
+        texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
+    )
     (warm,) = train_members(partial(_warm_up, material, recipe), 1, folder / "warm-up")
-    assert isinstance(warm.network, TextClassifier)
-    learn = partial(_member, material, recipe, warm.network)
-    fits = train_members(learn, recipe.members, folder, jobs=jobs)
-    network = averaged([fit.network for fit in fits])
+    fits = [warm]
+    for number in range(len(recipe.phases)):
+        learn = partial(_phase, material, recipe, number, fits[-1].network)
+        fits += train_members(learn, 1, folder / f"phase-{number}")
+        if fits[-1].interrupted:
+            break
+    network = fits[-1].network
+    assert isinstance(network, TextClassifier)
     ngrams = train_ngrams(material, recipe)
     groups = [
         (
@@ -77,7 +82,7 @@ def train_sentiment(
     ]
     factors = blend(groups)
     parts: list[Member] = [network, *([] if ngrams is None else [ngrams])]
-    training: dict[str, JsonValue] = describe(recipe, warm, fits, split) | {
+    training: dict[str, JsonValue] = describe(recipe, fits, split) | {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": _plain(network.describe()),
         "max_tokens": MAX_TOKENS,
@@ -123,40 +128,28 @@ def texts_of(split: TextSplit, part: Part) -> Texts:
     return sources
 
 
-def averaged(networks: Sequence[Any]) -> TextClassifier:
-    """One network with the mean of the weights of several that were warmed up together.
-
-    As good as averaging their answers, at the cost of one (Wortsman et al. 2022, "Model soups",
-    section 3, the uniform soup); it needs a common start, which the warm-up is.
-    """
-    states = [network.state_dict() for network in networks]
-    mean = {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
-    network = TextClassifier(networks[0].options)
-    network.load_state_dict(mean)
-    return network.eval()
-
-
 def _warm_up(
-    material: Material, recipe: SentimentRecipe, member: int, checkpoint: Path, report: Report
+    material: Material, recipe: SentimentRecipe, _: int, checkpoint: Path, report: Report
 ) -> Fit:
     torch.set_num_threads(1)
     return warm_up(material, recipe, checkpoint, report)
 
 
-def _member(
+def _phase(
     material: Material,
     recipe: SentimentRecipe,
-    warm: TextClassifier,
-    member: int,
+    number: int,
+    start: nn.Module,
+    _: int,
     checkpoint: Path,
     report: Report,
 ) -> Fit:
     torch.set_num_threads(1)
-    return train_member(material, recipe, warm, recipe.seed + member, checkpoint, report)
+    return train_phase(material, recipe, number, start, checkpoint, report)
 
 
 def describe(
-    recipe: SentimentRecipe, warm: Fit, fits: Sequence[Fit], split: TextSplit
+    recipe: SentimentRecipe, fits: Sequence[Fit], split: TextSplit
 ) -> dict[str, JsonValue]:
     """Recipe, rows, seeds, steps, score and time of every member, and the library versions."""
     rows: dict[str, JsonValue] = {
@@ -166,8 +159,8 @@ def describe(
     return {
         "recipe": _plain(asdict(recipe)),
         "rows": rows,
-        "warm_up": _told(warm),
-        "members": [_told(fit) for fit in fits],
+        "warm_up": _told(fits[0]),
+        "phases": [_told(fit) for fit in fits[1:]],
         "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
         "dev file, select a tenth of the training sentences with all their phrases; imdb by "
         "film; no text has a near-duplicate in another part",
