@@ -19,6 +19,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+train.command("sentiment")(text_commands.train_sentiment)
 evaluate.command("sentiment")(text_commands.evaluate_sentiment)
 cli.add_typer(predict, name="predict")
 cli.add_typer(train, name="train")

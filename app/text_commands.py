@@ -9,9 +9,14 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from app.training_commands import (
+    CellOption,
+    HiddenOption,
     JsonOption,
     ModelsOption,
+    OutOption,
+    SeedOption,
     UrlOption,
+    WorkOption,
     errors_in_one_line,
     print_rows,
     training_extra,
@@ -31,6 +36,33 @@ CacheOption: TypeAlias = Annotated[
 RecordOption: TypeAlias = Annotated[
     bool, typer.Option("--record", help="Write the figures into the model card.")
 ]
+
+
+def train_sentiment(
+    data: TextsOption,
+    cell: CellOption = "lstm",
+    hidden_size: HiddenOption = 256,
+    steps: Annotated[
+        int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
+    ] = None,
+    seed: SeedOption = 0,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    out: OutOption = Path("models"),
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Train the sentiment model on the public sets of labelled texts and publish it.
+
+    Ctrl-C ends the phase that runs and publishes the best network so far; running
+    the same command again goes on from the checkpoints in the work folder.
+    """
+    with errors_in_one_line(), training_extra():
+        from app.training.sentiment_recipe import SentimentRecipe, shortened
+        from app.training.train_sentiment import train_sentiment as run
+
+        recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
+        if steps is not None:
+            recipe = shortened(recipe, steps)
+        typer.echo(f"published {run(data, recipe, name=name, repository=out, work=work)}")
 
 
 def evaluate_sentiment(

@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from app.training.classifiers import ClassifierOptions, TextClassifier
 from app.training.loop import Fit, LoopOptions, Progress, fit
-from app.training.ngrams import NgramClassifier, NgramOptions, fit_ngrams
+from app.training.ngram_fit import fit_ngrams
+from app.training.ngram_rows import NgramOptions
+from app.training.ngrams import NgramClassifier
 from app.training.text_batches import Batch, Encoded, Ids, Shuffled, collate
 from app.training.tokenizer import fit_tokenizer
 from app.training.warm_up import LanguageModel
@@ -39,14 +41,12 @@ class Share:
 
     `copies`: how often its texts are shown to the tokeniser, so that no source drowns another.
     `by_length`: draw long texts more often than short ones, by the square root of their length.
-    `ngram_weight`: what a text counts for the classifier of n-grams.
     """
 
     rows: int
     weight: float = 1.0
     copies: int = 1
     by_length: bool = False
-    ngram_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class SentimentRecipe:
     head_dropout: float = 0.5
     shares: Mapping[str, Share] = field(
         default_factory=lambda: {
-            "airline": Share(24, weight=0.7, copies=10, ngram_weight=4.0),
-            "sst2": Share(96, copies=4, by_length=True, ngram_weight=0.25),
+            "airline": Share(24, weight=0.7, copies=10),
+            "sst2": Share(96, copies=4, by_length=True),
             "imdb": Share(24),
         }
     )
@@ -139,6 +139,18 @@ class SentimentRecipe:
             recurrent_dropout=phase.recurrent_dropout,
             head_dropout=self.head_dropout,
         )
+
+
+def shortened(recipe: SentimentRecipe, steps: int) -> SentimentRecipe:
+    """The same recipe with at most so many batches of every phase, the warm-up included."""
+
+    def cut(loop: LoopOptions) -> LoopOptions:
+        every = max(1, min(loop.validate_every, steps // 2))
+        return replace(loop, steps=min(loop.steps, steps), validate_every=every)
+
+    phases = tuple(replace(phase, loop=cut(phase.loop)) for phase in recipe.phases)
+    warm = None if recipe.warm_up is None else cut(recipe.warm_up)
+    return replace(recipe, phases=phases, warm_up=warm)
 
 
 @dataclass(frozen=True)
@@ -265,14 +277,13 @@ def train_phase(
 
 
 def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:
-    """The classifier of n-grams beside the network, if the recipe has one."""
+    """The classifiers of n-grams beside the network, one per source, if the recipe has them."""
     if recipe.ngrams is None:
         return None
-    sources = [
-        (material.train[source], share.ngram_weight) for source, share in recipe.shares.items()
-    ]
-    size = material.tokenizer.get_vocab_size()
-    return fit_ngrams(sources, size, len(LABELS), recipe.ngrams)
+    tokenizer = material.tokenizer
+    pieces = [tokenizer.id_to_token(token) or "" for token in range(tokenizer.get_vocab_size())]
+    sources = [material.train[source] for source in recipe.shares]
+    return fit_ngrams(sources, pieces, len(LABELS), recipe.ngrams)
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import nn
 
@@ -20,6 +21,7 @@ from app.training.classifiers import Member, TextClassifier, classifier_graph
 from app.training.graph import OPSET
 from app.training.loop import Fit
 from app.training.members import Report, train_members
+from app.training.ngrams import NgramClassifier
 from app.training.publish import Draft, library_versions, publish
 from app.training.sentiment_recipe import (
     LABELS,
@@ -32,6 +34,7 @@ from app.training.sentiment_recipe import (
     train_phase,
     warm_up,
 )
+from app.training.text_batches import Encoded
 from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
 from app.training.text_data import Part, TextSplit, read_texts, text_sha256
 
@@ -71,17 +74,13 @@ def train_sentiment(
     assert isinstance(network, TextClassifier)
     ngrams = train_ngrams(material, recipe)
     groups = [
-        (
-            [
-                predict(network, each.tokens).astype(np.float64),
-                *([] if ngrams is None else [ngrams.logits(each.tokens).astype(np.float64)]),
-            ],
-            each.labels,
-        )
+        ([predict(network, each.tokens).astype(np.float64), *_beside(ngrams, each)], each.labels)
         for each in material.select.values()
     ]
     factors = blend(groups)
-    parts: list[Member] = [network, *([] if ngrams is None else [ngrams])]
+    parts: list[tuple[Member, float]] = [(network, factors[0])]
+    if ngrams is not None:
+        parts.append((ngrams.scaled(factors[1:]), 1.0))
     training: dict[str, JsonValue] = describe(recipe, fits, split) | {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": _plain(network.describe()),
@@ -105,9 +104,7 @@ def train_sentiment(
             opset=OPSET,
         ),
         graphs={
-            "model.onnx": classifier_graph(
-                list(zip(parts, factors, strict=True)), len(LABELS)
-            ).SerializeToString(),
+            "model.onnx": classifier_graph(parts, len(LABELS)).SerializeToString(),
             "tokenizer.json": material.tokenizer.to_str().encode(),
         },
         features=features.model_dump(mode="json"),
@@ -116,6 +113,14 @@ def train_sentiment(
         requests=golden_requests(),
     )
     return publish(draft, repository, TASKS)
+
+
+def _beside(ngrams: NgramClassifier | None, data: Encoded) -> list[NDArray[np.float64]]:
+    """What each expert of n-grams says of the texts: (texts, classes) each."""
+    if ngrams is None:
+        return []
+    parts = ngrams.parts(data.tokens).astype(np.float64)  # (texts, experts, classes)
+    return [parts[:, expert] for expert in range(parts.shape[1])]
 
 
 def texts_of(split: TextSplit, part: Part) -> Texts:
