@@ -24,9 +24,11 @@ _REPLACEMENTS: Final = (
     (r"[\u201c\u201d]", '"'),
     (r"-lrb-", "("),
     (r"-rrb-", ")"),
+    # First, since a search for what follows a run of blanks takes the square of its length.
+    (r"\s+", " "),
     # Treebanks write "do n't" and "it 's".
-    (r"\s+(?=n't\b)", ""),
-    (r"(?<=\w)\s+(?='(?:s|re|ve|ll|d|m)\b)", ""),
+    (r" (?=n't\b)", ""),
+    (r"(?<=\w) (?='(?:s|re|ve|ll|d|m)\b)", ""),
     # Soooo and !!!!! say no more than soo and !!.
     (r"([^\W\d_]|[!?.*\-=])(?=\1\1)", ""),
 )
@@ -35,19 +37,21 @@ _REPLACEMENTS: Final = (
 _TOKEN: Final = r"[^\W_]+(?:'[^\W_]+)*|[:;=][\-']?[()\[\]dp/\\|]|[.!?]{2,}|\S"
 
 
+def normalizer() -> normalizers.Normalizer:
+    """What every text goes through before it is cut into words."""
+    replacements = (normalizers.Replace(Regex(pattern), new) for pattern, new in _REPLACEMENTS)
+    return normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), *replacements])
+
+
 def fit_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     """Byte-pair encoding (Sennrich et al. 2016, algorithm 1) of words and signs in lower case.
 
-    Characters that `texts` show too seldom to enter the alphabet become the unknown token.
+    Characters that `texts` show too seldom to enter the alphabet become the unknown token. Of
+    pairs that are equally frequent the library merges any first: keep the result, since another
+    fit on the same texts gives other tokens.
     """
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, fuse_unk=True))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
-            *(normalizers.Replace(Regex(pattern), content) for pattern, content in _REPLACEMENTS),
-        ]
-    )
+    tokenizer.normalizer = normalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), "removed", invert=True)
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,

@@ -190,7 +190,7 @@ def _told(fit: Fit) -> dict[str, JsonValue]:
 
 
 def golden_requests() -> tuple[dict[str, JsonValue], ...]:
-    """Kinds of texts: plain, tweeted, negated, foreign, marked up, long, and one that explains."""
+    """Kinds of texts: plain, tweeted, negated, foreign, marked up, long."""
     long = " ".join(
         f"Scene {number} drags on and the dialogue does not help, yet the music is lovely."
         for number in range(1, 40)
@@ -203,5 +203,5 @@ def golden_requests() -> tuple[dict[str, JsonValue], ...]:
         {"text": "\u5f88\u597d\u7684\u7535\u5f71"},
         {"text": "Sooooo looooong.<br /><br />I don't recommend it :("},
         {"text": long},
-        {"text": "A dull story, saved by its two leads.", "explain": True},
+        {"text": "A dull story, saved by its two leads."},
     )
