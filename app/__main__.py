@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from app import text_commands
 from app.errors import ConfigurationError
 from app.predict import predict
 from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
@@ -18,6 +19,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+evaluate.command("sentiment")(text_commands.evaluate_sentiment)
 cli.add_typer(predict, name="predict")
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")

@@ -27,6 +27,7 @@ COMMANDS = (
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
+    ("evaluate", "sentiment"),
 )
 
 

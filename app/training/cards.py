@@ -105,3 +105,16 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown; the first column is text, the others are numbers."""
     lines = [list(header), ["---"] + ["---:"] * (len(header) - 1), *map(list, rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def with_figures(card: str, figures: str) -> str:
+    """The card with `figures` as its section of figures, in the place of what stood there.
+
+    Raises:
+        ValueError: the card has no such section.
+    """
+    before, heading, after = card.partition("\n## Figures\n")
+    if not heading:
+        raise ValueError("the model card has no section '## Figures'")
+    _, next_heading, rest = after.partition("\n## ")
+    return f"{before}{heading}\n{figures}\n{next_heading}{rest}"

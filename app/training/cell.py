@@ -259,7 +259,8 @@ class NativeCell(Cell):
             inputs,
             *recurrent,
             None if lengths is None else graph.op("Cast", lengths, to=onnx.TensorProto.INT32),
-            *([] if state is None else state),
+            *([None] * len(cls.states) if state is None else state),
+            *cls._more_onnx_inputs(graph, layer),
             outputs=1 + len(cls.states),
             hidden_size=layer[0].hidden_size,
             direction="forward" if len(layer) == 1 else "bidirectional",
@@ -275,6 +276,11 @@ class NativeCell(Cell):
         empty = graph.op("Unsqueeze", empty, np.array([0, 2], np.int64))  # (1, batch, 1)
         pairs = zip(state, final, strict=True)
         return outputs, tuple(graph.op("Where", empty, before, after) for before, after in pairs)
+
+    @classmethod
+    def _more_onnx_inputs(cls, graph: Graph, layer: Sequence[Self]) -> list[str]:
+        """What the operator takes after the initial states."""
+        return []
 
     @classmethod
     def _onnx_weights(cls, layer: Sequence[Self]) -> list[list[Tensor]]:

@@ -4,7 +4,8 @@ To add a cell: one class and one line in `CELLS`. `Cell` asks for `step`, and fo
 be exported through a Scan; a `NativeCell` has an operator of its own in torch and in ONNX.
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +85,41 @@ class Lstm(NativeCell):
         return torch.lstm(inputs, state, weights, True, 1, 0.0, self.training, False, False)
 
 
+class PeepholeLstm(Lstm):
+    """LSTM whose gates see the cell state: the input and forget gate that of the step before, the
+    output gate the new one.
+
+    Gers and Schmidhuber 2000, "Recurrent nets that time and count"; Gers, Schraudolph and
+    Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", equations 4 to 10.
+    The peepholes begin closed. ONNX has an operator for it and torch has none, so that training
+    loops over the steps; ONNX Runtime runs it on the CPU only.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.peepholes = nn.Parameter(torch.zeros(3 * hidden_size))  # input, forget, output
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        hidden, cell = state
+        gates = projected + functional.linear(hidden, weight_hh, self.bias_hh)
+        enter, forget, new, leave = gates.chunk(4, dim=1)
+        to_enter, to_forget, to_leave = self.peepholes.chunk(3)
+        kept = torch.sigmoid(forget + to_forget * cell) * cell
+        cell = kept + torch.sigmoid(enter + to_enter * cell) * torch.tanh(new)
+        return torch.sigmoid(leave + to_leave * cell) * torch.tanh(cell), cell
+
+    def unroll(
+        self, inputs: Tensor, valid: Tensor | None, state: State, weight_hh: Tensor
+    ) -> tuple[Tensor, State]:
+        return Cell.unroll(self, inputs, valid, state, weight_hh)
+
+    @classmethod
+    def _more_onnx_inputs(cls, graph: Graph, layer: Sequence[Self]) -> list[str]:
+        chunks = [cell.peepholes.chunk(3) for cell in layer]
+        rows = [torch.cat([enter, leave, forget]) for enter, forget, leave in chunks]
+        return [graph.constant(torch.stack(rows), "peepholes")]
+
+
 class LayerNormLstm(Cell):
     """LSTM with layer norm on both products and on the new cell state.
 
@@ -148,5 +184,6 @@ CELLS: dict[str, type[Cell]] = {
     "rnn": Rnn,
     "gru": Gru,
     "lstm": Lstm,
+    "peephole_lstm": PeepholeLstm,
     "layernorm_lstm": LayerNormLstm,
 }

@@ -1,14 +1,6 @@
-"""Asks a published model as a client does; knows requests and answers, not scores or torch.
+"""Asks a published forecaster as a client does; knows requests and answers, not scores or torch."""
 
-Either over HTTP from a running server, or through the repository and the scheduler of this
-process, which is the same path without the transport.
-"""
-
-import json
 import math
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,17 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ModelNotFound, NotReady, UnrollError
-from app.serving.loader import ServingOptions
-from app.serving.repository import Repository
-from app.serving.threads import available_threads
+from app.serving.loader import LoadedModel
 from app.tasks.forecast import ForecastTask
+from app.training.client import call, loaded_model
 
 Array = NDArray[np.float64]
 
 _CHUNK = 100  # series in one request; the service takes more, but a request has a time limit
-_ATTEMPTS = 5
-_TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -70,26 +58,11 @@ def served(
     if url is not None:
         yield _over_http(url.rstrip("/"), model, version)
         return
-    pinned = {model: version} if version else {}
-    options = ServingOptions(workers=available_threads())
-    repository = Repository(
-        root, {"forecast": ForecastTask}, options=options, pinned_versions=pinned
-    )
-    try:
-        repository.load_all()
-        yield _in_process(repository, model, version)
-    finally:
-        repository.close()
+    with loaded_model(root, "forecast", ForecastTask, model, version) as loaded:
+        yield _in_process(loaded)
 
 
-def _in_process(repository: Repository, model: str, version: str | None) -> Served:
-    try:
-        loaded = repository.get(model, version, task="forecast")
-    except (ModelNotFound, NotReady) as error:
-        reasons = [f"{one.name}/{one.version}: {one.reason}" for one in repository.refused()]
-        why = "; ".join([error.message, *reasons])
-        raise ModelNotFound(f"model {model!r} cannot be asked: {why}") from error
-
+def _in_process(loaded: LoadedModel) -> Served:
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: list[Answer] = []
         for start in range(0, len(questions), _CHUNK):
@@ -106,7 +79,7 @@ def _in_process(repository: Repository, model: str, version: str | None) -> Serv
 
 
 def _over_http(url: str, model: str, version: str | None) -> Served:
-    found = version or str(_call(f"{url}/models/{model}")["version"])
+    found = version or str(call(f"{url}/models/{model}")["version"])
 
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -116,7 +89,7 @@ def _over_http(url: str, model: str, version: str | None) -> Served:
                 "model": model,
                 "version": found,
             }
-            forecasts = _call(f"{url}/forecast", body)["forecasts"]
+            forecasts = call(f"{url}/forecast", body)["forecasts"]
             for i, forecast in zip(chunk, forecasts, strict=True):
                 answers[i] = _answer(forecast, levels)
         return [answers[i] for i in range(len(questions))]
@@ -153,20 +126,3 @@ def _answer(forecast: Any, levels: Sequence[float]) -> Answer:
         np.asarray(forecast["mean"], dtype=np.float64),
         np.asarray(quantiles, dtype=np.float64),  # (levels, horizon)
     )
-
-
-def _call(url: str, body: dict[str, Any] | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    for attempt in range(_ATTEMPTS):
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")
-            if error.code != 429 or attempt == _ATTEMPTS - 1:
-                raise UnrollError(f"{url} answered {error.code}: {detail}") from error
-            time.sleep(float(error.headers.get("Retry-After") or 1.0))
-        except OSError as error:
-            raise UnrollError(f"{url} cannot be reached: {error}") from error
-    raise AssertionError("unreachable: the last attempt returns or raises")

@@ -57,6 +57,21 @@ def lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]
     return o * np.tanh(c), c
 
 
+def peephole_lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Gers and Schmidhuber 2000: gates see the old cell state, the output gate the new one."""
+    h, c = state
+    w_i, w_f, w_g, w_o = np.split(p["weight_ih"], 4)
+    u_i, u_f, u_g, u_o = np.split(p["weight_hh"], 4)
+    b_i, b_f, b_g, b_o = np.split(p["bias_ih"] + p["bias_hh"], 4)
+    p_i, p_f, p_o = np.split(p["peepholes"], 3)
+    i = sigmoid(w_i @ x + u_i @ h + p_i * c + b_i)
+    f = sigmoid(w_f @ x + u_f @ h + p_f * c + b_f)
+    g = np.tanh(w_g @ x + u_g @ h + b_g)
+    c = f * c + i * g
+    o = sigmoid(w_o @ x + u_o @ h + p_o * c + b_o)
+    return o * np.tanh(c), c
+
+
 def layernorm_lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
     """Ba et al. 2016, equations 20 to 22."""
     h, c = state
@@ -67,7 +82,13 @@ def layernorm_lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[A
     return sigmoid(o) * np.tanh(layer_norm(c, p["scale_cell"], p["shift_cell"])), c
 
 
-STEPS: dict[str, Step] = {"rnn": rnn, "gru": gru, "lstm": lstm, "layernorm_lstm": layernorm_lstm}
+STEPS: dict[str, Step] = {
+    "rnn": rnn,
+    "gru": gru,
+    "lstm": lstm,
+    "peephole_lstm": peephole_lstm,
+    "layernorm_lstm": layernorm_lstm,
+}
 
 
 def run_row(

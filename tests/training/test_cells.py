@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.training.cell import Cell, NativeCell, State, flip_time
-from app.training.cells import CELLS, LayerNormLstm, Lstm
+from app.training.cells import CELLS, LayerNormLstm, Lstm, PeepholeLstm
 from tests.training import reference
 
 TIME, BATCH, INPUT, HIDDEN = 7, 5, 4, 6
@@ -146,11 +146,24 @@ def test_recurrent_dropout_works_in_training_mode_only(name: str) -> None:
     assert not torch.allclose(dropped, whole)
 
 
-@pytest.mark.parametrize("kind", [Lstm, LayerNormLstm])
+@pytest.mark.parametrize("kind", [Lstm, PeepholeLstm, LayerNormLstm])
 def test_the_forget_gate_starts_open(kind: type[Cell]) -> None:
     biases = kind(INPUT, HIDDEN).bias_ih.detach().view(4, HIDDEN)
     assert torch.equal(biases[1], torch.ones(HIDDEN))
     assert not biases[[0, 2, 3]].any()
+
+
+def test_closed_peepholes_make_a_plain_lstm_and_open_ones_do_not() -> None:
+    torch.manual_seed(4)
+    plain, peeping = Lstm(INPUT, HIDDEN), PeepholeLstm(INPUT, HIDDEN)
+    peeping.load_state_dict(plain.state_dict(), strict=False)
+    inputs = torch.randn(TIME, BATCH, INPUT)
+    expected, _ = plain(inputs)
+    torch.testing.assert_close(peeping(inputs)[0], expected)
+    for gate in range(3):
+        with torch.no_grad():
+            peeping.peepholes.zero_()[gate * HIDDEN : (gate + 1) * HIDDEN] = 1.0
+        assert (peeping(inputs)[0] - expected).abs().max() > 0.01
 
 
 def test_layer_norm_makes_the_scale_of_the_weights_irrelevant() -> None:

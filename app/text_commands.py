@@ -1,0 +1,84 @@
+"""The commands of the text tasks. Knows arguments; recipes and scores only by import.
+
+Imports of `app.training` lie inside the commands: the service is installed without torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from app.training_commands import (
+    JsonOption,
+    ModelsOption,
+    UrlOption,
+    errors_in_one_line,
+    print_rows,
+    training_extra,
+)
+
+TextsOption: TypeAlias = Annotated[
+    Path,
+    typer.Option("--data", help="Folder of labelled texts: the public sets.", metavar="DIR"),
+]
+BaselinesOption: TypeAlias = Annotated[
+    Literal["none", "simple", "all"],
+    typer.Option(help="all adds TF-IDF with a linear SVM: some minutes."),
+]
+CacheOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--cache", help="Keep answers of baselines here.", metavar="DIR")
+]
+RecordOption: TypeAlias = Annotated[
+    bool, typer.Option("--record", help="Write the figures into the model card.")
+]
+
+
+def evaluate_sentiment(
+    data: TextsOption,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    models_dir: ModelsOption = None,
+    url: UrlOption = None,
+    part: Annotated[
+        Literal["report", "select"], typer.Option(help="Which part of the texts.")
+    ] = "report",
+    baselines: BaselinesOption = "simple",
+    cache: CacheOption = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Score so many texts of a set only.", min=1)
+    ] = None,
+    record: RecordOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the sentiment model on texts that training never saw.
+
+    No scored text has a near-duplicate among the training texts, and those of
+    the part report chose nothing.
+    """
+    with errors_in_one_line(), training_extra():
+        from rich.console import Console
+
+        from app.settings import load_settings
+        from app.tasks.sentiment import SentimentTask
+        from app.training.served_texts import served_texts
+        from app.training.text_data import read_texts
+        from app.training.text_evaluate import evaluate_texts, record_text_figures
+        from app.training.text_reports import text_table
+
+        root = load_settings(models_dir=models_dir).models_dir
+        if record and (part != "report" or limit is not None):
+            raise ValueError("--record is for all texts of the part report")
+        with Console(stderr=True).status("reading the data") as status:
+            split = read_texts(data)
+            with served_texts("sentiment", SentimentTask, name, root, url=url) as model:
+                rows = evaluate_texts(
+                    model,
+                    split,
+                    part,
+                    baselines=baselines,
+                    cache=cache,
+                    limit=limit,
+                    progress=status.update,
+                )
+        if record:
+            record_text_figures(root / model.model / model.version, rows)
+        print_rows(text_table(rows), [row.to_json() for row in rows], as_json)

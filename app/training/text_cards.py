@@ -1,0 +1,89 @@
+"""Writes the model cards of text models; knows what a reader must be told, not the figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+SENTIMENT_LICENSE = """\
+Weights: for research and other non-commercial use. The tweets are CC BY-NC-SA 4.0
+("Twitter US Airline Sentiment", CrowdFlower); SST-2 (Socher et al. 2013) and the IMDB reviews
+(Maas et al. 2011) were published for research without a licence, and reviews belong to their
+authors. The texts are not part of the project. Train on data of your own for other uses."""
+
+_BESIDE = """\
+A linear classifier of token n-grams (1 to 3)
+stands beside it in the same graph; how much each of the two counts was chosen on held-out texts."""
+
+_SENTIMENT = """\
+# {name}: how a text sounds
+
+Give it a tweet, a review or a sentence in English; it answers negative, neutral or positive with
+calibrated probabilities, and on request what each token adds. One network for all of them: a
+{directions} {cell} of {layers} x {hidden} over {vocabulary} subword tokens, maximum and mean over
+all steps, a linear head. It was warmed up by guessing the next and the last token of all training
+texts, then trained on three sources at once. {beside}
+
+## Use
+
+For texts of the kinds it learned from: tweets to a company, film reviews, sentences out of them.
+Texts longer than one chunk of {chunk} tokens are read whole, chunk by chunk, up to {most} tokens;
+past that the rest is left out and the answer says `truncated`.
+It must not be the only ground of a decision about a person.
+
+## Limits
+
+- Neutral was learned from tweets alone: reviews and sentences of the other two sources have
+  no third class. A plain statement in the style of a review is called by its slight lean.
+- English of 2000 to 2015. Other languages and scripts become unknown tokens: the answer is then
+  little more than a prior, and `unknown_tokens` says so.
+- Irony, quotations and comparisons are read by their words.
+- Words for groups of people may carry the bias of the reviews and tweets they stood in; this was
+  not measured.
+- Each chunk is read from an empty state: what a sentence refers to across a chunk's edge is lost.
+
+## Explanations
+
+Class activation mapping (Zhou et al. 2016, eq. 2): the head is linear in the pooled steps, so that
+a logit is exactly the sum of what each token adds and a bias. A token's state has heard its
+neighbours: "not" may speak through the word it stands by.
+
+## Data
+
+{rows}
+
+Split: {split}. sha256 of every file and the whole recipe stand in `manifest.json`.
+
+## Licence
+
+{license}
+
+## Figures
+
+Not yet evaluated.
+"""
+
+
+def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
+    """The model card (Mitchell et al. 2019) of a sentiment model, in Markdown."""
+    recipe: Any = training["recipe"]
+    rows: Any = training["rows"]
+    network: Any = training["network"]
+    lines = [
+        f"- {part}: " + ", ".join(f"{count:,} {source}" for source, count in counts.items())
+        for part, counts in rows.items()
+    ]
+    return _SENTIMENT.format(
+        name=name,
+        directions="bidirectional" if recipe["bidirectional"] else "forward",
+        cell=recipe["cell"].upper(),
+        layers=recipe["num_layers"],
+        hidden=recipe["hidden_size"],
+        vocabulary=f"{network['vocabulary_size']:,}",
+        beside=_BESIDE if recipe["ngrams"] else "",
+        chunk=network["chunk_length"],
+        most=f"{training['max_tokens']:,}",
+        rows="\n".join(lines),
+        split=training["split"],
+        license=SENTIMENT_LICENSE,
+    )

@@ -1,0 +1,202 @@
+"""From labelled texts to a published sentiment model; knows the order of things, not the screen."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+from torch import nn
+
+from app.serving.loader import TaskTypes
+from app.serving.manifest import Network
+from app.tasks.sentiment import SentimentFeatures, SentimentTask
+from app.training.blend import blend
+from app.training.classifiers import Member, TextClassifier, classifier_graph
+from app.training.graph import OPSET
+from app.training.loop import Fit
+from app.training.members import Report, train_members
+from app.training.publish import Draft, library_versions, publish
+from app.training.sentiment_recipe import (
+    LABELS,
+    Material,
+    SentimentRecipe,
+    Texts,
+    build_material,
+    predict,
+    train_ngrams,
+    train_phase,
+    warm_up,
+)
+from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
+from app.training.text_data import Part, TextSplit, read_texts, text_sha256
+
+TASKS: TaskTypes = {"sentiment": SentimentTask}
+MAX_TOKENS = 4096
+
+
+def train_sentiment(
+    data: Path,
+    recipe: SentimentRecipe,
+    *,
+    name: str = "sentiment",
+    repository: Path = Path("models"),
+    work: Path = Path("runs"),
+) -> Path:
+    """Train, calibrate and publish; returns the folder of the new version.
+
+    Checkpoints stand in `work / name`; the same call goes on from them.
+
+    Raises:
+        FileNotFoundError: a source is not below `data`.
+        ModelRefused: the result does not pass the checks of loading.
+    """
+    split = read_texts(data, tuple(recipe.shares))
+    folder = work / name
+    material = build_material(
+        texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
+    )
+    (warm,) = train_members(partial(_warm_up, material, recipe), 1, folder / "warm-up")
+    fits = [warm]
+    for number in range(len(recipe.phases)):
+        learn = partial(_phase, material, recipe, number, fits[-1].network)
+        fits += train_members(learn, 1, folder / f"phase-{number}")
+        if fits[-1].interrupted:
+            break
+    network = fits[-1].network
+    assert isinstance(network, TextClassifier)
+    ngrams = train_ngrams(material, recipe)
+    groups = [
+        (
+            [
+                predict(network, each.tokens).astype(np.float64),
+                *([] if ngrams is None else [ngrams.logits(each.tokens).astype(np.float64)]),
+            ],
+            each.labels,
+        )
+        for each in material.select.values()
+    ]
+    factors = blend(groups)
+    parts: list[Member] = [network, *([] if ngrams is None else [ngrams])]
+    training: dict[str, JsonValue] = describe(recipe, fits, split) | {
+        "data": dict(text_sha256(data, recipe.shares)),
+        "network": _plain(network.describe()),
+        "max_tokens": MAX_TOKENS,
+        "factors": [round(factor, 4) for factor in factors],
+    }
+    features = SentimentFeatures(
+        labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
+    )
+    draft = Draft(
+        name=name,
+        task="sentiment",
+        description="Sentiment of tweets, reviews and plain sentences in English.",
+        license=SENTIMENT_LICENSE,
+        intended_use="How a text in English sounds: negative, neutral or positive. Research use.",
+        network=Network(
+            cell=recipe.cell,
+            num_layers=recipe.num_layers,
+            hidden_size=recipe.hidden_size,
+            parameters=sum(p.numel() for p in network.parameters()),
+            opset=OPSET,
+        ),
+        graphs={
+            "model.onnx": classifier_graph(
+                list(zip(parts, factors, strict=True)), len(LABELS)
+            ).SerializeToString(),
+            "tokenizer.json": material.tokenizer.to_str().encode(),
+        },
+        features=features.model_dump(mode="json"),
+        training=training,
+        card=sentiment_card(name, training),
+        requests=golden_requests(),
+    )
+    return publish(draft, repository, TASKS)
+
+
+def texts_of(split: TextSplit, part: Part) -> Texts:
+    """A part of the split as texts and labels by source."""
+    sources: dict[str, tuple[list[str], list[str]]] = {}
+    for one in split.of(part):
+        texts, labels = sources.setdefault(one.source, ([], []))
+        texts.append(one.text)
+        labels.append(one.label)
+    return sources
+
+
+def _warm_up(
+    material: Material, recipe: SentimentRecipe, _: int, checkpoint: Path, report: Report
+) -> Fit:
+    torch.set_num_threads(1)
+    return warm_up(material, recipe, checkpoint, report)
+
+
+def _phase(
+    material: Material,
+    recipe: SentimentRecipe,
+    number: int,
+    start: nn.Module,
+    _: int,
+    checkpoint: Path,
+    report: Report,
+) -> Fit:
+    torch.set_num_threads(1)
+    return train_phase(material, recipe, number, start, checkpoint, report)
+
+
+def describe(
+    recipe: SentimentRecipe, fits: Sequence[Fit], split: TextSplit
+) -> dict[str, JsonValue]:
+    """Recipe, rows, seeds, steps, score and time of every member, and the library versions."""
+    rows: dict[str, JsonValue] = {
+        part: {source: len(texts) for source, (texts, _) in sorted(texts_of(split, part).items())}
+        for part in ("train", "select", "report")
+    }
+    return {
+        "recipe": _plain(asdict(recipe)),
+        "rows": rows,
+        "warm_up": _told(fits[0]),
+        "phases": [_told(fit) for fit in fits[1:]],
+        "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
+        "dev file, select a tenth of the training sentences with all their phrases; imdb by "
+        "film; no text has a near-duplicate in another part",
+        "libraries": library_versions(),
+    }
+
+
+def _plain(values: Mapping[str, object]) -> JsonValue:
+    """Through JSON, so that a tuple is the list that a reader of the manifest gets."""
+    plain: JsonValue = json.loads(json.dumps(values))
+    return plain
+
+
+def _told(fit: Fit) -> dict[str, JsonValue]:
+    return {
+        "best_score": None if math.isnan(fit.score) else round(fit.score, 5),
+        "best_step": fit.best_step,
+        "steps": fit.steps,
+        "seconds": round(fit.seconds),
+        "interrupted": fit.interrupted,
+    }
+
+
+def golden_requests() -> tuple[dict[str, JsonValue], ...]:
+    """Kinds of texts: plain, tweeted, negated, foreign, marked up, long, and one that explains."""
+    long = " ".join(
+        f"Scene {number} drags on and the dialogue does not help, yet the music is lovely."
+        for number in range(1, 40)
+    )
+    return (
+        {"text": "The staff were kind and the room was spotless."},
+        {"text": "@VirginAmerica you cancelled my flight AGAIN!!!! \U0001f621 http://t.co/abc"},
+        {"text": "It is not bad at all, I would not miss it."},
+        {"text": "what time does the 3 pm flight to Boston board?"},
+        {"text": "\u5f88\u597d\u7684\u7535\u5f71"},
+        {"text": "Sooooo looooong.<br /><br />I don't recommend it :("},
+        {"text": long},
+        {"text": "A dull story, saved by its two leads.", "explain": True},
+    )
