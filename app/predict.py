@@ -177,8 +177,9 @@ def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[Rend
     for file, each in zip(files, predictions, strict=True):
         _, *others = _ranked(each["probabilities"])
         note = "too thin to rely on" if each["abstained"] else ""
-        sure = _percent(each["score"])
-        rows.append([file, each["author"], sure, ", ".join(others), str(each["chunks"]), note])
+        chunks = f"{each['chunks']}{' (cut)' if each['truncated'] else ''}"
+        score = _percent(each["score"])
+        rows.append([file, each["author"], score, ", ".join(others), chunks, note])
     yield _table(["file", "author", "sure", "others", "chunks", ""], rows)
     for each in predictions:
         if "evidence" in each:

@@ -44,6 +44,8 @@ class Authorship(BaseModel):
         description="Of every candidate; they sum up to 1, as if nobody else could have written it."
     )
     chunks: int = Field(description="Pieces of the text that were read.")
+    characters: int = Field(description="Characters that were read.")
+    truncated: bool = Field(description="Whether the text went on after what was read of it.")
     abstained: bool = Field(
         description="True when the evidence is too thin to rely on; the manifest has the threshold."
     )
@@ -102,8 +104,9 @@ async def authorship(
     same. The answers do not depend on what else is sent or asked for at the same time.
     `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
     """
+    most = settings.max_text_characters
     model, predictions = await predict_texts(
-        request, body, settings, record, TASK, evidence=body.evidence
+        request, body, settings, record, TASK, most, evidence=body.evidence
     )
     abstained = sum(each["abstained"] for each in predictions)
     metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)

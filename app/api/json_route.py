@@ -93,4 +93,5 @@ def _parse(content: bytes) -> Any:
     try:
         return from_json(content)
     except ValueError as error:
-        raise RequestRefused(400, f"the body is not JSON: {error}") from None
+        hint = "; half a surrogate pair is no character" if "hex escape" in str(error) else ""
+        raise RequestRefused(400, f"the body is not JSON: {error}{hint}") from None

@@ -96,16 +96,18 @@ async def predict_texts(
     settings: Settings,
     record: RequestRecord,
     task: str,
+    max_characters: int,
     **options: Any,
 ) -> tuple[LoadedModel, list[dict[str, Any]]]:
     """The model that was asked and what it says of each text, in order.
 
-    `options` are passed to the task's `encode`. Raises what may be wrong with a request: a model
+    `max_characters` may all texts have together. `options` are passed to the task's `encode`.
+    Raises what may be wrong with a request: a model
     that is not there, a text that is none or is refused, a full queue, the deadline; ClientGone.
     """
     model = get_model(request, body.model, body.version, task)
     texts, many = check_texts(
-        body.text, max_texts=settings.max_texts, max_characters=settings.max_text_characters
+        body.text, max_texts=settings.max_texts, max_characters=max_characters
     )
     record.inputs = len(texts)
     steps = [

@@ -41,6 +41,7 @@ class WordExample:
 class WordPrediction:
     probabilities: dict[str, float]
     chunks: int
+    characters: int
     evidence: list[tuple[int, int, dict[str, float]]] | None
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -51,6 +52,8 @@ class WordPrediction:
             "score": score,
             "probabilities": dict(self.probabilities),
             "chunks": self.chunks,
+            "characters": self.characters,
+            "truncated": False,
             "abstained": score < 0.6,
         }
         if self.evidence is not None:
@@ -91,7 +94,10 @@ class WordTask:
         bounds = [(start, min(start + CHUNK, len(example.text))) for start in ends]
         evidence = [(start, end, shares(example.text[start:end])) for start, end in bounds]
         return WordPrediction(
-            shares(example.text), len(bounds), evidence if example.evidence else None
+            probabilities=shares(example.text),
+            chunks=len(bounds),
+            characters=len(example.text),
+            evidence=evidence if example.evidence else None,
         )
 
 

@@ -15,6 +15,8 @@ def test_the_whole_answer(texts: Service) -> None:
         "score": 2 / 3,
         "probabilities": {"Hamilton": 2 / 3, "Madison": 1 / 3},
         "chunks": 2,
+        "characters": len(TEXT),
+        "truncated": False,
         "abstained": False,
     }
 

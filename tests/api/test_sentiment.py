@@ -56,10 +56,23 @@ def test_an_explanation_points_into_the_text(texts: Service) -> None:
 
 
 def test_a_long_text_says_that_it_was_cut(texts: Service) -> None:
-    body = {"text": "good " * 3000, "explain": True}
+    body = {"text": "good " * 300, "explain": True}
     (prediction,) = texts.http.post("/sentiment", json=body).json()["predictions"]
     assert prediction["truncated"] is True
     assert prediction["tokens"] == len(prediction["explanation"]["tokens"]) == 16
+
+
+def test_explanations_take_shorter_texts(texts: Service) -> None:
+    for characters, explain, status in (
+        (20_000, False, 200),
+        (2_001, True, 422),
+        (2_000, True, 200),
+    ):
+        body = {"text": ["x" * (characters - 1000), "x" * 1000], "explain": explain}
+        response = texts.http.post("/sentiment", json=body)
+        assert response.status_code == status, response.text
+        if status == 422:
+            assert response.json()["errors"][0]["allowed"].startswith("at most 2000 characters")
 
 
 def test_the_schema_is_what_is_answered(texts: Service) -> None:
