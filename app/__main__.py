@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from app.authorship_commands import evaluate_authorship, train_authorship
 from app.errors import ConfigurationError
 from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
 
@@ -17,6 +18,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+train.command("authorship")(train_authorship)
+evaluate.command("authorship")(evaluate_authorship)
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
 

@@ -24,9 +24,10 @@ from app.serving.loader import ServingOptions, TaskTypes
 from app.serving.repository import Repository
 from app.serving.threads import available_threads
 from app.settings import Settings
+from app.tasks.authorship import AuthorshipTask
 from app.tasks.forecast import ForecastTask
 
-TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask}
+TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask, "authorship": AuthorshipTask}
 TASK_PATHS: Final = {forecast.PATH: forecast.TASK}
 
 _DESCRIPTION: Final = """\

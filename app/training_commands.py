@@ -77,7 +77,7 @@ def train_forecast(
     Ctrl-C stops early and publishes the best networks so far; running the same
     command again goes on from the checkpoints in the work folder.
     """
-    with errors_in_one_line(), _training_extra():
+    with errors_in_one_line(), training_extra():
         from app.training.forecast_recipe import ForecastRecipe
         from app.training.loop import LoopOptions
         from app.training.networks import ForecasterOptions
@@ -117,7 +117,7 @@ def train_forecast_waves(
 
     Ctrl-C stops early and publishes the best network so far.
     """
-    with errors_in_one_line(), _training_extra():
+    with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
         from app.training.train_waves import train_waves
@@ -164,7 +164,7 @@ def evaluate_forecast(
     Scored are the last horizons of series whose ends chose nothing (report), and of
     series that were never trained on at all (unseen).
     """
-    with errors_in_one_line(), _training_extra():
+    with errors_in_one_line(), training_extra():
         from rich.console import Console
 
         from app.settings import load_settings
@@ -190,7 +190,7 @@ def evaluate_forecast(
             )
         if record:
             record_figures(root, name, rows)
-        _print_rows(forecast_table(rows), [row.to_json() for row in rows], as_json)
+        print_rows(forecast_table(rows), [row.to_json() for row in rows], as_json)
 
 
 @evaluate.command("forecast-waves")
@@ -201,14 +201,14 @@ def evaluate_forecast_waves(
     as_json: JsonOption = False,
 ) -> None:
     """Score the forecaster of the generated series on fresh ones."""
-    with errors_in_one_line(), _training_extra():
+    with errors_in_one_line(), training_extra():
         from app.settings import load_settings
         from app.training.evaluate import evaluate_waves
         from app.training.reports import wave_table
 
         root = load_settings(models_dir=models_dir).models_dir
         rows = evaluate_waves(root, name, url=url)
-        _print_rows(wave_table(rows), [row.to_json() for row in rows], as_json)
+        print_rows(wave_table(rows), [row.to_json() for row in rows], as_json)
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(_WRONG_USAGE if isinstance(error, ConfigurationError) else 1) from None
 
 
-def _print_rows(table: "Table", rows: Sequence[object], as_json: bool) -> None:
+def print_rows(table: "Table", rows: Sequence[object], as_json: bool) -> None:
     from rich.console import Console
 
     if as_json:
@@ -231,7 +231,7 @@ def _print_rows(table: "Table", rows: Sequence[object], as_json: bool) -> None:
 
 
 @contextmanager
-def _training_extra() -> Iterator[None]:
+def training_extra() -> Iterator[None]:
     """The service is installed without torch; say how to get it. Wrong data is one line too."""
     log.configure("auto", "WARNING")  # to standard error: what is printed is the result alone
     try:

@@ -21,9 +21,11 @@ COMMANDS = (
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),
+    ("train", "authorship"),
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
+    ("evaluate", "authorship"),
 )
 
 
