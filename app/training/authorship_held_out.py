@@ -16,7 +16,7 @@ from app.training.authorship_baselines import BASELINES, cleaned
 from app.training.authorship_data import Corpus, Document, grouped_folds, latest_fold
 from app.training.authorship_network import AuthorshipNetwork, authorship_graph
 from app.training.authorship_profile import fit_profile
-from app.training.authorship_recipe import AuthorshipRecipe, Texts, reading, train_member
+from app.training.authorship_recipe import AuthorshipRecipe, Ids, reading, train_member
 from app.training.authorship_scores import Judged, Row, rescale_across, score
 from app.training.loop import Fit
 from app.training.members import Report, train_members
@@ -107,21 +107,23 @@ def train(
     options = reading(documents, corpus.masked_words, recipe)
     ids = [read(one.text, options).ids for one in documents]
     labels = [corpus.authors.index(one.author) for one in documents]
-    known = np.zeros((len(ids), len(corpus.authors)), dtype=np.float32)
-    profile = fit_profile(ids, labels, recipe.network) if recipe.network.profile else None
-    texts = Texts(ids, labels, known if profile is None else profile.known)
-    fits = train_members(partial(_member, texts, recipe), recipe.members, work)
+    fits = train_members(partial(_member, ids, labels, recipe), recipe.members, work)
     networks = [fit.network for fit in fits if isinstance(fit.network, AuthorshipNetwork)]
-    if profile is not None:
-        profile.put_into(networks[0])
+    if recipe.network.profile:
+        fit_profile(networks, ids, labels, recipe.profile_weight)
     return Trained(networks, fits, options)
 
 
 def _member(
-    texts: Texts, recipe: AuthorshipRecipe, member: int, checkpoint: Path, report: Report
+    ids: list[Ids],
+    labels: list[int],
+    recipe: AuthorshipRecipe,
+    member: int,
+    checkpoint: Path,
+    report: Report,
 ) -> Fit:
     torch.set_num_threads(1)
-    return train_member(texts, recipe, member, checkpoint=checkpoint, progress=report)
+    return train_member(ids, labels, recipe, member, checkpoint=checkpoint, progress=report)
 
 
 def _task(features: AuthorshipFeatures, trained: Trained, **parts: bool) -> AuthorshipTask:
@@ -137,7 +139,7 @@ def judge(task: AuthorshipTask, asked: Sequence[Asked], head: int = 0) -> list[J
         [answer] = task.predict([task.encode(text)])
         shares = np.array(list(answer.probabilities.values()))
         name = one.document.name
-        judged.append(Judged(name, one.truth, shares, answer.characters, one.fold))
+        judged.append(Judged(name, one.truth, shares, answer.characters, one.fold, head))
     return judged
 
 
@@ -169,7 +171,7 @@ def report(corpus: Corpus, held: HeldOut, fair: Sequence[Judged]) -> list[Row]:
                 )
             )
     for length in CUTS:
-        cut = [one for one in held.cut if 0.8 * length < one.characters <= length]
+        cut = [one for one in held.cut if one.head == length]
         if cut:
             heads = rescale_across(cut, fair)
             shares = np.array([one.probabilities for one in heads])

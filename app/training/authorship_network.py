@@ -66,6 +66,7 @@ class AuthorshipNetwork(nn.Module):
     """
 
     profile_weights: Tensor
+    profile_bias: Tensor
     inverse_frequency: Tensor
 
     def __init__(self, options: AuthorshipOptions) -> None:
@@ -87,6 +88,7 @@ class AuthorshipNetwork(nn.Module):
         )
         self.head = nn.Linear(2 * self.recurrent.output_size, o.num_classes)
         self.register_buffer("profile_weights", torch.zeros(o.profile, o.num_classes))
+        self.register_buffer("profile_bias", torch.zeros(o.num_classes))
         self.register_buffer("inverse_frequency", torch.zeros(o.profile))
 
     def forward(self, character_ids: Tensor, lengths: Tensor) -> Tensor:
@@ -149,7 +151,7 @@ class AuthorshipNetwork(nn.Module):
         weighted = torch.where(counts > 0, 1.0 + counts.clamp(min=1.0).log(), 0.0)
         weighted = weighted * self.inverse_frequency
         norm = weighted.square().sum(1, keepdim=True).clamp(min=1e-12).sqrt()
-        return (weighted @ self.profile_weights) / norm
+        return (weighted @ self.profile_weights) / norm + self.profile_bias
 
     def read_onnx(self, graph: Graph, character_ids: str, lengths: str) -> str:
         """Add `read` of `bags` to a graph, dropout left out: logits, by name."""
@@ -206,7 +208,8 @@ class AuthorshipNetwork(nn.Module):
         norm = graph.op("Sqrt", graph.op("Max", squares, np.array(1e-12, np.float32)))
         table = graph.constant(self.profile_weights.half(), "profile")
         weights = graph.op("Cast", table, to=_FP32)
-        return graph.op("Div", graph.op("MatMul", weighted, weights), norm)
+        margins = graph.op("Div", graph.op("MatMul", weighted, weights), norm)
+        return graph.op("Add", margins, graph.constant(self.profile_bias, "bias"))
 
 
 def ngram_hashes(character_ids: Tensor, ngrams: int) -> list[Tensor]:

@@ -32,7 +32,8 @@ class AuthorshipRecipe:
     style_words: so many of the most frequent words are left in the texts, and all others masked;
     0 leaves texts whole. chunk_length: characters that are read in one piece when serving;
     crop_length: the same in training, at most. epochs: how often an average character is seen by
-    a member. balance: 1 draws every author equally often, 0 every character. folds: of the
+    a member. balance: 1 draws every author equally often, 0 every character. profile_weight: what a
+    margin of 1 of the n-gram profile counts for in the logits, if there is one. folds: of the
     cross-validation; 0 holds out the latest `share` of every author's texts instead.
     """
 
@@ -49,6 +50,7 @@ class AuthorshipRecipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     balance: float = 1.0
+    profile_weight: float = 100.0
     folds: int = 5
     share: float = 0.3
     seed: int = 0
@@ -85,22 +87,13 @@ def reading(
     return replace(options, alphabet=alphabet)
 
 
-@dataclass(frozen=True)
-class Texts:
-    """What is learned: character ids and labels of texts, and what an n-gram profile that did not
-    learn a text says of it: `known` (texts, classes), zeros where there is no profile."""
-
-    ids: Sequence[Ids]
-    labels: Sequence[int]
-    known: NDArray[np.float32]
-
-
 class Chunks:
     """Batches of chunks, cut from whole texts at places that are drawn anew for every step."""
 
-    def __init__(self, texts: Texts, recipe: AuthorshipRecipe, seed: int) -> None:
-        ids, labels = texts.ids, texts.labels
-        self._ids, self._labels, self._known = ids, np.array(labels), texts.known
+    def __init__(
+        self, ids: Sequence[Ids], labels: Sequence[int], recipe: AuthorshipRecipe, seed: int
+    ) -> None:
+        self._ids, self._labels = ids, np.array(labels)
         self._recipe, self._seed = recipe, seed
         sizes = np.array([len(one) for one in ids], dtype=float)
         weights = sizes.copy()
@@ -109,9 +102,8 @@ class Chunks:
             weights[mine] /= sizes[mine].sum() ** recipe.balance
         self._weights = weights / weights.sum()
 
-    def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """character_ids (batch, time), lengths (batch,), labels (batch,) of a step, and what the
-        profile says of the texts: logits (batch, classes)."""
+    def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """character_ids (batch, time), lengths (batch,), labels (batch,) of a step."""
         rng = np.random.default_rng((self._seed, step))
         # Short chunks too, since what is asked later may be short; all of a batch are alike.
         length = round(self._recipe.crop_length * rng.uniform(0.5, 1.0))
@@ -125,12 +117,12 @@ class Chunks:
             torch.from_numpy(character_ids),
             torch.from_numpy(lengths),
             torch.from_numpy(self._labels[rows]),
-            torch.from_numpy(self._known[rows]),
         )
 
 
 def train_member(
-    texts: Texts,
+    ids: Sequence[Ids],
+    labels: Sequence[int],
     recipe: AuthorshipRecipe,
     member: int,
     *,
@@ -141,15 +133,15 @@ def train_member(
 
     Nothing is chosen by held-out texts in here. Raises FloatingPointError.
     """
-    options = recipe.loop(sum(len(one) for one in texts.ids), member)
+    options = recipe.loop(sum(len(one) for one in ids), member)
     torch.manual_seed(options.seed)
     network = AuthorshipNetwork(recipe.network)
-    batches = Chunks(texts, recipe, options.seed)
+    batches = Chunks(ids, labels, recipe, options.seed)
 
-    def loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
+    def loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         assert isinstance(network, AuthorshipNetwork)
-        character_ids, lengths, truth, known = batch
-        logits = network.read(*network.bags(character_ids, lengths)) + known
+        character_ids, lengths, truth = batch
+        logits = network.read(*network.bags(character_ids, lengths))
         return functional.cross_entropy(logits, truth, label_smoothing=recipe.label_smoothing)
 
     def last(network: nn.Module) -> float:

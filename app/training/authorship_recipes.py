@@ -20,18 +20,17 @@ STYLE: Final = AuthorshipRecipe(
 NEWS: Final = AuthorshipRecipe(
     network=AuthorshipOptions(
         num_classes=2,
-        buckets=4096,
+        buckets=8192,
         embedding_size=64,
         hidden_size=96,
         stride=10,
-        dropout=0.4,
-        gram_dropout=0.4,
         profile=2**16,
     ),
-    chunk_length=4000,
+    chunk_length=10_000,
     crop_length=1500,
-    epochs=8.0,
+    epochs=9.0,
     batch_size=48,
+    profile_weight=200.0,
     folds=0,
     balance=0.0,
 )

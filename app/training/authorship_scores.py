@@ -1,7 +1,7 @@
 """Scores of answers about authors, and the two numbers that calibrate them. Knows no network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,7 @@ class Judged:
     probabilities: Array
     characters: int
     fold: int = 0
+    head: int = 0  # characters that the text was cut to, 0 for the whole text
 
     @property
     def answer(self) -> int:
@@ -146,7 +147,7 @@ def rescale(judged: Judged, calibration: Calibration) -> Judged:
     """The answer that `calibration` would have given, from one without calibration."""
     logs = np.log(np.maximum(judged.probabilities, 1e-30))
     shares = calibration.probabilities(logs, judged.characters)
-    return Judged(judged.name, judged.truth, shares, judged.characters, judged.fold)
+    return replace(judged, probabilities=shares)
 
 
 def rescale_across(judged: Sequence[Judged], calibrating: Sequence[Judged]) -> list[Judged]:

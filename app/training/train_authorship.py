@@ -28,7 +28,8 @@ from app.training.graph import OPSET
 from app.training.publish import Draft, library_versions, publish
 
 TASKS: TaskTypes = {"authorship": AuthorshipTask}
-PRECISION = 0.95  # of the answers that do not abstain
+PRECISION = 0.95  # of the answers that do not abstain, to held-out texts whole and cut
+HEAD = 1_000  # characters, of the second table of coverage
 THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -55,9 +56,8 @@ def train_authorship(
     fair = [one for one in (*held.whole, *held.cut) if one.name not in held.kept_back]
     calibration = calibrate(fair)
     honest = rescale_across(held.whole, fair)
-    threshold = choose_threshold(
-        [one for one in honest if one.name not in held.kept_back], PRECISION
-    )
+    heads = rescale_across([one for one in held.cut if one.head == HEAD], fair)
+    threshold = choose_threshold(rescale_across(fair, fair), PRECISION)
     rows = report(corpus, held, fair)
     learned = [one for one in corpus.documents if not one.kept_back]
     tell(f"training on {len(learned)} texts")
@@ -67,6 +67,7 @@ def train_authorship(
     evaluation: dict[str, JsonValue] = {
         "held_out": [row.to_json() for row in rows],
         "coverage": [list(row) for row in coverage_table(honest, THRESHOLDS)],
+        "coverage_of_heads": [list(row) for row in coverage_table(heads, THRESHOLDS)],
     }
     draft = Draft(
         name=name,
