@@ -21,7 +21,7 @@ from app.serving.session import Session
 Array = NDArray[np.float64]
 
 # Chunks in one run of the graph: more are no cheaper each, and memory stays bounded.
-_ROWS: Final = 16
+_ROWS: Final = 8
 
 
 class Calibration(BaseModel):

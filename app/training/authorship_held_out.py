@@ -133,14 +133,19 @@ def _task(features: AuthorshipFeatures, trained: Trained, **parts: bool) -> Auth
 
 def judge(task: AuthorshipTask, asked: Sequence[Asked], head: int = 0) -> list[Judged]:
     """The task's answers to texts, or to their first `head` characters."""
-    judged = []
-    for one in asked:
-        text = one.document.text[:head] if head else one.document.text
-        [answer] = task.predict([task.encode(text)])
-        shares = np.array(list(answer.probabilities.values()))
-        name = one.document.name
-        judged.append(Judged(name, one.truth, shares, answer.characters, one.fold, head))
-    return judged
+    texts = [one.document.text[:head] if head else one.document.text for one in asked]
+    answers = task.predict([task.encode(text) for text in texts])
+    return [
+        Judged(
+            name=one.document.name,
+            truth=one.truth,
+            probabilities=np.array(list(answer.probabilities.values())),
+            characters=answer.characters,
+            fold=one.fold,
+            head=head,
+        )
+        for one, answer in zip(asked, answers, strict=True)
+    ]
 
 
 def report(corpus: Corpus, held: HeldOut, fair: Sequence[Judged]) -> list[Row]:
