@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.features.characters import CharacterOptions, read
+from app.features.characters import CharacterOptions, read, squeeze
 from app.serving.session import Session
 from app.tasks.authorship import AuthorshipFeatures, AuthorshipTask, Calibration
 from app.training.authorship_baselines import BASELINES, cleaned
@@ -39,9 +39,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Asked:
-    """A held-out text, the number of its author, and the fold it is in."""
+    """A held-out text without superfluous white space, its author's number, and its fold."""
 
-    document: Document
+    name: str
+    text: str
     truth: int
     fold: int
 
@@ -66,6 +67,8 @@ def hold_out(
         folds = grouped_folds(corpus, count, recipe.seed)
     else:
         folds = [latest_fold(corpus, recipe.share)]
+    if sum(map(len, folds)) < 2:
+        raise ValueError("there are too few different texts to hold any out")
     whole: list[Judged] = []
     cut: list[Judged] = []
     parts = _WITHOUT if recipe.network.profile else {}
@@ -77,22 +80,23 @@ def hold_out(
         trained = train(corpus, known, recipe, work / f"fold-{k}")
         features = features_of(corpus, recipe, trained.reading, Calibration(), 0.0)
         task = _task(features, trained)
-        # A single fold is halved, so that one half calibrates what is reported of the other.
-        asked = [
-            Asked(documents[i], labels[i], k if len(folds) > 1 else at % 2)
-            for at, i in enumerate(fold)
-        ]
+        asked = []
+        for at, i in enumerate(fold):
+            # A single fold is halved, so that one half calibrates what is reported of the other.
+            part = k if len(folds) > 1 else at % 2
+            plain = squeeze(documents[i].text)[0]
+            asked.append(Asked(documents[i].name, plain, labels[i], part))
         judged = judge(task, asked)
         whole += judged
         for length in CUTS:
-            cut += judge(task, [one for one in asked if len(one.document.text) > length], length)
-        for part, method in parts.items():
-            answers = judge(_task(features, trained, **{part: False}), asked)
+            cut += judge(task, [one for one in asked if len(one.text) > length], length)
+        for without, method in parts.items():
+            answers = judge(_task(features, trained, **{without: False}), asked)
             others[method] += [one.answer for one in answers]
         right = sum(one.answer == one.truth for one in judged)
         tell(f"fold {k + 1}: {right} of {len(fold)} right")
         texts = cleaned([one.text for one in known], corpus.masked_words)
-        questions = cleaned([one.document.text for one in asked], corpus.masked_words)
+        questions = cleaned([one.text for one in asked], corpus.masked_words)
         for method, answer in BASELINES.items():
             mine = [corpus.authors.index(one.author) for one in known]
             others[method] += answer(texts, mine, questions)
@@ -133,11 +137,10 @@ def _task(features: AuthorshipFeatures, trained: Trained, **parts: bool) -> Auth
 
 def judge(task: AuthorshipTask, asked: Sequence[Asked], head: int = 0) -> list[Judged]:
     """The task's answers to texts, or to their first `head` characters."""
-    texts = [one.document.text[:head] if head else one.document.text for one in asked]
-    answers = task.predict([task.encode(text) for text in texts])
+    answers = task.predict([task.encode(one.text[: head or None]) for one in asked])
     return [
         Judged(
-            name=one.document.name,
+            name=one.name,
             truth=one.truth,
             probabilities=np.array(list(answer.probabilities.values())),
             characters=answer.characters,

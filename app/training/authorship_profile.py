@@ -32,9 +32,14 @@ def fit_profile(
     frequency[found < 2] = 0.0  # what one text alone has tells its topic
     machine = LinearSVC(C=1.0, class_weight="balanced", random_state=0)
     machine.fit(_unit(counts, frequency), labels)
-    rows, bias = machine.coef_, machine.intercept_
-    if len(rows) == 1:  # two classes share one machine
-        rows, bias = np.concatenate([-rows, rows]), np.concatenate([-bias, bias])
+    found_rows, found_bias = machine.coef_, machine.intercept_
+    if len(found_rows) == 1:  # two classes share one machine
+        found_rows = np.concatenate([-found_rows, found_rows])
+        found_bias = np.concatenate([-found_bias, found_bias])
+    # An author whose texts are all held out is as unlikely as one can be.
+    rows = np.zeros((options.num_classes, options.profile))
+    bias = np.full(options.num_classes, -1.0)
+    rows[machine.classes_], bias[machine.classes_] = found_rows, found_bias
     for network in networks:
         with torch.no_grad():
             network.profile_weights.copy_(torch.from_numpy(weight * rows.T))

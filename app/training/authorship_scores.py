@@ -177,6 +177,8 @@ def choose_threshold(judged: Sequence[Judged], precision: float) -> float:
 
 def coverage_table(judged: Sequence[Judged], thresholds: Sequence[float]) -> list[list[str]]:
     """Rows of threshold, share answered, share of those right."""
+    if not judged:
+        return [[f"{threshold:.2f}", "-", "-"] for threshold in thresholds]
     confidence = np.array([one.probabilities.max() for one in judged])
     right = np.array([one.answer == one.truth for one in judged])
     rows = []

@@ -115,6 +115,15 @@ def test_the_profile_counts_as_the_graph_does_and_tells_texts_apart() -> None:
     assert (network.profile_logits(fresh, torch.full((5,), 80)).argmax(dim=1) == 1).all()
 
 
+def test_an_author_without_texts_is_the_least_likely() -> None:
+    options = AuthorshipOptions(num_classes=3, profile=64)
+    ids = [np.full(30, 1 + label) for label in [0, 0, 2, 2]]
+    network = AuthorshipNetwork(options)
+    fit_profile([network], ids, [0, 0, 2, 2], weight=1.0)
+    logits = network.profile_logits(torch.from_numpy(np.stack(ids)), torch.full((4,), 30))
+    assert logits.argmax(dim=1).tolist() == [0, 0, 2, 2]
+
+
 def test_two_authors_share_one_machine() -> None:
     options = AuthorshipOptions(num_classes=2, profile=64)
     ids = [np.full(30, 1 + label) for label in [0, 0, 0, 0, 1, 1, 1, 1]]

@@ -72,6 +72,7 @@ def test_the_threshold_is_the_lowest_that_is_precise_enough() -> None:
     assert choose_threshold(judged, 0.75) == 0.5
     assert choose_threshold(judged, 0.95) == 0.71
     assert choose_threshold([Judged("", 1, np.array([0.9, 0.1]), 9)], 0.95) == 0.99
+    assert coverage_table([], [0.5]) == [["0.50", "-", "-"]]
     assert coverage_table(judged, [0.0, 0.8, 0.95]) == [
         ["0.00", "1.000", "0.800"],
         ["0.80", "0.600", "1.000"],
