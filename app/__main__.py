@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app import text_commands
+from app.authorship_commands import evaluate_authorship, train_authorship
 from app.errors import ConfigurationError
 from app.predict import predict
 from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
@@ -22,6 +23,8 @@ cli = typer.Typer(
 train.command("sentiment")(text_commands.train_sentiment)
 evaluate.command("sentiment")(text_commands.evaluate_sentiment)
 cli.add_typer(predict, name="predict")
+train.command("authorship")(train_authorship)
+evaluate.command("authorship")(evaluate_authorship)
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
 

@@ -24,10 +24,15 @@ from app.serving.loader import ServingOptions, TaskTypes
 from app.serving.repository import Repository
 from app.serving.threads import available_threads
 from app.settings import Settings
+from app.tasks.authorship import AuthorshipTask
 from app.tasks.forecast import ForecastTask
 from app.tasks.sentiment import SentimentTask
 
-TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask, sentiment.TASK: SentimentTask}
+TASKS: Final[TaskTypes] = {
+    forecast.TASK: ForecastTask,
+    sentiment.TASK: SentimentTask,
+    authorship.TASK: AuthorshipTask,
+}
 _ROUTES: Final = (forecast, sentiment, authorship)
 TASK_PATHS: Final = {route.PATH: route.TASK for route in _ROUTES}
 

@@ -38,13 +38,21 @@ MAY_IMPORT = {
     "training": LEAVES | {"features", "serving", "tasks"},
     "training_commands": LEAVES,
     "text_commands": LEAVES | {"training_commands"},
+    "authorship_commands": LEAVES | {"training_commands"},
     "predict": LEAVES | {"client", "training_commands"},
     "__main__": LEAVES
-    | {"inventory", "main", "predict", "server", "text_commands", "training_commands"},
+    | {
+        *("authorship_commands", "inventory", "main", "predict", "server", "text_commands"),
+        "training_commands",
+    },
     "__init__": set[str](),
 }
-INSIDE = {"training_commands": {"training"}, "text_commands": {"training", "tasks"}}
-TRAINING_ONLY = {"torch", "onnx", "statsforecast", "sklearn", "matplotlib"}
+INSIDE = {
+    "authorship_commands": {"training"},
+    "training_commands": {"training"},
+    "text_commands": {"training", "tasks"},
+}
+TRAINING_ONLY = {"torch", "onnx", "statsforecast", "sklearn", "scipy", "matplotlib"}
 WEB = {"fastapi", "starlette", "uvicorn"}
 
 
@@ -99,7 +107,7 @@ def test_the_command_line_imports_lazily() -> None:
                 yield from imports(node)
 
     heavy = {"app.main", "app.server", "app.inventory"}
-    for file in ("__main__.py", "training_commands.py", "text_commands.py"):
+    for file in ("__main__.py", *(f"{name}.py" for name in INSIDE)):
         for module in at_import(parsed(PACKAGE / file).body):
             assert module not in heavy
             assert not module.startswith(("app.training.", "app.tasks."))

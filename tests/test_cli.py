@@ -24,10 +24,12 @@ COMMANDS = (
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),
+    ("train", "authorship"),
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
     ("evaluate", "sentiment"),
+    ("evaluate", "authorship"),
 )
 
 

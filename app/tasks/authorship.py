@@ -1,0 +1,231 @@
+"""What an authorship request means: a text in, the candidates' probabilities out.
+
+Knows features and the graph's tensors; knows no HTTP and no torch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from app.errors import InferenceFailed, InvalidInput
+from app.features.characters import CharacterOptions, Characters, chunk_bounds, read
+from app.features.padding import pad
+from app.serving.manifest import Manifest
+from app.serving.session import Session
+
+Array = NDArray[np.float64]
+
+# Chunks in one run of the graph: more are no cheaper each, and memory stays bounded.
+_ROWS: Final = 8
+
+
+class Calibration(BaseModel):
+    """What turns the mean logits of a text into logits of its authors, by how much text there is.
+
+    `bias`, one number for every author or none at all, is added to the mean logits; the sum is
+    multiplied by `scale * (characters / 1000) ** growth`: temperature scaling (Guo et al. 2017,
+    "On Calibration of Modern Neural Networks", section 4.2) with a temperature that falls as
+    evidence grows.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: float = Field(1.0, gt=0)
+    growth: float = Field(0.0, ge=0)
+    bias: tuple[float, ...] = ()
+
+    def probabilities(self, logits: Array, characters: int) -> Array:
+        """Mean logits (authors,) of a text of so many characters -> probabilities (authors,)."""
+        shifted = logits + np.array(self.bias) if self.bias else logits
+        scaled = shifted * (self.scale * (characters / 1000.0) ** self.growth)
+        weights = np.exp(scaled - scaled.max())
+        shares: Array = weights / weights.sum()
+        return shares
+
+
+class AuthorshipFeatures(BaseModel):
+    """The `features` of an authorship model's manifest.
+
+    authors: the candidates, in the order of the logits. threshold: an answer less probable than
+    this abstains. min_characters: shorter texts are refused. The other fields are those of
+    CharacterOptions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    authors: tuple[str, ...] = Field(min_length=2)
+    threshold: float = Field(ge=0.0, le=1.0)
+    min_characters: int = Field(ge=1)
+    max_characters: int = Field(ge=1)
+    chunk_length: int = Field(ge=1)
+    alphabet: str
+    kept_words: tuple[str, ...] | None = None
+    masked_words: tuple[str, ...] = ()
+    calibration: Calibration = Calibration()
+
+    @model_validator(mode="after")
+    def _one_bias_each(self) -> Self:
+        if len(self.calibration.bias) not in (0, len(self.authors)):
+            raise ValueError("calibration.bias needs one number for each author")
+        return self
+
+    def character_options(self) -> CharacterOptions:
+        return CharacterOptions(
+            alphabet=self.alphabet,
+            kept_words=self.kept_words,
+            masked_words=self.masked_words,
+            max_characters=self.max_characters,
+            chunk_length=self.chunk_length,
+        )
+
+
+@dataclass(frozen=True)
+class AuthorshipExample:
+    """One text, ready for the graph; `bounds` cut its characters into chunks."""
+
+    characters: Characters
+    bounds: tuple[tuple[int, int], ...]
+    evidence: bool
+
+    @property
+    def length(self) -> int:
+        """Characters that the network reads."""
+        return len(self.characters)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One chunk: the places in the text as it was sent, and what the chunk alone says."""
+
+    start: int
+    end: int
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class AuthorshipPrediction:
+    """`author` is always the likeliest candidate; `abstained` says not to rely on it."""
+
+    author: str
+    score: float
+    probabilities: dict[str, float]
+    chunks: int
+    characters: int
+    truncated: bool
+    abstained: bool
+    evidence: tuple[Evidence, ...] | None = None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        answer: dict[str, JsonValue] = {
+            "author": self.author,
+            "score": self.score,
+            "probabilities": dict(self.probabilities),
+            "chunks": self.chunks,
+            "characters": self.characters,
+            "truncated": self.truncated,
+            "abstained": self.abstained,
+        }
+        if self.evidence is not None:
+            answer["evidence"] = [
+                {"start": one.start, "end": one.end, "probabilities": dict(one.probabilities)}
+                for one in self.evidence
+            ]
+        return answer
+
+
+class AuthorshipTask:
+    """Serves any graph from `character_ids` and `lengths` of chunks to `logits` of authors."""
+
+    def __init__(self, features: AuthorshipFeatures, session: Session) -> None:
+        self._features = features
+        self._session = session
+        self._options = features.character_options()
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
+        features = AuthorshipFeatures.model_validate(manifest.features)
+        return cls(features, open_session("model.onnx"))
+
+    def encode(self, text: str, evidence: bool = False) -> AuthorshipExample:
+        """One text, and whether each chunk's own answer is wanted.
+
+        Raises:
+            InvalidInput: there is no text, or too little to judge.
+        """
+        characters = read(text, self._options)
+        least = self._features.min_characters
+        if len(characters) < least:
+            raise InvalidInput(
+                f"the text has {len(characters)} characters without its white space runs, "
+                "too few to judge"
+                if len(characters)
+                else "the text is empty",
+                field="text",
+                allowed=f"at least {least} characters",
+            )
+        bounds = chunk_bounds(len(characters), self._features.chunk_length)
+        return AuthorshipExample(characters, tuple(bounds), evidence)
+
+    def predict(self, examples: Sequence[AuthorshipExample]) -> list[AuthorshipPrediction]:
+        """Every answer depends on its own text alone, and long texts are read chunk by chunk."""
+        chunks = [
+            example.characters.ids[start:end]
+            for example in examples
+            for start, end in example.bounds
+        ]
+        logits = self._logits(chunks)  # (chunks, authors)
+        answers, first = [], 0
+        for example in examples:
+            last = first + len(example.bounds)
+            answers.append(self._decode(example, logits[first:last]))
+            first = last
+        return answers
+
+    def _logits(self, chunks: Sequence[NDArray[np.int64]]) -> Array:
+        """Chunks of nearly the same length share a run: (chunks, authors)."""
+        logits = np.empty((len(chunks), len(self._features.authors)))
+        order = sorted(range(len(chunks)), key=lambda i: len(chunks[i]))
+        for start in range(0, len(order), _ROWS):
+            rows = order[start : start + _ROWS]
+            character_ids, lengths = pad([chunks[i] for i in rows])  # (rows, time), (rows,)
+            feeds = {"character_ids": character_ids, "lengths": lengths}
+            logits[rows] = self._session.run(feeds)["logits"]
+        if not np.isfinite(logits).all():
+            raise InferenceFailed("the network's answer is not finite")
+        return logits
+
+    def _decode(self, example: AuthorshipExample, logits: Array) -> AuthorshipPrediction:
+        """logits (chunks, authors) of one text -> its answer."""
+        lengths = np.array([end - start for start, end in example.bounds])
+        pooled = lengths @ logits / lengths.sum()  # (authors,)
+        probabilities = self._probabilities(pooled, example.length)
+        author = max(probabilities, key=lambda name: probabilities[name])
+        evidence = None
+        if example.evidence:
+            evidence = tuple(
+                Evidence(
+                    start=int(example.characters.positions[start]),
+                    end=int(example.characters.positions[end - 1]) + 1,
+                    probabilities=self._probabilities(row, end - start),
+                )
+                for (start, end), row in zip(example.bounds, logits, strict=True)
+            )
+        return AuthorshipPrediction(
+            author=author,
+            score=probabilities[author],
+            probabilities=probabilities,
+            chunks=len(example.bounds),
+            characters=example.length,
+            truncated=example.characters.truncated,
+            abstained=probabilities[author] < self._features.threshold,
+            evidence=evidence,
+        )
+
+    def _probabilities(self, logits: Array, characters: int) -> dict[str, float]:
+        shares = self._features.calibration.probabilities(logits, characters)
+        return dict(zip(self._features.authors, shares.tolist(), strict=True))
