@@ -7,7 +7,8 @@ is wrong refuses the version.
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,9 +16,11 @@ from app import metrics
 from app.errors import ModelRefused
 from app.log import get_logger
 from app.serving.golden import replay
+from app.serving.leases import Leases
 from app.serving.manifest import Manifest, digest, read_manifest
 from app.serving.scheduler import Scheduler
 from app.serving.session import Session
+from app.serving.stored import Snapshot, snapshot
 from app.serving.task import Task
 
 TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
@@ -27,19 +30,25 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServingOptions:
-    """How each version is run; `workers` threads, each with sessions of its own."""
+    """How each version is run; `workers` threads, each with sessions of its own.
+
+    A version that is replaced gets `retire_seconds` for requests that hold it, and as many again
+    for what it accepted; it is meant to be the longest time that a request may take.
+    """
 
     workers: int = 1
     execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
     max_batch_size: int = 8
     max_queue_size: int = 4096
+    retire_seconds: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """A version that passed every check. `task` is for `encode`; predictions go by `scheduler`.
 
-    `sessions` counts the open sessions by the execution provider they run on.
+    `sessions` counts the open sessions by the execution provider they run on; `files` is what
+    its folder looked like when they were read; `leases` counts the requests that hold it.
     """
 
     name: str
@@ -49,14 +58,30 @@ class LoadedModel:
     scheduler: Scheduler[Any, Any]
     folder: Path
     sessions: Mapping[str, int]
+    files: Snapshot
+    leases: Leases = field(default_factory=Leases)
 
-    def close(self, *, drain: bool = True, timeout: float | None = None) -> bool:
-        """Stop the threads as `Scheduler.close` does, and take the version off the metrics."""
+    def close(
+        self, *, drain: bool = True, timeout: float | None = None, forget: bool = True
+    ) -> bool:
+        """Stop the threads as `Scheduler.close` does, and take the version's gauges away.
+
+        Without `forget` they stay: they are also those of the model that replaced this one under
+        the same version.
+        """
+        self.leases.abandon()
         finished = self.scheduler.close(drain=drain, timeout=timeout)
-        metrics.MODEL_INFO.remove(self.manifest.task, self.name, self.version)
-        for provider in self.sessions:
-            metrics.SESSIONS.remove(self.name, self.version, provider)
+        if forget:
+            metrics.forget_gauges(self.name, self.version)
         return finished
+
+    def retire(self, timeout: float, *, forget: bool = True) -> bool:
+        """Wait until no request holds it, finish what it accepted, and close it.
+
+        `timeout` bounds each of the two waits. Returns whether neither was cut short.
+        """
+        unheld = self.leases.shut(timeout)
+        return self.close(timeout=timeout, forget=forget) and unheld
 
 
 def load_version(
@@ -82,7 +107,6 @@ def load_version(
             raise
         raise ModelRefused(f"loading failed: {type(error).__name__}: {error}") from error
     metrics.MODEL_LOADS.labels(model.name, "loaded").inc()
-    metrics.MODEL_INFO.labels(model.manifest.task, model.name, model.version).set(1)
     for provider, count in model.sessions.items():
         metrics.SESSIONS.labels(model.name, model.version, provider).set(count)
     return model
@@ -112,6 +136,7 @@ def _load(
     expected: tuple[str, str] | None,
 ) -> LoadedModel:
     start = time.monotonic()
+    files = snapshot(folder)
     manifest = read_manifest(folder)
     if expected not in (None, (manifest.name, manifest.version)):
         raise ModelRefused(f"the manifest is that of {manifest.name} version {manifest.version}")
@@ -123,11 +148,17 @@ def _load(
 
     opened: Counter[str] = Counter()
 
+    @cache
+    def graph(name: str) -> bytes:
+        return (folder / name).read_bytes()
+
     def open_session(name: str) -> Session:
         if name not in manifest.files:
             raise ModelRefused(f"the task asks for {name}, which the manifest does not list")
         try:
-            session = Session(folder / name, options.execution_providers)
+            # From its bytes, not by its path: then nothing of it stays mapped to a file that
+            # somebody may change, and every worker gets the same graph.
+            session = Session(graph(name), options.execution_providers)
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
@@ -137,6 +168,9 @@ def _load(
     tasks = [task_type.load(folder, manifest, open_session) for _ in range(options.workers)]
     for task in tasks:
         replay(task, manifest, options.max_batch_size)
+    # What was verified and what the sessions read is the same only if nobody wrote in between.
+    if snapshot(folder) != files:
+        raise ModelRefused("its files changed while they were being read")
     scheduler: Scheduler[Any, Any] = Scheduler(
         [task.predict for task in tasks],
         model=manifest.name,
@@ -144,13 +178,15 @@ def _load(
         max_batch_size=options.max_batch_size,
         max_queue_size=options.max_queue_size,
     )
+    seconds = time.monotonic() - start
+    metrics.LOAD_SECONDS.labels(manifest.name).observe(seconds)
     _log.info(
         "model_loaded",
         model=manifest.name,
         version=manifest.version,
         task=manifest.task,
         sessions=dict(opened),
-        seconds=round(time.monotonic() - start, 3),
+        seconds=round(seconds, 3),
     )
     return LoadedModel(
         name=manifest.name,
@@ -160,4 +196,5 @@ def _load(
         scheduler=scheduler,
         folder=folder,
         sessions=dict(opened),
+        files=files,
     )

@@ -1,5 +1,6 @@
 """One network in ONNX Runtime. Knows tensors by name; not what they mean, nor who calls."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 _ERRORS_ONLY: Final = 3
 _CUDA: Final = "CUDAExecutionProvider"
+_OUTSIDE: Final = re.compile("[Ee]xternal (data|tensor)")  # in what ONNX Runtime says of such
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class Session:
         try:
             self._session = ort.InferenceSession(source, options, providers=usable)
         except Exception as error:  # ONNX Runtime's own errors share no base class
+            if _OUTSIDE.search(str(error)):
+                raise ModelRefused(
+                    "the graph keeps weights in another file; `unroll import` puts them into it"
+                ) from error
             raise ModelRefused(f"the graph cannot be loaded: {_first_line(error)}") from error
         self.inputs: tuple[TensorSpec, ...] = _specs(self._session.get_inputs())
         self.outputs: tuple[TensorSpec, ...] = _specs(self._session.get_outputs())
