@@ -6,8 +6,9 @@ is wrong refuses the version.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,9 +17,9 @@ from app.errors import ModelRefused
 from app.log import get_logger
 from app.serving.golden import replay
 from app.serving.manifest import Manifest, digest, read_manifest
-from app.serving.scheduler import Scheduler
+from app.serving.scheduler import Scheduler, Worker
 from app.serving.session import Session
-from app.serving.task import Task
+from app.serving.task import GraphTasks, Task
 
 TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
 
@@ -27,19 +28,25 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServingOptions:
-    """How each version is run; `workers` threads, each with sessions of its own."""
+    """How each version is run; `workers` threads, each with sessions of its own.
+
+    graph_tasks: makes graphs answer requests by their tensors, too; None leaves that out.
+    """
 
     workers: int = 1
     execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
     max_batch_size: int = 8
     max_queue_size: int = 4096
+    graph_tasks: GraphTasks | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
     """A version that passed every check. `task` is for `encode`; predictions go by `scheduler`.
 
-    `sessions` counts the open sessions by the execution provider they run on.
+    `sessions` counts the open sessions by the execution provider they run on. `graphs` holds, by
+    file, a task for each graph that can be addressed by its tensors; its examples go to the same
+    scheduler.
     """
 
     name: str
@@ -49,6 +56,7 @@ class LoadedModel:
     scheduler: Scheduler[Any, Any]
     folder: Path
     sessions: Mapping[str, int]
+    graphs: Mapping[str, Task[Any, Any]] = field(default_factory=dict)
 
     def close(self, *, drain: bool = True, timeout: float | None = None) -> bool:
         """Stop the threads as `Scheduler.close` does, and take the version off the metrics."""
@@ -123,7 +131,7 @@ def _load(
 
     opened: Counter[str] = Counter()
 
-    def open_session(name: str) -> Session:
+    def open_session(kept: dict[str, Session], name: str) -> Session:
         if name not in manifest.files:
             raise ModelRefused(f"the task asks for {name}, which the manifest does not list")
         try:
@@ -131,14 +139,21 @@ def _load(
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
+        kept[name] = session
         return session
 
     # A task of its own for every worker: sessions are never shared between threads.
-    tasks = [task_type.load(folder, manifest, open_session) for _ in range(options.workers)]
+    tasks = []
+    graphs: list[Mapping[str, Task[Any, Any]]] = []
+    for _ in range(options.workers):
+        sessions: dict[str, Session] = {}
+        tasks.append(task_type.load(folder, manifest, partial(open_session, sessions)))
+        views = options.graph_tasks
+        graphs.append({} if views is None else views(tasks[-1], manifest, sessions))
     for task in tasks:
         replay(task, manifest, options.max_batch_size)
     scheduler: Scheduler[Any, Any] = Scheduler(
-        [task.predict for task in tasks],
+        list(map(_worker, tasks, graphs)),
         model=manifest.name,
         version=manifest.version,
         max_batch_size=options.max_batch_size,
@@ -160,4 +175,17 @@ def _load(
         scheduler=scheduler,
         folder=folder,
         sessions=dict(opened),
+        graphs=graphs[0],
     )
+
+
+def _worker(task: Task[Any, Any], graphs: Mapping[str, Task[Any, Any]]) -> Worker[Any, Any]:
+    """Computes a batch of the task, or of one of the graphs: a batch holds one group only."""
+    if not graphs:
+        return task.predict
+
+    def predict(examples: Sequence[Any]) -> Sequence[Any]:
+        graph = getattr(examples[0], "graph", None)
+        return (task if graph is None else graphs[graph]).predict(examples)
+
+    return predict
