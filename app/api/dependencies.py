@@ -39,8 +39,10 @@ LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 RecordDep = Annotated[RequestRecord, Depends(_record)]
 
 
-def get_model(request: Request, name: str, version: str | None, task: str) -> LoadedModel:
-    """The served model of that name, noted in the request's record.
+def get_model(
+    request: Request, name: str, version: str | None, task: str | None = None
+) -> LoadedModel:
+    """The served model of that name, noted in the request's record; `task` None allows any.
 
     Raises NotReady while loading or draining, ModelNotFound for one that is not served or does
     another task.

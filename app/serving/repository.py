@@ -27,6 +27,16 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class VersionState:
+    """One version of one model; `reason` says why it is not served."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE", "LOADING", "UNLOADING"]
+    reason: str
+
+
 class Repository:
     """Finds, loads, chooses and hands out model versions."""
 
@@ -113,6 +123,37 @@ class Repository:
     def refused(self) -> list[Refusal]:
         """What is in the repository and failed a check."""
         return list(self._refused)
+
+    def index(self) -> list[VersionState]:
+        """Every version that is served or was refused. Reads folders: it may block."""
+        served = [VersionState(each.name, each.version, "READY", "") for each in self.loaded()]
+        refused = [
+            VersionState(each.name, each.version, "UNAVAILABLE", each.reason)
+            for each in self.refused()
+        ]
+        return served + refused
+
+    def load(self, name: str, version: str | None = None) -> LoadedModel:
+        """Serve the highest version, or exactly that one. Raises ModelNotFound, ModelRefused."""
+        if name not in self._names():
+            raise ModelNotFound(f"there is no model {name!r} in the repository")
+        old = self._served.get(name)
+        wanted = version or self._candidates(name)[0]
+        if not (self._root / name / wanted).is_dir():
+            raise ModelNotFound(f"version {wanted!r} of model {name!r} is not in the repository")
+        model = self._load(name, wanted)
+        self._served = {**self._served, name: model}
+        if old is not None:
+            old.close()
+        return model
+
+    def unload(self, name: str) -> None:
+        """Serve no version of a model; returns when it has finished. Raises ModelNotFound."""
+        if name not in self._served:
+            raise ModelNotFound(f"there is no model {name!r} in the repository")
+        old = self._served[name]
+        self._served = {each: model for each, model in self._served.items() if each != name}
+        old.close()
 
     def close(self, timeout: float | None = None) -> bool:
         """Accept nothing more and finish what was accepted, within `timeout` seconds in all.

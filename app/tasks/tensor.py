@@ -29,7 +29,7 @@ from app.serving.datatypes import OF_ONNX
 from app.serving.manifest import Manifest
 from app.serving.session import Refused, Session, TensorSpec
 from app.serving.task import OpenSession
-from app.tasks.tensor_checks import Checks, wrong
+from app.tasks.tensor_checks import Checks, Limits, wrong
 from app.tasks.tensor_features import Tensor, TensorFeatures
 from app.tasks.tensor_values import from_json, shape_of, to_json
 
@@ -81,8 +81,9 @@ class TensorTask:
         self.graph = graph
         self._session = session
         self._checks = Checks(features)
-        self._outputs = {tensor.name: tensor for tensor in features.outputs}
-        self._all = tuple(self._outputs)
+        self.inputs = {tensor.name: tensor for tensor in features.inputs}
+        self.outputs = {tensor.name: tensor for tensor in features.outputs}
+        self._all = tuple(self.outputs)
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: OpenSession) -> Self:
@@ -118,15 +119,20 @@ class TensorTask:
         return self.split(arrays, outputs)[0]
 
     def split(
-        self, arrays: Mapping[str, Array], outputs: Sequence[str] = ()
+        self,
+        arrays: Mapping[str, Array],
+        outputs: Sequence[str] = (),
+        limits: Limits | None = None,
     ) -> list[TensorExample]:
         """The rows of one request; `outputs` are wanted, all of them if it is empty.
 
         Raises InvalidInput naming the input whose presence, element type, shape or lengths are
-        wrong, or an output that there is not.
+        wrong or that is over the `limits`, or an output that there is not.
         """
         wanted = self._wanted(outputs)
         request = self._checks.sizes(arrays)
+        if limits is not None:
+            limits.check(request)
         if not self.features.batched:
             return [
                 TensorExample(arrays, wanted, request.steps, request.steps, object(), self.graph)
@@ -169,7 +175,7 @@ class TensorTask:
         steps = examples[0].steps
         joined = {}
         for name in examples[0].outputs:
-            tensor = self._outputs[name]
+            tensor = self.outputs[name]
             rows = [prediction.outputs[name] for prediction in predictions]
             joined[name] = _stack(tensor, rows, steps if self.features.masked else None)
         return joined
@@ -196,9 +202,9 @@ class TensorTask:
                 allowed="values that the network was made for",
             ) from error
         if not self.features.batched:
-            return [TensorPrediction(values, self._outputs)]
+            return [TensorPrediction(values, self.outputs)]
         for name, value in values.items():
-            axis = self._outputs[name].batch_axis
+            axis = self.outputs[name].batch_axis
             if axis is None or axis >= value.ndim or value.shape[axis] != len(examples):
                 raise RuntimeError(f"{name} {value.shape} has not {len(examples)} rows")
         masked = self.features.masked
@@ -206,11 +212,11 @@ class TensorTask:
             TensorPrediction(
                 {
                     name: _row(
-                        self._outputs[name], values[name], row, example.length if masked else None
+                        self.outputs[name], values[name], row, example.length if masked else None
                     )
                     for name in example.outputs
                 },
-                self._outputs,
+                self.outputs,
             )
             for row, example in enumerate(examples)
         ]
@@ -219,7 +225,7 @@ class TensorTask:
         if not outputs:
             return self._all
         for index, name in enumerate(outputs):
-            if name not in self._outputs:
+            if name not in self.outputs:
                 raise InvalidInput(
                     f"there is no output {name!r}",
                     field=f"outputs[{index}].name",

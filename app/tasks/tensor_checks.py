@@ -20,11 +20,36 @@ _TIME: Final = "\0time"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Rows and steps of one request, and what its rows' batch-mates must have in common."""
+    """Rows and steps of one request, and what its rows' batch-mates must have in common.
+
+    longest: the size of the longest free axis of a row; the steps, if they are all there is.
+    """
 
     rows: int
     steps: int
+    longest: int
     group: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold: rows, and rows times the longest free axis of each."""
+
+    rows: int
+    steps: int
+
+    def check(self, sizes: Sizes) -> None:
+        """Raises InvalidInput for a request that is larger."""
+        if sizes.rows > self.rows:
+            raise InvalidInput(
+                f"{sizes.rows} rows are too many", field="inputs", allowed=f"at most {self.rows}"
+            )
+        if sizes.rows * sizes.longest > self.steps:
+            raise InvalidInput(
+                f"{sizes.rows} rows of {sizes.longest} steps are too many",
+                field="inputs",
+                allowed=f"at most {self.steps} steps in all rows together",
+            )
 
 
 class Checks:
@@ -49,6 +74,7 @@ class Checks:
             )
         known: dict[str, int] = {}
         group: list[tuple[int, ...]] = []
+        longest = 1
         for tensor in self._features.inputs:
             array = arrays.get(tensor.name)
             if array is None:
@@ -67,13 +93,14 @@ class Checks:
                     raise wrong(tensor, f"its shape {list(array.shape)} holds nothing")
                 elif must is not None and known.setdefault(must, size) != size:
                     raise wrong(tensor, _contradiction(array, must, known[must]))
-                if must != _BATCH and not (must == _TIME and self._masked):
+                if must == _BATCH:
+                    continue
+                if not isinstance(must, int):
+                    longest = max(longest, size)
+                if must != _TIME or not self._masked:
                     own.append(size)
             group.append(tuple(own))
-        steps = known.get(_TIME)
-        if steps is None:  # nothing is named time: the longest of what is free
-            steps = max((size for name, size in known.items() if name != _BATCH), default=1)
-        return Sizes(known.get(_BATCH, 1), steps, tuple(group))
+        return Sizes(known.get(_BATCH, 1), known.get(_TIME, longest), longest, tuple(group))
 
     def ends(self, arrays: Mapping[str, Array], sizes: Sizes) -> list[int] | None:
         """Steps to keep of each row, one at least; None if rows must be left as they are.
@@ -108,9 +135,9 @@ class Checks:
 
 def wrong(tensor: Tensor, message: str) -> InvalidInput:
     """What is wrong with an input, and what it must be."""
-    shape = ", ".join("any" if size is None else str(size) for size in tensor.shape)
-    allowed = f"{tensor.datatype} [{shape}]"
-    return InvalidInput(message, field=f"inputs.{tensor.name}", allowed=allowed)
+    return InvalidInput(
+        message, field=f"inputs.{tensor.name}", allowed=f"{tensor.datatype} {tensor.shown()}"
+    )
 
 
 def _axis(tensor: Tensor, axis: int, size: int | str | None) -> int | str | None:

@@ -46,6 +46,10 @@ class Tensor(BaseModel):
             raise ValueError(f"the batch axis of {self.name} is also its time axis")
         return self
 
+    def shown(self) -> str:
+        """The shape as a client should read it: [batch, time, 6]."""
+        return f"[{', '.join('any' if size is None else str(size) for size in self.shape)}]"
+
     def row_time_axis(self) -> int | None:
         """The time axis of one row: without the batch axis."""
         if self.time_axis is None or self.batch_axis is None:
