@@ -14,9 +14,9 @@ from typing import Final
 from fastapi import FastAPI
 
 from app import metrics
-from app.api import forecast, health, models
+from app.api import forecast, health, inference, models, protocol, repository_control
 from app.api.errors import add_error_handlers
-from app.api.keys import KeyMiddleware, key_ring, open_paths
+from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
@@ -26,8 +26,10 @@ from app.serving.repository import Repository
 from app.serving.threads import available_threads
 from app.settings import Settings
 from app.tasks.forecast import ForecastTask
+from app.tasks.graphs import graph_tasks
+from app.tasks.tensor import TensorTask
 
-TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask}
+TASKS: Final[TaskTypes] = {forecast.TASK: ForecastTask, "tensor": TensorTask}
 TASK_PATHS: Final = {forecast.PATH: forecast.TASK}
 
 _DESCRIPTION: Final = """\
@@ -42,7 +44,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
 
     Raises ConfigurationError for a file of API keys that cannot be used.
     """
-    ring = key_ring(settings)
+    access = access_of(settings)
     metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = Repository(
@@ -54,6 +56,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
             max_batch_size=settings.max_batch_size,
             max_queue_size=settings.max_queue_size,
             retire_seconds=settings.request_timeout_seconds,
+            graph_tasks=graph_tasks,
         ),
         pinned_versions=settings.pinned_versions,
     )
@@ -80,6 +83,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
         openapi_tags=[
             {"name": "tasks", "description": "What networks are asked for."},
             {"name": "models", "description": "What is served."},
+            {"name": "inference protocol", "description": "Any graph, by its tensors."},
             {"name": "operations", "description": "For orchestrators and Prometheus."},
         ],
         lifespan=lifespan,
@@ -91,15 +95,20 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
-    if ring is not None:
-        app.add_middleware(KeyMiddleware, ring=ring, open_paths=open_paths(settings))
+    if access is not None:
+        app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.
-    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=TASK_PATHS)
+    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=_task_of)
     add_error_handlers(app)
-    add_openapi(app, None if ring is None else open_paths(settings))
-    for each in (forecast, models, health):
+    add_openapi(app, None if access is None else access.needs_key)
+    for each in (forecast, models, health, inference, protocol, repository_control):
         app.include_router(each.router)
     return app
+
+
+def _task_of(path: str) -> str:
+    """Which task a path asks for, in the metrics; "" for one that asks none."""
+    return TASK_PATHS.get(path) or (inference.TASK if inference.is_inference(path) else "")
 
 
 def _keep(repository: Repository, watch_seconds: float) -> None:

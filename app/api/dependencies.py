@@ -39,8 +39,10 @@ LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 RecordDep = Annotated[RequestRecord, Depends(_record)]
 
 
-def get_model(request: Request, name: str, version: str | None, task: str) -> LoadedModel:
-    """The served model of that name, noted in the request's record.
+def get_model(
+    request: Request, name: str, version: str | None, task: str | None = None
+) -> LoadedModel:
+    """The served model of that name, noted in the request's record; `task` None allows any.
 
     It takes inputs until the answer begins, also if another version takes its place meanwhile.
 

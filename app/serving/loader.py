@@ -6,9 +6,9 @@ is wrong refuses the version.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,10 +18,10 @@ from app.log import get_logger
 from app.serving.golden import replay
 from app.serving.leases import Leases
 from app.serving.manifest import Manifest, digest, read_manifest
-from app.serving.scheduler import Scheduler
+from app.serving.scheduler import Scheduler, Worker
 from app.serving.session import Session
 from app.serving.stored import Snapshot, snapshot
-from app.serving.task import Task
+from app.serving.task import GraphTasks, Task
 
 TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
 
@@ -34,6 +34,7 @@ class ServingOptions:
 
     A version that is replaced gets `retire_seconds` for requests that hold it, and as many again
     for what it accepted; it is meant to be the longest time that a request may take.
+    graph_tasks: makes graphs answer requests by their tensors, too; None leaves that out.
     """
 
     workers: int = 1
@@ -41,6 +42,7 @@ class ServingOptions:
     max_batch_size: int = 8
     max_queue_size: int = 4096
     retire_seconds: float = 30.0
+    graph_tasks: GraphTasks | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +50,9 @@ class LoadedModel:
     """A version that passed every check. `task` is for `encode`; predictions go by `scheduler`.
 
     `sessions` counts the open sessions by the execution provider they run on; `files` is what
-    its folder looked like when they were read; `leases` counts the requests that hold it.
+    its folder looked like when they were read; `leases` counts the requests that hold it. `graphs`
+    holds, by file, a task for each graph that can be addressed by its tensors; its examples go to
+    the same scheduler.
     """
 
     name: str
@@ -59,6 +63,7 @@ class LoadedModel:
     folder: Path
     sessions: Mapping[str, int]
     files: Snapshot
+    graphs: Mapping[str, Task[Any, Any]] = field(default_factory=dict)
     leases: Leases = field(default_factory=Leases)
 
     def close(
@@ -149,30 +154,37 @@ def _load(
     opened: Counter[str] = Counter()
 
     @cache
-    def graph(name: str) -> bytes:
+    def content(name: str) -> bytes:
         return (folder / name).read_bytes()
 
-    def open_session(name: str) -> Session:
+    def open_session(kept: dict[str, Session], name: str) -> Session:
         if name not in manifest.files:
             raise ModelRefused(f"the task asks for {name}, which the manifest does not list")
         try:
             # From its bytes, not by its path: then nothing of it stays mapped to a file that
             # somebody may change, and every worker gets the same graph.
-            session = Session(graph(name), options.execution_providers)
+            session = Session(content(name), options.execution_providers)
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
+        kept[name] = session
         return session
 
     # A task of its own for every worker: sessions are never shared between threads.
-    tasks = [task_type.load(folder, manifest, open_session) for _ in range(options.workers)]
+    tasks = []
+    graphs: list[Mapping[str, Task[Any, Any]]] = []
+    for _ in range(options.workers):
+        sessions: dict[str, Session] = {}
+        tasks.append(task_type.load(folder, manifest, partial(open_session, sessions)))
+        views = options.graph_tasks
+        graphs.append({} if views is None else views(tasks[-1], manifest, sessions))
     for task in tasks:
         replay(task, manifest, options.max_batch_size)
     # What was verified and what the sessions read is the same only if nobody wrote in between.
     if snapshot(folder) != files:
         raise ModelRefused("its files changed while they were being read")
     scheduler: Scheduler[Any, Any] = Scheduler(
-        [task.predict for task in tasks],
+        list(map(_worker, tasks, graphs)),
         model=manifest.name,
         version=manifest.version,
         max_batch_size=options.max_batch_size,
@@ -197,4 +209,17 @@ def _load(
         folder=folder,
         sessions=dict(opened),
         files=files,
+        graphs=graphs[0],
     )
+
+
+def _worker(task: Task[Any, Any], graphs: Mapping[str, Task[Any, Any]]) -> Worker[Any, Any]:
+    """Computes a batch of the task, or of one of the graphs: a batch holds one group only."""
+    if not graphs:
+        return task.predict
+
+    def predict(examples: Sequence[Any]) -> Sequence[Any]:
+        graph = getattr(examples[0], "graph", None)
+        return (task if graph is None else graphs[graph]).predict(examples)
+
+    return predict

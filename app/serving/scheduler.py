@@ -1,7 +1,7 @@
 """Queue, batch forming, deadlines, cancellation. Knows lengths; not what an example holds.
 
 Work-conserving: a free worker takes what waits at once, and batches grow by themselves while all
-workers are busy. A batch is the oldest entry and the waiting ones nearest its length, so nothing
+workers are busy. A batch is the oldest entry and those of its group nearest its length, so nothing
 starves. Every entry carries its own future; nothing is looked up by id.
 """
 
@@ -9,7 +9,7 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -51,11 +51,12 @@ class Outcome(Generic[P]):
 
 
 class _Entry(Generic[E, P]):
-    __slots__ = ("arrived", "context", "deadline", "example", "future", "length")
+    __slots__ = ("arrived", "context", "deadline", "example", "future", "group", "length")
 
     def __init__(self, example: E, deadline: float | None, arrived: float) -> None:
         self.example = example
         self.length = example.length  # read here, where the caller gets what it may raise
+        self.group: Hashable = getattr(example, "group", None)
         self.deadline = deadline
         self.arrived = arrived
         self.context = contextvars.copy_context()  # whose request it is, for the log
@@ -106,7 +107,7 @@ class Scheduler(Generic[E, P]):
 
     @property
     def waiting(self) -> int:
-        """Entries that wait for a worker now."""
+        """Entries that wait now."""
         return len(self._waiting)
 
     def submit(self, example: E, *, deadline: float | None = None) -> Future[Outcome[P]]:
@@ -224,11 +225,10 @@ class Scheduler(Generic[E, P]):
             gone = entry.future.cancelled() or entry.expired(now)
             (dropped if gone else window).append(entry)
 
-        order = list(range(len(window)))
-        if len(window) > self._max_batch_size:
-            length = window[0].length
+        order = [i for i, entry in enumerate(window) if entry.group == window[0].group]
+        if len(order) > self._max_batch_size:
             # A stable sort: the oldest stays first, and of equally near ones the older go first.
-            order.sort(key=lambda index: (index > 0, abs(window[index].length - length)))
+            order.sort(key=lambda i: (i > 0, abs(window[i].length - window[0].length)))
         chosen = set(order[: self._max_batch_size])
         self._waiting.extendleft(
             window[index] for index in reversed(range(len(window))) if index not in chosen
