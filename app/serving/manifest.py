@@ -47,11 +47,14 @@ class FileDigest(_Part):
 
 
 class Network(_Part):
-    """The network's dimensions; `members` graphs are averaged into one answer."""
+    """The network's dimensions; `members` graphs are averaged into one answer.
+
+    num_layers, hidden_size: of recurrent layers; 0 in a network that is not made of such.
+    """
 
     cell: str
-    num_layers: int = Field(ge=1)
-    hidden_size: int = Field(ge=1)
+    num_layers: int = Field(ge=0)
+    hidden_size: int = Field(ge=0)
     parameters: int = Field(ge=0)
     opset: int = Field(ge=1)
     members: int = Field(1, ge=1)
