@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from app.serving.session import TensorSpec
 from app.training.importing.finding import EXPORT, Finding, note, problem
 from app.training.importing.graph_file import GraphFile, label
 
@@ -11,6 +12,19 @@ _LENGTHS_FIX = (
     "sequence_lens of the recurrent node, and what is pooled over time is masked by it; "
     "or say --no-padding, and only rows of equal length share a batch"
 )
+
+
+def no_tensor(spec: TensorSpec) -> Finding:
+    """A value that no client can send or read."""
+    return problem(
+        f"{spec.name} is a {spec.type}, and only tensors can be sent and read",
+        "let the graph take and return tensors",
+    )
+
+
+def no_input() -> Finding:
+    """A graph that always gives the same."""
+    return problem("the graph has no input", "let forward take what the answer depends on")
 
 
 def frozen_inside(

@@ -25,7 +25,7 @@ Asked by its tensors, `POST /v2/models/{name}/infer`:
 
 ## Checks
 
-Random rows, alone and in one batch, of equal and of unequal length, gave the same answers.
+{checks}
 {findings}
 
 ## Data
@@ -41,6 +41,12 @@ Unknown to this service: the network was trained elsewhere. File {file}, sha256 
 
 None were measured here: whoever trained the network has them.
 """
+
+
+_CHECKS = {
+    True: "Random rows of unequal length gave the same answers alone and in one batch.",
+    False: "Random rows of equal length gave the same answers alone and in one batch.",
+}
 
 
 class Stated(Protocol):
@@ -70,6 +76,7 @@ def import_card(
         use=stated.intended_use,
         tensors=tensor_table(features),
         how=_how(features),
+        checks=_CHECKS[features.masked],
         findings="\n".join(["", *notes]) if notes else "",
         license=stated.license,
         **imported,

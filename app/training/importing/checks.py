@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from app.serving.datatypes import OF_ONNX
 from app.serving.session import Refused, Session
 from app.tasks.tensor import TensorExample, TensorTask
 from app.tasks.tensor_features import TensorFeatures
@@ -19,6 +20,8 @@ from app.training.importing.advice import (
     lengths_ignored,
     lengths_missing,
     no_batch_axis,
+    no_input,
+    no_tensor,
     not_finite,
     not_repeatable,
     padding_matters,
@@ -60,6 +63,9 @@ def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
 
     Raises ConfigurationError if `told` names what there is not.
     """
+    strange = [spec for spec in (*session.inputs, *session.outputs) if spec.type not in OF_ONNX]
+    if strange or not session.inputs:
+        return Verdict(None, tuple(map(no_tensor, strange)) or (no_input(),))
     roles = find_roles(session.inputs, session.outputs, graph, told)
     frozen = frozen_axes(session.inputs, roles, graph, told)
     if frozen:

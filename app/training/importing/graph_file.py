@@ -17,7 +17,6 @@ RECURRENT: Final = ("LSTM", "GRU", "RNN")
 _LOOPS: Final = ("Scan", "Loop")
 _SEQUENCE_LENS: Final = 4  # the place of `sequence_lens` among the inputs of a recurrent node
 _PASS_ON: Final = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
-_MAX_BYTES: Final = 2 * 1000**3  # what protobuf can hold in one message
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def read_graph_file(path: Path) -> GraphFile:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
-        content = bytes(model.SerializeToString())
+        graph = describe(model)
     except FileNotFoundError as error:
         missing = Path(error.filename).name if error.filename else path.name
         raise ModelRefused(f"{path}: there is no file {missing}") from error
@@ -70,13 +69,16 @@ def read_graph_file(path: Path) -> GraphFile:
     except Exception as error:  # protobuf's and onnx's own errors share no base class
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise ModelRefused(f"{path} is no ONNX graph: {reason}") from error
-    if len(content) > _MAX_BYTES:
-        raise ModelRefused(f"{path} has {len(content)} bytes with its weights; 2 GB is the most")
+    return graph
+
+
+def describe(model: onnx.ModelProto) -> GraphFile:
+    """What can be read off a graph whose weights have been loaded."""
     nodes = tuple(_walk(model.graph))
     weights = {tensor.name: tensor for tensor in _constants(model.graph, nodes)}
     sources = _sources(model.graph, nodes)
     return GraphFile(
-        content=content,
+        content=bytes(model.SerializeToString()),
         opset=next(
             (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0
         ),
@@ -113,7 +115,8 @@ def attribute(node: onnx.NodeProto, name: str, default: object) -> object:
 
 def label(node: onnx.NodeProto) -> str:
     """How a person finds the node in a viewer."""
-    return f"{node.op_type} {node.name or node.output[0]}"
+    name = node.name or node.output[0]
+    return name if node.op_type in name else f"{node.op_type} {name}"
 
 
 def _walk(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -27,6 +27,8 @@ from app.training.publish import GRAPH, Draft, latest_version, publish
 
 TASK: Final = "tensor"
 _GOLDEN_LENGTHS: Final = (5, 1, 8)
+_OLDEST_OPSET: Final = 7  # ONNX Runtime has no recurrent nodes from before
+_NEW_OPSET: Final = "export it again with torch.onnx.export(..., opset_version=20)"
 _UNSTATED: Final = "Not stated by whoever imported it."
 
 
@@ -81,7 +83,7 @@ def _verdict(graph: GraphFile, options: ImportOptions) -> Verdict:
     try:
         session = Session(graph.content)
     except ModelRefused as error:
-        return Verdict(None, (_refused(error.message),))
+        return Verdict(None, (_refused(error.message, graph),))
     verdict = examine(session, graph, options.told)
     if verdict.features is None:
         return verdict
@@ -91,6 +93,13 @@ def _verdict(graph: GraphFile, options: ImportOptions) -> Verdict:
 
 def _cannot_load(graph: GraphFile) -> list[Finding]:
     """What ONNX Runtime would refuse in words that do not help."""
+    if graph.opset < _OLDEST_OPSET:
+        return [
+            problem(
+                f"opset: {graph.opset} is older than what ONNX Runtime takes, {_OLDEST_OPSET}",
+                f"{_NEW_OPSET}, or convert it with onnx.version_converter",
+            )
+        ]
     return [
         problem(
             f"layout: {label(node)} has layout=1 (batch first), and ONNX Runtime computes layout=0",
@@ -101,12 +110,11 @@ def _cannot_load(graph: GraphFile) -> list[Finding]:
     ]
 
 
-def _refused(message: str) -> Finding:
-    if "opset" in message.lower() or "ir version" in message.lower():
+def _refused(message: str, graph: GraphFile) -> Finding:
+    if "Opset" in message or "IR version" in message:
         return problem(
-            f"opset: {message}",
-            f"export for an opset that ONNX Runtime {ort.__version__} takes: "
-            "torch.onnx.export(..., opset_version=20)",
+            f"opset: {graph.opset} is newer than what ONNX Runtime {ort.__version__} takes",
+            _NEW_OPSET,
         )
     if "is not a registered function/op" in message or "No Op registered" in message:
         return problem(

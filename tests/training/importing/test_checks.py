@@ -1,34 +1,23 @@
 """Right graphs pass and are understood; each mistake is named in the words of its fix."""
 
-from typing import Any
-
 import numpy as np
+import onnx
 import pytest
 
 from app.errors import ConfigurationError
 from app.serving.session import Session
 from app.tasks.tensor import TensorTask
 from app.training.importing.checks import Verdict, examine
-from app.training.importing.graph_file import GraphFile, read_graph_file
+from app.training.importing.graph_file import describe
 from app.training.importing.roles import Told
 from tests.training.importing.graphs import Net
 
 STATES = ("h0", "hn", "c0", "cn")
 
 
-def examined(net: Net, told: Told | None = None, tmp: Any = None) -> Verdict:
+def examined(net: Net, told: Told | None = None) -> Verdict:
     content = net.build()
-    return examine(Session(content), graph_file(content), told or Told())
-
-
-def graph_file(content: bytes) -> GraphFile:
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.onnx"
-        path.write_bytes(content)
-        return read_graph_file(path)
+    return examine(Session(content), describe(onnx.load_from_string(content)), told or Told())
 
 
 def notes(verdict: Verdict) -> str:
