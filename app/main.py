@@ -20,6 +20,7 @@ from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
+from app.api.shortcut import Shortcut
 from app.log import get_logger
 from app.serving.loader import ServingOptions, TaskTypes
 from app.serving.repository import Repository
@@ -95,6 +96,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
+    app.add_middleware(Shortcut, routes=inference.router.routes, is_short=inference.is_inference)
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.

@@ -161,9 +161,16 @@ def problem_response(
 
 def add_error_handlers(app: FastAPI) -> None:
     """Make every error of `app` but a crash (the middleware takes those) a problem body."""
-    app.add_exception_handler(UnrollError, _domain_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def error_response(request: Request, error: Exception) -> Response | None:
+    """The response to an error; None for one that nobody foresaw."""
+    for kind, handler in _HANDLERS.items():
+        if isinstance(error, kind):
+            return await handler(request, error)
+    return None
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:
@@ -207,3 +214,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if headers is not None and headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"  # every path that is read has a route for each
     return problem_response(request.scope, kind, detail, headers=headers)
+
+
+_HANDLERS: Final = {
+    UnrollError: _domain_error,
+    RequestValidationError: _validation_error,
+    HTTPException: _http_error,
+}

@@ -1,13 +1,14 @@
-"""POST /v2/models/.../infer: a graph asked by its tensors. Knows HTTP; bodies stand in infer_body.
+"""POST /v2/models/.../infer: a graph head by its tensors. Knows HTTP; bodies stand in infer_body.
 
 The shortest way through the service: FastAPI describes the route and finds it, and hands the
 request over as it is. What a request may take is limited before anything is made of it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
 
+import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
@@ -17,7 +18,8 @@ from app.api.dependencies import get_model
 from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
 from app.api.errors import PROTOCOL
 from app.api.fields import clipped
-from app.api.infer_body import LENGTH_HEADER, InferRequest, read_request, write_answer
+from app.api.infer_body import LENGTH_HEADER, read_request, write_answer
+from app.api.infer_head import Head
 from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.openapi import protocol_errors
 from app.api.work import ClientGone, prepare, run
@@ -27,11 +29,12 @@ from app.settings import Settings
 from app.tasks.tensor import GRAPH, TensorExample, TensorTask
 from app.tasks.tensor_checks import Limits
 
+Array = npt.NDArray[Any]
 TASK: Final = "infer"  # in the metrics, beside the names of the tasks
 
 # Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
 _INLINE_BYTES: Final = 64 * 1024
-_INLINE_VALUES: Final = 16 * 1024
+_INLINE_VALUES: Final = 16 * 1024  # that are written one by one
 _WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
 
 
@@ -112,7 +115,7 @@ def graph_of(model: LoadedModel, name: str) -> TensorTask:
 async def infer(request: Request) -> Response:
     """Inference by the Open Inference Protocol, with binary tensors and classification.
 
-    Rows of a graph with a batch axis share batches with whatever else is asked for, and do not
+    Rows of a graph with a batch axis share batches with whatever else is head for, and do not
     change each other's answers.
     """
     record = record_of(request.scope)
@@ -125,20 +128,19 @@ async def infer(request: Request) -> Response:
         body = await read_body(request, settings.max_body_bytes, record.deadline)
         read = partial(_read, body, encoding, headers.get(LENGTH_HEADER), task, settings)
         with tracing.span("parse"):
-            [(asked, examples)] = await prepare(
+            [(head, examples)] = await prepare(
                 request, record, [read], inline=len(body) <= _INLINE_BYTES and not encoding
             )
-        if asked.timeout is not None:
-            record.deadline = min(record.deadline, record.started + asked.timeout)
+        if head.timeout is not None:
+            record.deadline = min(record.deadline, record.started + head.timeout)
         record.inputs = len(examples)
         lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
         for example in examples:
             lengths.observe(example.length)
         predictions = await run(request, record, model, examples)
-        write = partial(
-            _write, request, model, task, asked, partial(task.join, examples, predictions)
-        )
-        values = sum(each.size for row in predictions for each in row.outputs.values())
+        outputs = task.join(examples, predictions)
+        write = partial(_write, request, model, task, head, outputs)
+        values = sum(outputs[each.name].size for each in head.wanted if not each.is_plain)
         [response] = await prepare(request, record, [write], inline=values <= _INLINE_VALUES)
     except (ClientGone, ClientDisconnect):
         return Response(status_code=CLIENT_GONE)
@@ -147,25 +149,25 @@ async def infer(request: Request) -> Response:
 
 def _read(
     body: bytes, encoding: str, header: str | None, task: TensorTask, settings: Settings
-) -> tuple[InferRequest, list[TensorExample]]:
+) -> tuple[Head, list[TensorExample]]:
     if encoding:
         body = unpacked(body, encoding, settings.max_body_bytes)
-    asked = read_request(body, header, task)
     limits = Limits(settings.max_queue_size, settings.max_points)
-    return asked, task.split(asked.arrays, [each.name for each in asked.outputs], limits)
+    head, arrays = read_request(body, header, task, limits)
+    return head, task.split(arrays, head.outputs, head.sizes)
 
 
 def _write(
     request: Request,
     model: LoadedModel,
     task: TensorTask,
-    asked: InferRequest,
-    outputs: Callable[[], Any],
+    head: Head,
+    outputs: Mapping[str, Array],
 ) -> Response:
-    head = {"model_name": request.path_params["name"], "model_version": model.version}
-    if asked.id is not None:
-        head["id"] = asked.id
-    content, json_size = write_answer(head, asked, outputs(), task)
+    facts = {"model_name": request.path_params["name"], "model_version": model.version}
+    if head.id is not None:
+        facts["id"] = head.id
+    content, json_size = write_answer(facts, head, outputs, task)
     headers = {"Content-Type": "application/json"}
     if json_size is not None:
         headers = {"Content-Type": "application/octet-stream", LENGTH_HEADER: str(json_size)}

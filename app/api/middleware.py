@@ -3,6 +3,7 @@
 Knows no route and no model. Pure ASGI, so that a request costs no extra task.
 """
 
+import logging
 import re
 import secrets
 import time
@@ -11,7 +12,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics, tracing
+from app import log, metrics, tracing
 from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord
 from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.lifecycle import Lifecycle
@@ -112,11 +113,12 @@ def _log_request(scope: Scope, record: RequestRecord, status: int, seconds: floa
         facts["queue_ms"] = round(record.queue_seconds * 1000, 3)
         facts["inference_ms"] = round(record.inference_seconds * 1000, 3)
     if status >= 500:
-        _log.warning("request", **facts)
+        level = logging.WARNING
     elif scope["path"].startswith(_QUIET):  # probes and scrapes come every few seconds
-        _log.debug("request", **facts)
+        level = logging.DEBUG
     else:
-        _log.info("request", **facts)
+        level = logging.INFO
+    log.write(__name__, level, "request", facts)
 
 
 def _finish_span(scope: Scope, record: RequestRecord, status: int, span: RequestSpan) -> None:

@@ -189,6 +189,7 @@ def _load(
         version=manifest.version,
         max_batch_size=options.max_batch_size,
         max_queue_size=options.max_queue_size,
+        inline=_worker(tasks[0], graphs[0]) if graphs[0] else None,
     )
     seconds = time.monotonic() - start
     metrics.LOAD_SECONDS.labels(manifest.name).observe(seconds)

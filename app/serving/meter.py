@@ -46,7 +46,8 @@ class Meter:
         self._batch_size.observe(len(lengths))
         self._padding_ratio.observe(padded / steps if steps else 0.0)
         self._steps.inc(steps)
-        self._padded_steps.inc(padded)
+        if padded:
+            self._padded_steps.inc(padded)
         self._statistics.computed(len(lengths), seconds)
         newest = seconds / len(lengths)
         # Two workers may write at once and one of them win; an estimate bears it.

@@ -25,12 +25,13 @@ import numpy.typing as npt
 from pydantic import JsonValue, ValidationError
 
 from app.errors import InvalidInput, ModelRefused
-from app.serving.datatypes import OF_ONNX
+from app.serving.datatypes import NUMPY, OF_ONNX
 from app.serving.manifest import Manifest
 from app.serving.session import Refused, Session, TensorSpec
 from app.serving.task import OpenSession
-from app.tasks.tensor_checks import Checks, Limits, wrong
+from app.tasks.tensor_checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor_features import Tensor, TensorFeatures
+from app.tasks.tensor_rows import row_of, stacked
 from app.tasks.tensor_values import from_json, shape_of, to_json
 
 Array = npt.NDArray[Any]
@@ -39,13 +40,17 @@ GRAPH: Final = "model.onnx"
 
 @dataclass(frozen=True, slots=True)
 class TensorExample:
-    """One row of every input, without its batch axis; or a request as it came, if it has none.
+    """One row of a request's inputs; or all of them, for a graph without batch axes.
 
-    length: steps the network takes for it. steps: those that the request sent, padding included.
-    group: only examples that have it in common may share a batch. outputs: which are wanted.
+    request: the inputs of the whole request; row: which one this is. complete: this is all of the
+    request, so that its arrays may go to the graph as they are. length: steps the network takes;
+    steps: those the request sent, padding included. group: only examples that have it in common
+    may share a batch. outputs: which are wanted.
     """
 
-    arrays: Mapping[str, Array]
+    request: Mapping[str, Array]
+    row: int
+    complete: bool
     outputs: tuple[str, ...]
     length: int
     steps: int
@@ -55,20 +60,35 @@ class TensorExample:
 
 @dataclass(frozen=True, slots=True)
 class TensorPrediction:
-    """The wanted outputs of one example, without their batch axis if its inputs had none."""
+    """The outputs of one example.
 
-    outputs: Mapping[str, Array]
+    batch: those of all its batch-mates; row: which one this is. complete: all of them are this
+    example's. length: where its time ends, None if nothing was cut.
+    """
+
+    batch: Mapping[str, Array]
     tensors: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    row: int
+    complete: bool
+    length: int | None
+
+    def value(self, name: str) -> Array:
+        """One output, without the batch axis if it has one."""
+        tensor, array = self.tensors[name], self.batch[name]
+        if tensor.batch_axis is None:
+            return array
+        return row_of(tensor, array, self.row, self.length)
 
     def to_json(self) -> dict[str, JsonValue]:
-        values = {
-            name: to_json(each, self.tensors[name].datatype) for name, each in self.outputs.items()
+        names = self.outputs
+        return {
+            "outputs": {n: to_json(self.value(n), self.tensors[n].datatype) for n in names},
         }
-        return {"outputs": values}
 
 
 class TensorTask:
-    """Runs any graph whose inputs and outputs are tensors."""
+    """Runs any graph whose inputs and outputs are tensors. Its instances change nothing in them."""
 
     def __init__(self, features: TensorFeatures, session: Session, graph: str = GRAPH) -> None:
         """`graph` names the file, for models that have several.
@@ -79,11 +99,12 @@ class TensorTask:
         _compare("output", features.outputs, session.outputs)
         self.features = features
         self.graph = graph
-        self._session = session
-        self._checks = Checks(features)
         self.inputs = {tensor.name: tensor for tensor in features.inputs}
         self.outputs = {tensor.name: tensor for tensor in features.outputs}
+        self._session = session
+        self._checks = Checks(features)
         self._all = tuple(self.outputs)
+        self._batched, self._masked = features.batched, features.masked
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: OpenSession) -> Self:
@@ -99,9 +120,8 @@ class TensorTask:
         A graph without batch axes takes its inputs as they are. Golden requests are such rows.
         Raises InvalidInput.
         """
-        features = self.features
         arrays: dict[str, Array] = {}
-        for tensor in features.inputs:
+        for tensor in self.features.inputs:
             if tensor.name not in inputs:
                 continue
             values = inputs[tensor.name]
@@ -109,45 +129,64 @@ class TensorTask:
                 array = from_json(values, tensor.datatype, shape_of(values))
             except ValueError as error:
                 raise wrong(tensor, str(error)) from None
-            if features.batched and tensor.batch_axis is not None:
+            if self._batched and tensor.batch_axis is not None:
                 array = np.expand_dims(array, tensor.batch_axis)
             arrays[tensor.name] = array
-        if features.lengths is not None and features.batched and features.lengths not in arrays:
-            arrays |= self._checks.full_lengths(arrays)
+        if self.features.lengths is not None and self._batched:
+            arrays = self._checks.full_lengths(arrays) | arrays
         for name in inputs.keys() - arrays.keys():
             raise InvalidInput("there is no such input", field=f"inputs.{name}")
         return self.split(arrays, outputs)[0]
+
+    def sizes(self, shapes: Mapping[str, tuple[int, ...]], limits: Limits | None = None) -> Sizes:
+        """What a request with these inputs holds, whatever their values.
+
+        Raises InvalidInput naming the input whose presence or shape is wrong, or for a request
+        that is over the `limits`.
+        """
+        sizes = self._checks.sizes(shapes)
+        if limits is not None:
+            limits.check(sizes)
+        return sizes
 
     def split(
         self,
         arrays: Mapping[str, Array],
         outputs: Sequence[str] = (),
-        limits: Limits | None = None,
+        sizes: Sizes | None = None,
     ) -> list[TensorExample]:
         """The rows of one request; `outputs` are wanted, all of them if it is empty.
 
-        Raises InvalidInput naming the input whose presence, element type, shape or lengths are
-        wrong or that is over the `limits`, or an output that there is not.
+        `sizes` are those of the arrays, if they are known already. Raises InvalidInput for wrong
+        inputs, lengths, or an output that there is not.
         """
         wanted = self._wanted(outputs)
-        request = self._checks.sizes(arrays)
-        if limits is not None:
-            limits.check(request)
-        if not self.features.batched:
-            return [
-                TensorExample(arrays, wanted, request.steps, request.steps, object(), self.graph)
-            ]
-        ends = self._checks.ends(arrays, request)
-        examples = []
-        for row in range(request.rows):
-            end = request.steps if ends is None else ends[row]
-            rows = {
-                tensor.name: _row(tensor, arrays[tensor.name], row, end)
-                for tensor in self.features.inputs
-            }
-            group = (self.graph, request.group)
-            examples.append(TensorExample(rows, wanted, end, request.steps, group, self.graph))
-        return examples
+        if sizes is None:
+            for tensor in self.features.inputs:
+                if tensor.name in arrays and arrays[tensor.name].dtype != NUMPY[tensor.datatype]:
+                    raise wrong(tensor, f"its elements are {arrays[tensor.name].dtype}")
+            sizes = self.sizes({name: array.shape for name, array in arrays.items()})
+        steps, graph = sizes.steps, self.graph
+        if not self._batched:
+            return [TensorExample(arrays, 0, True, wanted, steps, steps, object(), graph)]
+        ends = self._checks.ends(arrays, sizes)
+        group = (graph, sizes.group)
+        if sizes.rows == 1:
+            end = steps if ends is None else ends[0]
+            return [TensorExample(arrays, 0, end == steps, wanted, end, steps, group, graph)]
+        return [
+            TensorExample(
+                arrays,
+                row,
+                False,
+                wanted,
+                steps if ends is None else ends[row],
+                steps,
+                group,
+                graph,
+            )
+            for row in range(sizes.rows)
+        ]
 
     def predict(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
         """Outputs in the order of `examples`; each depends on its own row alone.
@@ -155,11 +194,11 @@ class TensorTask:
         Raises InvalidInput for values that the graph itself refuses, such as a token id that is
         not in its vocabulary.
         """
+        if len(examples) == 1:
+            return self._run(examples)
         groups: dict[Hashable, list[int]] = {}
         for index, example in enumerate(examples):
             groups.setdefault(example.group, []).append(index)
-        if len(groups) == 1:
-            return self._run(examples)
         found: dict[int, TensorPrediction] = {}
         for members in groups.values():
             answers = self._run([examples[index] for index in members])
@@ -168,31 +207,25 @@ class TensorTask:
 
     def join(
         self, examples: Sequence[TensorExample], predictions: Sequence[TensorPrediction]
-    ) -> dict[str, Array]:
+    ) -> Mapping[str, Array]:
         """The outputs of one request from those of its rows, in the order they were asked for."""
-        if not self.features.batched:
-            return dict(predictions[0].outputs)
-        steps = examples[0].steps
-        joined = {}
-        for name in examples[0].outputs:
-            tensor = self.outputs[name]
-            rows = [prediction.outputs[name] for prediction in predictions]
-            joined[name] = _stack(tensor, rows, steps if self.features.masked else None)
-        return joined
+        first = predictions[0]
+        if first.complete and examples[0].complete:
+            return first.batch
+        steps = examples[0].steps if self._masked else None
+        return {
+            name: stacked(self.outputs[name], [each.value(name) for each in predictions], steps)
+            for name in examples[0].outputs
+        }
 
     def _run(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
         """Examples of one group, in one run of the graph."""
-        first = examples[0]
+        first, count = examples[0], len(examples)
         names = first.outputs
-        if any(example.outputs is not names for example in examples):
+        if count > 1 and any(example.outputs != names for example in examples):
             wanted = {name for example in examples for name in example.outputs}
             names = tuple(name for name in self._all if name in wanted)
-        feeds = first.arrays
-        if self.features.batched:
-            feeds = {
-                tensor.name: _stack(tensor, [each.arrays[tensor.name] for each in examples])
-                for tensor in self.features.inputs
-            }
+        feeds = first.request if count == 1 and first.complete else self._batch(examples)
         try:
             values = self._session.run(feeds, names)
         except Refused as error:
@@ -201,29 +234,34 @@ class TensorTask:
                 field="inputs",
                 allowed="values that the network was made for",
             ) from error
-        if not self.features.batched:
-            return [TensorPrediction(values, self.outputs)]
-        for name, value in values.items():
-            axis = self.outputs[name].batch_axis
-            if axis is None or axis >= value.ndim or value.shape[axis] != len(examples):
-                raise RuntimeError(f"{name} {value.shape} has not {len(examples)} rows")
-        masked = self.features.masked
+        if self._batched:
+            for name in names:
+                shape, axis = values[name].shape, self.outputs[name].batch_axis
+                if axis is None or axis >= len(shape) or shape[axis] != count:
+                    raise RuntimeError(f"{name} {shape} has not {count} rows")
+        tensors, masked = self.outputs, self._masked
         return [
             TensorPrediction(
-                {
-                    name: _row(
-                        self.outputs[name], values[name], row, example.length if masked else None
-                    )
-                    for name in example.outputs
-                },
-                self.outputs,
+                values, tensors, each.outputs, row, count == 1, each.length if masked else None
             )
-            for row, example in enumerate(examples)
+            for row, each in enumerate(examples)
         ]
 
+    def _batch(self, examples: Sequence[TensorExample]) -> dict[str, Array]:
+        """The inputs of several rows, each cut to its end, padded to the longest."""
+        masked = self._masked
+        return {
+            name: stacked(
+                tensor,
+                [
+                    row_of(tensor, each.request[name], each.row, each.length if masked else None)
+                    for each in examples
+                ],
+            )
+            for name, tensor in self.inputs.items()
+        }
+
     def _wanted(self, outputs: Sequence[str]) -> tuple[str, ...]:
-        if not outputs:
-            return self._all
         for index, name in enumerate(outputs):
             if name not in self.outputs:
                 raise InvalidInput(
@@ -231,7 +269,7 @@ class TensorTask:
                     field=f"outputs[{index}].name",
                     allowed=f"one of {', '.join(self._all)}",
                 )
-        return tuple(outputs)
+        return tuple(outputs) or self._all
 
 
 def _compare(kind: str, tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None:
@@ -247,40 +285,3 @@ def _compare(kind: str, tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) 
                 f"the {kind} {tensor.name} is {spec.type} {list(spec.shape)} in the graph, "
                 f"{tensor.datatype} {list(tensor.shape)} in the features"
             )
-
-
-def _row(tensor: Tensor, array: Array, row: int, end: int | None) -> Array:
-    """A view of one row, without the batch axis and, if `end` is given, up to there in time."""
-    axis = tensor.batch_axis
-    assert axis is not None
-    # The ellipsis makes a row of one element an array, too.
-    view: Array = array[(slice(None),) * axis + (row, ...)]
-    time = tensor.row_time_axis()
-    if end is None or time is None or view.shape[time] <= end:
-        return view
-    return view[(slice(None),) * time + (slice(end),)]
-
-
-def _stack(tensor: Tensor, rows: Sequence[Array], steps: int | None = None) -> Array:
-    """Rows as one array with the batch axis, zero beyond each one's end.
-
-    The time axis is as long as the longest row, or `steps` if that is given.
-    """
-    axis, time = tensor.batch_axis, tensor.row_time_axis()
-    assert axis is not None
-    first = rows[0]
-    shape = list(first.shape)
-    if time is not None:
-        shape[time] = max(row.shape[time] for row in rows) if steps is None else steps
-    if len(rows) == 1 and list(first.shape) == shape:
-        return np.ascontiguousarray(np.expand_dims(first, axis))
-    shape.insert(axis, len(rows))
-    text = tensor.datatype == "BYTES"
-    padded = np.full(shape, "", object) if text else np.zeros(shape, first.dtype)
-    place: list[int | slice] = [slice(None)] * len(shape)
-    for index, row in enumerate(rows):
-        place[axis] = index
-        if tensor.time_axis is not None and time is not None:
-            place[tensor.time_axis] = slice(row.shape[time])
-        padded[tuple(place)] = row
-    return padded
