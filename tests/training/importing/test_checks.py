@@ -140,8 +140,8 @@ def test_without_padding_only_equal_lengths_share_a_batch(net: Net) -> None:
             arrays["lengths"] = np.array([steps], np.int64)
         rows += task.split(arrays)
     assert rows[0].group != rows[1].group
-    together = [each.outputs["y"] for each in task.predict(rows)]
-    alone = [task.predict([row])[0].outputs["y"] for row in rows]
+    together = [each.value("y") for each in task.predict(rows)]
+    alone = [task.predict([row])[0].value("y") for row in rows]
     assert all(map(np.array_equal, together, alone))
 
 
