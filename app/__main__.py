@@ -1,4 +1,4 @@
-"""The command line: serve, predict, train, evaluate, models. Knows arguments; the rest by import.
+"""The command line: serve, predict, train, evaluate, import, models. Knows arguments only.
 
 Imports lie inside the commands, so that `--help` is quick and `serve` never meets torch.
 """
@@ -10,6 +10,7 @@ import typer
 from app import text_commands
 from app.authorship_commands import evaluate_authorship, train_authorship
 from app.errors import ConfigurationError
+from app.import_command import import_graph
 from app.predict import predict
 from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
 
@@ -25,6 +26,7 @@ evaluate.command("sentiment")(text_commands.evaluate_sentiment)
 cli.add_typer(predict, name="predict")
 train.command("authorship")(train_authorship)
 evaluate.command("authorship")(evaluate_authorship)
+cli.command("import")(import_graph)
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
 

@@ -4,6 +4,7 @@ Importing this imports no torch and no onnx: the service runs without them.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +14,22 @@ from typing import Final
 from fastapi import FastAPI
 
 from app import metrics
-from app.api import authorship, forecast, health, models, sentiment
+from app.api import (
+    authorship,
+    forecast,
+    health,
+    inference,
+    models,
+    protocol,
+    repository_control,
+    sentiment,
+)
 from app.api.errors import add_error_handlers
-from app.api.keys import KeyMiddleware, key_ring, open_paths
+from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
+from app.api.shortcut import Shortcut
 from app.log import get_logger
 from app.serving.loader import ServingOptions, TaskTypes
 from app.serving.repository import Repository
@@ -26,12 +37,15 @@ from app.serving.threads import available_threads
 from app.settings import Settings
 from app.tasks.authorship import AuthorshipTask
 from app.tasks.forecast import ForecastTask
+from app.tasks.graphs import graph_tasks
 from app.tasks.sentiment import SentimentTask
+from app.tasks.tensor import TensorTask
 
 TASKS: Final[TaskTypes] = {
     forecast.TASK: ForecastTask,
     sentiment.TASK: SentimentTask,
     authorship.TASK: AuthorshipTask,
+    "tensor": TensorTask,
 }
 _ROUTES: Final = (forecast, sentiment, authorship)
 TASK_PATHS: Final = {route.PATH: route.TASK for route in _ROUTES}
@@ -48,7 +62,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
 
     Raises ConfigurationError for a file of API keys that cannot be used.
     """
-    ring = key_ring(settings)
+    access = access_of(settings)
     metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = Repository(
@@ -59,6 +73,8 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
             execution_providers=settings.execution_providers,
             max_batch_size=settings.max_batch_size,
             max_queue_size=settings.max_queue_size,
+            retire_seconds=settings.request_timeout_seconds,
+            graph_tasks=graph_tasks,
         ),
         pinned_versions=settings.pinned_versions,
     )
@@ -66,13 +82,14 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # In a thread, so that /health answers meanwhile.
-        loading = asyncio.create_task(asyncio.to_thread(_load, repository))
+        keeper = threading.Thread(None, _keep, "models", (repository, settings.watch_seconds))
+        keeper.start()
         yield
         # A server that drains has waited already, and an orchestrator's patience counts once.
         patience = 0.0 if lifecycle.draining else settings.drain_timeout_seconds
         lifecycle.drain()
         await asyncio.to_thread(repository.close, patience)
-        await loading
+        await asyncio.to_thread(keeper.join)
         _log.info("stopped")
 
     app = FastAPI(
@@ -84,6 +101,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
         openapi_tags=[
             {"name": "tasks", "description": "What networks are asked for."},
             {"name": "models", "description": "What is served."},
+            {"name": "inference protocol", "description": "Any graph, by its tensors."},
             {"name": "operations", "description": "For orchestrators and Prometheus."},
         ],
         lifespan=lifespan,
@@ -95,20 +113,28 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
-    if ring is not None:
-        app.add_middleware(KeyMiddleware, ring=ring, open_paths=open_paths(settings))
+    app.add_middleware(Shortcut, routes=inference.router.routes, is_short=inference.is_inference)
+    if access is not None:
+        app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.
-    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=TASK_PATHS)
+    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=_task_of)
     add_error_handlers(app)
-    add_openapi(app, None if ring is None else open_paths(settings))
-    for route in (*_ROUTES, models, health):
+    add_openapi(app, None if access is None else access.needs_key)
+    for route in (*_ROUTES, models, health, inference, protocol, repository_control):
         app.include_router(route.router)
     return app
 
 
-def _load(repository: Repository) -> None:
+def _task_of(path: str) -> str:
+    """Which task a path asks for, in the metrics; "" for one that asks none."""
+    return TASK_PATHS.get(path) or (inference.TASK if inference.is_inference(path) else "")
+
+
+def _keep(repository: Repository, watch_seconds: float) -> None:
+    """Load every model, then look after them until the repository is closed."""
     started = time.monotonic()
     repository.load_all()
     served = {model.name: model.version for model in repository.loaded()}
     seconds = round(time.monotonic() - started, 3)
     _log.info("loaded", models=served, refused=len(repository.refused()), seconds=seconds)
+    repository.watch(watch_seconds)

@@ -13,7 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.errors import ConfigurationError
 
 _PREFIX: Final = "UNROLL_"
-_SECRET: Final = frozenset({"api_keys"})  # never shown, not even when they are wrong
+_SECRET: Final = frozenset(
+    {"api_keys", "admin_api_keys"}
+)  # never shown, not even when they are wrong
 
 
 KEY_RULE: Final = "must be visible ASCII characters without spaces, one at least"
@@ -39,6 +41,12 @@ class Settings(BaseSettings):
     pinned_versions: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
         description='Versions to serve instead of the highest, as JSON: {"forecast": "2"}.',
+    )
+    watch_seconds: float = Field(
+        5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds between looks for new versions of models; 0 never looks again.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least serious level that is logged."
@@ -90,6 +98,16 @@ class Settings(BaseSettings):
         None,
         description="File of such keys, one on a line; it is read again when it changes.",
     )
+    admin_api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Keys that may load and unload models, too, in the same forms.",
+    )
+    admin_api_keys_file: Path | None = Field(
+        None, description="File of such keys, read as UNROLL_API_KEYS_FILE is."
+    )
+    model_control: bool = Field(
+        True, description="Whether models can be loaded and unloaded over HTTP at all."
+    )
     protect_metrics: bool = Field(
         False, description="Whether GET /metrics asks for a key as well; it needs keys."
     )
@@ -110,7 +128,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "admin_api_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -122,7 +140,7 @@ class Settings(BaseSettings):
         except json.JSONDecodeError:
             raise ValueError('expected JSON such as ["a key", "another"]') from None
 
-    @field_validator("api_keys")
+    @field_validator("api_keys", "admin_api_keys")
     @classmethod
     def _sendable(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for number, key in enumerate(keys, start=1):

@@ -21,6 +21,7 @@ COMMANDS = (
     ("predict",),
     ("predict", "sentiment"),
     ("predict", "authorship"),
+    ("import",),
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
@@ -19,12 +20,14 @@ from app.errors import (
     InferenceFailed,
     InvalidInput,
     ModelNotFound,
+    ModelRefused,
     NotReady,
     QueueFull,
     UnrollError,
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
+PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
 _MAX_ERRORS: Final = 20
 
 
@@ -72,6 +75,9 @@ ERRORS: Final[dict[type[UnrollError], ProblemKind]] = {
     ModelNotFound: ProblemKind(
         404, "model-not-found", "Model not found", "no such model or version is served"
     ),
+    ModelRefused: ProblemKind(
+        409, "model-refused", "Model refused", "a version failed a check and was not loaded"
+    ),
     QueueFull: ProblemKind(
         429, "queue-full", "Queue full", "too much work waits already; see Retry-After"
     ),
@@ -95,6 +101,7 @@ STATUSES: Final[dict[int, ProblemKind]] = {
         ProblemKind(
             401, "unauthorized", "API key required", "no API key, or one that is not known"
         ),
+        ProblemKind(403, "forbidden", "Forbidden", "loading and unloading are not allowed"),
         ProblemKind(404, "not-found", "Not found", "there is no such path"),
         ProblemKind(405, "method-not-allowed", "Method not allowed", "the path exists; see Allow"),
         ProblemKind(
@@ -107,6 +114,7 @@ STATUSES: Final[dict[int, ProblemKind]] = {
             "the body is not sent as JSON, or is compressed",
         ),
         INTERNAL_ERROR,
+        ProblemKind(501, "not-implemented", "Not implemented", "the service does not do this"),
     )
 }
 
@@ -126,15 +134,20 @@ def problem_response(
     errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """The one body that every error has; notes the kind in the request's record."""
+    """The one body that every error has, or the protocol's; notes the kind in the record."""
     record = record_of(scope)
     record.error = kind.slug
+    path: str = scope["path"]
+    if path == PROTOCOL or path.startswith(PROTOCOL + "/"):
+        allowed = next((f" (allowed: {each.allowed})" for each in errors if each.allowed), "")
+        content = to_json({"error": detail + allowed})
+        return Response(content, kind.status, headers=headers, media_type="application/json")
     body = Problem(
         type=kind.type,
         title=kind.title,
         status=kind.status,
         detail=detail,
-        instance=scope["path"][:200],
+        instance=path[:200],
         request_id=record.request_id,
         errors=list(errors) or None,
     )
@@ -148,9 +161,16 @@ def problem_response(
 
 def add_error_handlers(app: FastAPI) -> None:
     """Make every error of `app` but a crash (the middleware takes those) a problem body."""
-    app.add_exception_handler(UnrollError, _domain_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def error_response(request: Request, error: Exception) -> Response | None:
+    """The response to an error; None for one that nobody foresaw."""
+    for kind, handler in _HANDLERS.items():
+        if isinstance(error, kind):
+            return await handler(request, error)
+    return None
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:
@@ -194,3 +214,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if headers is not None and headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"  # every path that is read has a route for each
     return problem_response(request.scope, kind, detail, headers=headers)
+
+
+_HANDLERS: Final = {
+    UnrollError: _domain_error,
+    RequestValidationError: _validation_error,
+    HTTPException: _http_error,
+}

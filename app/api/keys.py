@@ -7,10 +7,12 @@ says nothing about how long a key is, how much of it was right, or which one it 
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import STATUSES, problem_response
@@ -20,7 +22,13 @@ from app.settings import KEY_RULE, Settings, is_key
 
 HEADER: Final = "X-API-Key"
 # Orchestrators and browsers cannot send a key, and what these tell is no secret.
-OPEN_PATHS: Final = frozenset({"/health/live", "/health/ready", "/docs", "/openapi.json"})
+OPEN_PATHS: Final = frozenset(
+    (
+        *("/health/live", "/health/ready", "/docs", "/openapi.json"),
+        *("/v2/health/live", "/v2/health/ready"),
+    )
+)
+ADMIN_PREFIX: Final = "/v2/repository/models/"  # loading and unloading
 METRICS_PATH: Final = "/metrics"
 
 _CHECK_SECONDS: Final = 1.0  # how often the file is looked at, at most
@@ -32,9 +40,17 @@ class KeyRing:
     """The keys of the settings and of a file, which is read again when it has changed."""
 
     def __init__(
-        self, keys: Iterable[str], file: Path | None, *, check_seconds: float = _CHECK_SECONDS
+        self,
+        keys: Iterable[str],
+        file: Path | None,
+        *,
+        setting: str = "UNROLL_API_KEYS_FILE",
+        check_seconds: float = _CHECK_SECONDS,
     ) -> None:
-        """Raises ConfigurationError for a file that cannot be read or holds no keys."""
+        """`setting` is the one that names the file.
+
+        Raises ConfigurationError for a file that cannot be read or holds no keys.
+        """
         self._fixed = frozenset(map(_digest_of_text, keys))
         self._file = file
         self._check_seconds = check_seconds
@@ -44,9 +60,7 @@ class KeyRing:
             self._digests = self._fixed if file is None else self._fixed | _read(file)
         except (OSError, ValueError) as error:
             # Without keys the service would be open to everybody: better no service.
-            raise ConfigurationError(
-                f"UNROLL_API_KEYS_FILE: {_reason(error)} (got '{file}')"
-            ) from None
+            raise ConfigurationError(f"{setting}: {_reason(error)} (got '{file}')") from None
         _log.info("api_keys_loaded", keys=len(self._digests))
 
     def knows(self, candidate: bytes) -> bool:
@@ -76,46 +90,85 @@ class KeyRing:
             _log.info("api_keys_loaded", keys=len(self._digests))
 
 
-class KeyMiddleware:
-    """Answers 401 to whatever carries no known key, before a byte of its body is read."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may do what. `keys` None: everybody may; `admin_keys` None: nobody may who needs one."""
 
-    def __init__(self, app: ASGIApp, ring: KeyRing, open_paths: frozenset[str]) -> None:
+    keys: KeyRing | None
+    admin_keys: KeyRing | None
+    open_paths: frozenset[str]
+
+    def needs_key(self, path: str) -> bool:
+        """Whether a request to `path` must carry a key, of whichever kind."""
+        return _is_admin(path) or (self.keys is not None and path not in self.open_paths)
+
+    def check(self, path: str, candidates: Sequence[bytes]) -> int:
+        """The status that a request with these candidates for a key deserves: 200, 401 or 403."""
+        if not self.needs_key(path):
+            return 200
+        if self.admin_keys is not None and any(map(self.admin_keys.knows, candidates)):
+            return 200
+        if self.keys is None or not any(map(self.keys.knows, candidates)):
+            return 401
+        return 403 if _is_admin(path) else 200
+
+
+class KeyMiddleware:
+    """Answers 401 to whatever carries no known key, before a byte of its body is read.
+
+    And 403 to what needs an administrator's key and carries another.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._ring = ring
-        self._open_paths = open_paths
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in self._open_paths:
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         candidates = _candidates(scope)
-        if any(map(self._ring.knows, candidates)):
+        status = self._access.check(scope["path"], candidates)
+        if status == 200:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await _refuse(scope, receive, send, sent=bool(candidates))
+            await _refuse(scope, receive, send, status, sent=bool(candidates))
         else:
             await send({"type": "websocket.close", "code": 1008})
 
 
-def key_ring(settings: Settings) -> KeyRing | None:
-    """The keys that `settings` ask for; None if they ask for none. Raises ConfigurationError."""
-    if not settings.api_keys and settings.api_keys_file is None:
+def access_of(settings: Settings) -> Access | None:
+    """The access that `settings` ask for; None if they name no keys. Raises ConfigurationError."""
+    keys = _ring("UNROLL_API_KEYS_FILE", settings.api_keys, settings.api_keys_file)
+    admin_keys = _ring(
+        "UNROLL_ADMIN_API_KEYS_FILE", settings.admin_api_keys, settings.admin_api_keys_file
+    )
+    if keys is None and admin_keys is None:
         return None
-    return KeyRing((key.get_secret_value() for key in settings.api_keys), settings.api_keys_file)
+    open_paths = OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {METRICS_PATH}
+    return Access(keys, admin_keys, open_paths)
 
 
-def open_paths(settings: Settings) -> frozenset[str]:
-    """The paths that never ask for a key."""
-    return OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {METRICS_PATH}
+def _ring(setting: str, keys: Sequence[SecretStr], file: Path | None) -> KeyRing | None:
+    if not keys and file is None:
+        return None
+    return KeyRing((key.get_secret_value() for key in keys), file, setting=setting)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, *, sent: bool) -> None:
-    kind = STATUSES[401]
+def _is_admin(path: str) -> bool:
+    return path.startswith(ADMIN_PREFIX)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, *, sent: bool) -> None:
+    if status == 403:
+        detail = "this needs the API key of an administrator"
+        await problem_response(scope, STATUSES[403], detail)(scope, receive, send)
+        return
     what = "the API key is not known" if sent else "this needs an API key"
     challenge = 'Bearer realm="unroll"' + (', error="invalid_token"' if sent else "")
     response = problem_response(
         scope,
-        kind,
+        STATUSES[401],
         f"{what}; send one as Authorization: Bearer KEY, or as {HEADER}: KEY",
         headers={"WWW-Authenticate": challenge},
     )

@@ -3,23 +3,25 @@
 Knows no route and no model. Pure ASGI, so that a request costs no extra task.
 """
 
+import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics, tracing
+from app import log, metrics, tracing
 from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord
 from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.lifecycle import Lifecycle
 from app.log import get_logger, request_context
+from app.serving.statistics import statistics_of
 from app.tracing import RequestSpan
 
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_QUIET: Final = ("/health/", "/metrics")
+_QUIET: Final = ("/health/", "/metrics", "/v2/health/")
 # Anything else a client may call a method would make names of spans without end.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = get_logger(__name__)
@@ -28,11 +30,11 @@ _log = get_logger(__name__)
 class RequestMiddleware:
     """Gives every request an id and a record; writes one log line and the metrics at its end.
 
-    `task_of` maps the path of each task route to its task. An exception that no handler took
-    becomes a 500 that carries the request id and nothing else.
+    `task_of` tells the task of a path, "" for one that asks no network. An exception that no
+    handler took becomes a 500 that carries the request id and nothing else.
     """
 
-    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, task_of: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, task_of: Callable[[str], str]) -> None:
         self._app = app
         self._lifecycle = lifecycle
         self._task_of = task_of
@@ -41,7 +43,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = RequestRecord(_request_id(scope), self._task_of.get(scope["path"], ""))
+        record = RequestRecord(_request_id(scope), self._task_of(scope["path"]))
         scope[RECORD_KEY] = record
         started = False
 
@@ -49,6 +51,7 @@ class RequestMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                record.finish()  # not later: a client may take for ever to read its answer
                 record.status = record.status or message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
@@ -77,6 +80,7 @@ class RequestMiddleware:
                 self._finish(scope, record, span)
 
     def _finish(self, scope: Scope, record: RequestRecord, span: RequestSpan) -> None:
+        record.finish()
         seconds = time.monotonic() - record.started
         # Nothing was sent when the task was cancelled: the server gave up on it at shutdown.
         status = record.status or CLIENT_GONE
@@ -86,6 +90,9 @@ class RequestMiddleware:
             labels = (record.task, record.model, record.version, str(status))
             metrics.REQUESTS.labels(*labels).inc()
             metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
+            if record.model:
+                statistics = statistics_of(record.model, record.version)
+                statistics.answered(seconds, success=status == 200)
         _log_request(scope, record, status, seconds)
         if tracing.enabled():
             _finish_span(scope, record, status, span)
@@ -106,11 +113,12 @@ def _log_request(scope: Scope, record: RequestRecord, status: int, seconds: floa
         facts["queue_ms"] = round(record.queue_seconds * 1000, 3)
         facts["inference_ms"] = round(record.inference_seconds * 1000, 3)
     if status >= 500:
-        _log.warning("request", **facts)
+        level = logging.WARNING
     elif scope["path"].startswith(_QUIET):  # probes and scrapes come every few seconds
-        _log.debug("request", **facts)
+        level = logging.DEBUG
     else:
-        _log.info("request", **facts)
+        level = logging.INFO
+    log.write(__name__, level, "request", facts)
 
 
 def _finish_span(scope: Scope, record: RequestRecord, status: int, span: RequestSpan) -> None:

@@ -1,17 +1,22 @@
 """The description of the API at /openapi.json and /docs. Knows the error table; no route."""
 
-from collections.abc import Set
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.errors import ERRORS, MEDIA_TYPE, STATUSES, Problem, ProblemKind
+from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL, STATUSES, Problem, ProblemKind
 from app.api.keys import HEADER
 from app.api.limits import TIMEOUT_HEADER
 from app.errors import InvalidInput
 
 _REFERENCE: Final = "#/components/schemas/"
+_PROTOCOL_ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"error": {"type": "string", "description": "What is wrong."}},
+    "required": ["error"],
+}
 
 
 # Read and written by middlewares and JsonRoute, so no route has them among its parameters.
@@ -63,10 +68,21 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _response(kinds[status]) for status in statuses}
 
 
-def add_openapi(app: FastAPI, open_paths: Set[str] | None = None) -> None:
+def protocol_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route of the Open Inference Protocol, whose errors have a body of theirs."""
+    return {
+        status: {
+            "description": response["description"],
+            "content": {"application/json": {"schema": _PROTOCOL_ERROR}},
+        }
+        for status, response in problems(*statuses).items()
+    }
+
+
+def add_openapi(app: FastAPI, needs_key: Callable[[str], bool] | None = None) -> None:
     """Make `app` describe its errors as they are, and API keys if there are any.
 
-    `open_paths` need no key; None means that no path does.
+    `needs_key` tells whether a path needs one; None means that no path does.
     """
 
     def describe() -> dict[str, Any]:
@@ -84,8 +100,8 @@ def add_openapi(app: FastAPI, open_paths: Set[str] | None = None) -> None:
             _drop_default_errors(schema)
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
-            if open_paths is not None:
-                _declare_keys(schema, open_paths)
+            if needs_key is not None:
+                _declare_keys(schema, needs_key)
             _declare_headers(schema)
             app.openapi_schema = schema
         return app.openapi_schema
@@ -93,16 +109,17 @@ def add_openapi(app: FastAPI, open_paths: Set[str] | None = None) -> None:
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def _declare_keys(schema: dict[str, Any], open_paths: Set[str]) -> None:
+def _declare_keys(schema: dict[str, Any], needs_key: Callable[[str], bool]) -> None:
     schema["components"]["securitySchemes"] = {
         "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
         "ApiKey": {"type": "apiKey", "in": "header", "name": HEADER, "description": "The same."},
     }
     for path, operations in schema["paths"].items():
-        if path not in open_paths:
+        if needs_key(path):
             for operation in operations.values():
                 operation["security"] = [{"Bearer": []}, {"ApiKey": []}]
-                operation["responses"]["401"] = problems(401)[401]
+                declare = protocol_errors if path.startswith(PROTOCOL + "/") else problems
+                operation["responses"]["401"] = declare(401)[401]
 
 
 def _declare_headers(schema: dict[str, Any]) -> None:

@@ -16,8 +16,8 @@ from app import tracing
 from app.api.context import RequestRecord
 from app.api.limits import client_gone
 from app.errors import DeadlineExceeded
+from app.serving.entry import Outcome
 from app.serving.loader import LoadedModel
-from app.serving.scheduler import Outcome
 
 T = TypeVar("T")
 
@@ -39,12 +39,12 @@ async def prepare(
     No step begins once the deadline has passed or the client has left. Raises what a step raises,
     DeadlineExceeded, or ClientGone.
     """
-    unwanted = threading.Event()
+    unwanted: threading.Event | None = None
 
     def take() -> list[T]:
         done: list[T] = []
         for step in steps:
-            if unwanted.is_set():
+            if unwanted is not None and unwanted.is_set():
                 raise ClientGone
             if record.deadline is not None and time.monotonic() > record.deadline:
                 raise DeadlineExceeded("the deadline passed before the input was prepared")
@@ -53,6 +53,7 @@ async def prepare(
 
     if inline:
         return take()
+    unwanted = threading.Event()
     try:
         return await _wait(request, record, asyncio.ensure_future(asyncio.to_thread(take)))
     finally:
@@ -67,6 +68,10 @@ async def run(
     Raises what the scheduler raises, DeadlineExceeded, or ClientGone.
     """
     arrived = time.monotonic()
+    if len(examples) == 1:
+        outcome = model.scheduler.run_now(examples[0], deadline=record.deadline)
+        if outcome is not None:
+            return _predictions(record, arrived, [outcome])
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
     answers = asyncio.gather(*map(asyncio.wrap_future, futures))
     try:
@@ -74,6 +79,13 @@ async def run(
     finally:
         for future in futures:
             future.cancel()
+    return _predictions(record, arrived, outcomes)
+
+
+def _predictions(
+    record: RequestRecord, arrived: float, outcomes: Sequence[Outcome[Any]]
+) -> list[Any]:
+    """What came out, once the timings are noted."""
     record.queue_seconds = max(outcome.queue_seconds for outcome in outcomes)
     record.inference_seconds = max(outcome.inference_seconds for outcome in outcomes)
     if tracing.enabled():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app import metrics
+from app.serving.statistics import statistics_of
 
 _SMOOTHING: Final = 0.2  # weight of the newest batch in the pace
 _SHORTEST_WAIT: Final = 0.1
@@ -25,6 +26,7 @@ class Meter:
         self._depth = metrics.QUEUE_DEPTH.labels(model, version)
         metrics.QUEUE_LIMIT.labels(model, version).set(queue_limit)
         metrics.WORKERS.labels(model, version).set(workers)
+        self._statistics = statistics_of(model, version)
         self._seconds_per_entry: float | None = None
 
     def depth(self, waiting: int) -> None:
@@ -34,6 +36,7 @@ class Meter:
     def waited(self, seconds: float) -> None:
         """An entry waited so long for its worker."""
         self._queue_seconds.observe(seconds)
+        self._statistics.waited(seconds)
 
     def computed(self, lengths: Sequence[int], seconds: float) -> None:
         """A batch of entries of these lengths took so long. Never empty."""
@@ -43,7 +46,9 @@ class Meter:
         self._batch_size.observe(len(lengths))
         self._padding_ratio.observe(padded / steps if steps else 0.0)
         self._steps.inc(steps)
-        self._padded_steps.inc(padded)
+        if padded:
+            self._padded_steps.inc(padded)
+        self._statistics.computed(len(lengths), seconds)
         newest = seconds / len(lengths)
         # Two workers may write at once and one of them win; an estimate bears it.
         old = self._seconds_per_entry
@@ -59,8 +64,3 @@ class Meter:
             return 1.0
         seconds = waiting * self._seconds_per_entry / workers
         return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, seconds))
-
-    def forget(self) -> None:
-        """Take the gauges of a closed queue off the page; counters stay."""
-        for gauge in (metrics.QUEUE_DEPTH, metrics.QUEUE_LIMIT, metrics.WORKERS):
-            gauge.remove(*self._labels)

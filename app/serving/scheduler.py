@@ -1,18 +1,16 @@
 """Queue, batch forming, deadlines, cancellation. Knows lengths; not what an example holds.
 
 Work-conserving: a free worker takes what waits at once, and batches grow by themselves while all
-workers are busy. A batch is the oldest entry and the waiting ones nearest its length, so nothing
+workers are busy. A batch is the oldest entry and those of its group nearest its length, so nothing
 starves. Every entry carries its own future; nothing is looked up by id.
 """
 
-import contextvars
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias
 
 from app import tracing
 from app.errors import (
@@ -24,10 +22,11 @@ from app.errors import (
     UnrollError,
 )
 from app.log import get_logger
+from app.serving.costs import Costs
+from app.serving.entry import Entry, Outcome, P
 from app.serving.meter import Meter
 from app.serving.task import E
 
-P = TypeVar("P")
 Worker: TypeAlias = Callable[[Sequence[E]], Sequence[P]]
 
 # Batch-mates are sought among this many batches' worth of the oldest entries, so that a long
@@ -39,36 +38,11 @@ _PURGE_SECONDS: Final = 0.1
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[P]):
-    """One answer, and where its time went."""
-
-    prediction: P
-    queue_seconds: float
-    inference_seconds: float
-    batch_size: int
-    runs: tuple[tuple[float, float], ...] = ()  # of the network, if tracing is on
-
-
-class _Entry(Generic[E, P]):
-    __slots__ = ("arrived", "context", "deadline", "example", "future", "length")
-
-    def __init__(self, example: E, deadline: float | None, arrived: float) -> None:
-        self.example = example
-        self.length = example.length  # read here, where the caller gets what it may raise
-        self.deadline = deadline
-        self.arrived = arrived
-        self.context = contextvars.copy_context()  # whose request it is, for the log
-        self.future: Future[Outcome[P]] = Future()
-
-    def expired(self, now: float) -> bool:
-        return self.deadline is not None and now >= self.deadline
-
-
 class Scheduler(Generic[E, P]):
     """One bounded queue and one thread per worker callable.
 
     A callable is only ever called from its own thread, so it may own a session without a lock.
+    `inline`, if there is one, is called by `run_now`, while the others may be at work.
     """
 
     def __init__(
@@ -79,6 +53,7 @@ class Scheduler(Generic[E, P]):
         version: str,
         max_batch_size: int = 8,
         max_queue_size: int = 4096,
+        inline: Worker[E, P] | None = None,
     ) -> None:
         if not workers or max_batch_size < 1 or max_queue_size < 1:
             raise ValueError("workers, max_batch_size and max_queue_size must be at least 1")
@@ -86,10 +61,12 @@ class Scheduler(Generic[E, P]):
         self._max_batch_size = max_batch_size
         self._max_queue_size = max_queue_size
         self._look_ahead = _LOOK_AHEAD * max_batch_size
-        self._waiting: deque[_Entry[E, P]] = deque()
+        self._waiting: deque[Entry[E, P]] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._next_purge = 0.0
+        self._inline = inline
+        self._costs = Costs()
         self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
 
         # Daemons, so that a batch that hangs cannot keep the process alive after `close`.
@@ -98,11 +75,15 @@ class Scheduler(Generic[E, P]):
             for i, worker in enumerate(workers)
         ]
         for thread in self._threads:
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads are to be had; let go of those that run
+                self.stop()
+                raise
 
     @property
     def waiting(self) -> int:
-        """Entries that wait for a worker now."""
+        """Entries that wait now."""
         return len(self._waiting)
 
     def submit(self, example: E, *, deadline: float | None = None) -> Future[Outcome[P]]:
@@ -121,14 +102,36 @@ class Scheduler(Generic[E, P]):
         Raises QueueFull, NotReady, or InvalidInput for more than the queue could ever hold.
         """
         now = time.monotonic()
-        entries = [_Entry[E, P](example, deadline, now) for example in examples]
-        dropped: list[_Entry[E, P]] = []
+        entries = [Entry[E, P](example, deadline, now) for example in examples]
+        dropped: list[Entry[E, P]] = []
         try:
             with self._changed:
                 self._admit(entries, dropped, now)
         finally:
             self._drop(dropped)
         return [entry.future for entry in entries]
+
+    def run_now(self, example: E, *, deadline: float | None = None) -> Outcome[P] | None:
+        """Compute one example in this thread; None for one that should be submitted instead.
+
+        Done only where it costs less than the way to a worker and back, as those of its kind did,
+        and while nobody waits. Raises what a future would raise.
+        """
+        if self._inline is None or self._waiting or self._closed:
+            return None
+        start = time.monotonic()
+        late = deadline is not None and start >= deadline
+        if late or not self._costs.is_cheap(example):
+            return None
+        try:
+            [prediction] = self._inline([example])
+        except BaseException as error:
+            raise self._failure(error) from error
+        seconds = time.monotonic() - start
+        self._costs.note(example, seconds)
+        self._meter.waited(0.0)
+        self._meter.computed([example.length], seconds)
+        return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted still runs. Does not wait."""
@@ -149,10 +152,9 @@ class Scheduler(Generic[E, P]):
         for thread in self._threads:
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
         self._abandon()
-        self._meter.forget()
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _admit(self, entries: list[_Entry[E, P]], dropped: list[_Entry[E, P]], now: float) -> None:
+    def _admit(self, entries: list[Entry[E, P]], dropped: list[Entry[E, P]], now: float) -> None:
         """With the lock held: queue `entries` or raise; `dropped` gets what made room."""
         if self._closed:
             self._meter.rejected("not_ready", len(entries))
@@ -174,12 +176,12 @@ class Scheduler(Generic[E, P]):
         self._meter.depth(len(self._waiting))
         self._changed.notify(len(entries))
 
-    def _purge(self, dropped: list[_Entry[E, P]], now: float) -> None:
+    def _purge(self, dropped: list[Entry[E, P]], now: float) -> None:
         """With the lock held: take out entries that nobody waits for any more."""
         if now < self._next_purge:
             return
         self._next_purge = now + _PURGE_SECONDS
-        alive: deque[_Entry[E, P]] = deque()
+        alive: deque[Entry[E, P]] = deque()
         for entry in self._waiting:
             gone = entry.future.cancelled() or entry.expired(now)
             (dropped if gone else alive).append(entry)
@@ -187,10 +189,7 @@ class Scheduler(Generic[E, P]):
         self._meter.depth(len(alive))
 
     def _work(self, worker: Worker[E, P]) -> None:
-        while True:
-            batch = self._take()
-            if batch is None:
-                return
+        while (batch := self._take()) is not None:
             try:
                 self._serve(worker, batch)
             except BaseException:
@@ -201,7 +200,7 @@ class Scheduler(Generic[E, P]):
                 _log.exception("worker_error", model=self._model)
             del batch  # frees the arrays while this thread waits
 
-    def _take(self) -> list[_Entry[E, P]] | None:
+    def _take(self) -> list[Entry[E, P]] | None:
         """Wait for work; None when the scheduler is closed and nothing is left."""
         while True:
             with self._changed:
@@ -215,20 +214,19 @@ class Scheduler(Generic[E, P]):
             if alive:
                 return alive
 
-    def _form_batch(self, now: float) -> tuple[list[_Entry[E, P]], list[_Entry[E, P]]]:
+    def _form_batch(self, now: float) -> tuple[list[Entry[E, P]], list[Entry[E, P]]]:
         """With the lock held: (the batch, what was dropped). The batch's futures are running."""
-        window: list[_Entry[E, P]] = []
-        dropped: list[_Entry[E, P]] = []
+        window: list[Entry[E, P]] = []
+        dropped: list[Entry[E, P]] = []
         while self._waiting and len(window) < self._look_ahead:
             entry = self._waiting.popleft()
             gone = entry.future.cancelled() or entry.expired(now)
             (dropped if gone else window).append(entry)
 
-        order = list(range(len(window)))
-        if len(window) > self._max_batch_size:
-            length = window[0].length
+        order = [i for i, entry in enumerate(window) if entry.group == window[0].group]
+        if len(order) > self._max_batch_size:
             # A stable sort: the oldest stays first, and of equally near ones the older go first.
-            order.sort(key=lambda index: (index > 0, abs(window[index].length - length)))
+            order.sort(key=lambda i: (i > 0, abs(window[i].length - window[0].length)))
         chosen = set(order[: self._max_batch_size])
         self._waiting.extendleft(
             window[index] for index in reversed(range(len(window))) if index not in chosen
@@ -243,7 +241,7 @@ class Scheduler(Generic[E, P]):
                 self._meter.rejected("cancelled")
         return batch, dropped
 
-    def _serve(self, worker: Worker[E, P], batch: list[_Entry[E, P]]) -> None:
+    def _serve(self, worker: Worker[E, P], batch: list[Entry[E, P]]) -> None:
         """Compute a batch; if it fails, its rows alone, so that only the bad one fails."""
         start = time.monotonic()
         try:
@@ -261,22 +259,27 @@ class Scheduler(Generic[E, P]):
                     self._serve(worker, [entry])
             return
         seconds = time.monotonic() - start
+        if len(batch) == 1:
+            self._costs.note(batch[0].example, seconds)
         runs = tracing.runs_since(start)
         self._meter.computed([entry.length for entry in batch], seconds)
         for entry, prediction in zip(batch, predictions, strict=True):
             waited = start - entry.arrived
             entry.future.set_result(Outcome(prediction, waited, seconds, len(batch), runs))
 
-    def _fail(self, entry: _Entry[E, P], error: BaseException) -> None:
+    def _fail(self, entry: Entry[E, P], error: BaseException) -> None:
+        entry.future.set_exception(entry.context.run(self._failure, error))
+
+    def _failure(self, error: BaseException) -> UnrollError:
+        """What the caller gets to know of an error."""
         if isinstance(error, UnrollError):
-            entry.future.set_exception(error)
-            return
-        entry.context.run(_log.error, "inference_failed", model=self._model, exc_info=error)
+            return error
+        _log.error("inference_failed", model=self._model, exc_info=error)
         failure = InferenceFailed("the network failed on this input")
         failure.__cause__ = error
-        entry.future.set_exception(failure)
+        return failure
 
-    def _drop(self, entries: list[_Entry[E, P]]) -> None:
+    def _drop(self, entries: list[Entry[E, P]]) -> None:
         """Resolve dropped entries; without the lock, since it runs the callers' callbacks."""
         for entry in entries:
             if entry.future.running() or entry.future.set_running_or_notify_cancel():

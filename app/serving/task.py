@@ -1,6 +1,6 @@
 """What the engine asks of a task. Knows only protocols; every task implements them elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
@@ -10,10 +10,18 @@ from app.serving.manifest import Manifest
 from app.serving.session import Session
 
 OpenSession: TypeAlias = Callable[[str], Session]
+# From a worker's task, its manifest and its open sessions by file: for each graph that can be
+# addressed by tensors a task whose examples have the file's name as their `graph`.
+GraphTasks: TypeAlias = Callable[
+    ["Task[Any, Any]", Manifest, Mapping[str, Session]], "Mapping[str, Task[Any, Any]]"
+]
 
 
 class Example(Protocol):
-    """One validated input as arrays."""
+    """One validated input as arrays.
+
+    It may also have a `group`, any hashable: only examples of one group share a batch.
+    """
 
     @property
     def length(self) -> int:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import CancelledError
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -186,6 +187,6 @@ def test_metrics_count_steps_padding_and_rejections() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"max_batch_size": 0}, {"max_queue_size": 0}])
-def test_senseless_sizes_are_refused(wrong: dict[str, int]) -> None:
+def test_senseless_sizes_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Scheduler[Item, int]([Doubler()], model="test", version="1", **wrong)

@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.serving.scheduler import Outcome, Scheduler
+from app.serving.entry import Outcome
+from app.serving.scheduler import Scheduler
 
 PATIENCE = 10.0
 

@@ -1,0 +1,178 @@
+"""POST /v2/models/.../infer: a graph head by its tensors. Knows HTTP; bodies stand in infer_body.
+
+The shortest way through the service: FastAPI describes the route and finds it, and hands the
+request over as it is. What a request may take is limited before anything is made of it.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, Final
+
+import numpy.typing as npt
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from app import metrics, tracing
+from app.api.context import CLIENT_GONE, record_of
+from app.api.dependencies import get_model
+from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
+from app.api.errors import PROTOCOL
+from app.api.fields import clipped
+from app.api.infer_body import LENGTH_HEADER, read_request, write_answer
+from app.api.infer_head import Head
+from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.openapi import protocol_errors
+from app.api.work import ClientGone, prepare, run
+from app.errors import ModelNotFound
+from app.serving.loader import LoadedModel
+from app.settings import Settings
+from app.tasks.tensor import GRAPH, TensorExample, TensorTask
+from app.tasks.tensor_checks import Limits
+
+Array = npt.NDArray[Any]
+TASK: Final = "infer"  # in the metrics, beside the names of the tasks
+
+# Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
+_INLINE_BYTES: Final = 64 * 1024
+_INLINE_VALUES: Final = 16 * 1024  # that are written one by one
+_WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
+
+
+class DirectRoute(APIRoute):
+    """A route whose endpoint gets the request and returns a response, with nothing in between."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
+router = APIRouter(prefix=PROTOCOL, route_class=DirectRoute, tags=["inference protocol"])
+
+_DESCRIPTION: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": (
+            "JSON, followed by the buffers of binary tensors; then the header "
+            f"`{LENGTH_HEADER}` is the length of the JSON."
+        ),
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "required": ["inputs"]},
+                "example": {
+                    "id": "42",
+                    "inputs": [
+                        {
+                            "name": "lengths",
+                            "datatype": "INT64",
+                            "shape": [2],
+                            "data": [3, 5],
+                        }
+                    ],
+                    "outputs": [{"name": "logits"}],
+                },
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+}
+
+
+def is_inference(path: str) -> bool:
+    """Whether a request to `path` is one that a network answers."""
+    return path.startswith(PROTOCOL + "/models/") and path.endswith("/infer")
+
+
+def find_graph(request: Request) -> tuple[LoadedModel, TensorTask]:
+    """The model and the graph that the path names: `name`, or `name.graph` where it has several.
+
+    Raises NotReady, or ModelNotFound also for a version that is not served.
+    """
+    name: str = request.path_params["name"]
+    base = clipped(name).partition(".")[0]
+    model = get_model(request, base, request.path_params.get("version"))
+    return model, graph_of(model, name)
+
+
+def graph_of(model: LoadedModel, name: str) -> TensorTask:
+    """The graph of `model` that is meant by `name`. Raises ModelNotFound."""
+    base, _, graph = clipped(name).partition(".")
+    graphs = model.graphs
+    file = f"{graph}.onnx" if graph else next(iter(graphs)) if len(graphs) == 1 else GRAPH
+    task = graphs.get(file)
+    if isinstance(task, TensorTask):
+        return task
+    others = ", ".join(f"{base}.{each.removesuffix('.onnx')}" for each in graphs) or "none"
+    raise ModelNotFound(f"there is no graph {clipped(name)!r}; those of {base}: {others}")
+
+
+@router.post(
+    "/models/{name}/infer",
+    summary="Ask a graph by its tensors",
+    openapi_extra=_DESCRIPTION,
+    responses=protocol_errors(400, 404, 413, 415, 422, 429, 500, 501, 503, 504),
+)
+@router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+async def infer(request: Request) -> Response:
+    """Inference by the Open Inference Protocol, with binary tensors and classification.
+
+    Rows of a graph with a batch axis share batches with whatever else is head for, and do not
+    change each other's answers.
+    """
+    record = record_of(request.scope)
+    settings: Settings = request.app.state.settings
+    headers = request.headers
+    record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
+    model, task = find_graph(request)
+    encoding = encoding_of(headers.get("content-encoding", ""))
+    try:
+        body = await read_body(request, settings.max_body_bytes, record.deadline)
+        read = partial(_read, body, encoding, headers.get(LENGTH_HEADER), task, settings)
+        with tracing.span("parse"):
+            [(head, examples)] = await prepare(
+                request, record, [read], inline=len(body) <= _INLINE_BYTES and not encoding
+            )
+        if head.timeout is not None:
+            record.deadline = min(record.deadline, record.started + head.timeout)
+        record.inputs = len(examples)
+        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        for example in examples:
+            lengths.observe(example.length)
+        predictions = await run(request, record, model, examples)
+        outputs = task.join(examples, predictions)
+        write = partial(_write, request, model, task, head, outputs)
+        values = sum(outputs[each.name].size for each in head.wanted if not each.is_plain)
+        [response] = await prepare(request, record, [write], inline=values <= _INLINE_VALUES)
+    except (ClientGone, ClientDisconnect):
+        return Response(status_code=CLIENT_GONE)
+    return response
+
+
+def _read(
+    body: bytes, encoding: str, header: str | None, task: TensorTask, settings: Settings
+) -> tuple[Head, list[TensorExample]]:
+    if encoding:
+        body = unpacked(body, encoding, settings.max_body_bytes)
+    limits = Limits(settings.max_queue_size, settings.max_points)
+    head, arrays = read_request(body, header, task, limits)
+    return head, task.split(arrays, head.outputs, head.sizes)
+
+
+def _write(
+    request: Request,
+    model: LoadedModel,
+    task: TensorTask,
+    head: Head,
+    outputs: Mapping[str, Array],
+) -> Response:
+    facts = {"model_name": request.path_params["name"], "model_version": model.version}
+    if head.id is not None:
+        facts["id"] = head.id
+    content, json_size = write_answer(facts, head, outputs, task)
+    headers = {"Content-Type": "application/json"}
+    if json_size is not None:
+        headers = {"Content-Type": "application/octet-stream", LENGTH_HEADER: str(json_size)}
+    encoding = wanted_encoding(request.headers.get("accept-encoding", ""))
+    if encoding and len(content) >= _WORTH_PACKING:
+        content = packed(content, encoding)
+        headers["Content-Encoding"] = encoding
+    return Response(content, headers=headers)

@@ -1,0 +1,40 @@
+"""What waits in a queue, and what comes of it. Knows futures and times; not what is computed."""
+
+import contextvars
+from collections.abc import Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.serving.task import E
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[P]):
+    """One answer, and where its time went."""
+
+    prediction: P
+    queue_seconds: float
+    inference_seconds: float
+    batch_size: int
+    runs: tuple[tuple[float, float], ...] = ()  # of the network, if tracing is on
+
+
+class Entry(Generic[E, P]):
+    """One example on its way: whose it is, since when and until when it may wait."""
+
+    __slots__ = ("arrived", "context", "deadline", "example", "future", "group", "length")
+
+    def __init__(self, example: E, deadline: float | None, arrived: float) -> None:
+        self.example = example
+        self.length = example.length  # read here, where the caller gets what it may raise
+        self.group: Hashable = getattr(example, "group", None)
+        self.deadline = deadline
+        self.arrived = arrived
+        self.context = contextvars.copy_context()  # whose request it is, for the log
+        self.future: Future[Outcome[P]] = Future()
+
+    def expired(self, now: float) -> bool:
+        return self.deadline is not None and now >= self.deadline

@@ -1,0 +1,266 @@
+"""CPU of a binary /v2 request beside that of FastAPI by hand with JSON, on one small network.
+
+Starts both services, asks them in turns and reads the CPU time of their processes; what the
+clients take does not count. Knows HTTP and processes. `by-hand` is the other service.
+"""
+
+import http.client
+import json
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import numpy as np
+import onnx
+import psutil
+import tritonclient.http as triton
+import typer
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from pydantic import JsonValue
+
+from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.session import Session
+from app.tasks.tensor import TensorTask
+from app.tasks.tensor_features import features_of
+
+VOCABULARY, EMBEDDING, HIDDEN, CLASSES, OPSET = 2000, 32, 40, 2, 20
+cli = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """CPU milliseconds a request, the median of the rounds and their range; and the ratio's."""
+
+    service: float
+    by_hand: float
+    ratio: float
+    lowest: float
+    highest: float
+
+
+def small_graph() -> bytes:
+    """ONNX: token_ids (batch, time), lengths (batch) -> logits (batch, 2); an LSTM of 40 units."""
+    rng = np.random.default_rng(0)
+
+    def weights(name: str, *shape: int) -> onnx.TensorProto:
+        values = rng.normal(0, 0.1, shape).astype(np.float32)
+        return numpy_helper.from_array(values, name)
+
+    nodes = [
+        helper.make_node("Gather", ["embedding", "token_ids"], ["rows"]),
+        helper.make_node("Transpose", ["rows"], ["steps"], perm=[1, 0, 2]),
+        helper.make_node("Cast", ["lengths"], ["ends"], to=TensorProto.INT32),
+        helper.make_node(
+            "LSTM", ["steps", "W", "R", "B", "ends"], ["", "last"], hidden_size=HIDDEN
+        ),
+        helper.make_node("Squeeze", ["last", "direction"], ["hidden_state"]),
+        helper.make_node("Gemm", ["hidden_state", "weight", "bias"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        inputs=[
+            helper.make_tensor_value_info("token_ids", TensorProto.INT64, ["batch", "time"]),
+            helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
+        ],
+        outputs=[helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", CLASSES])],
+        initializer=[
+            weights("embedding", VOCABULARY, EMBEDDING),
+            weights("W", 1, 4 * HIDDEN, EMBEDDING),
+            weights("R", 1, 4 * HIDDEN, HIDDEN),
+            weights("B", 1, 8 * HIDDEN),
+            weights("weight", HIDDEN, CLASSES),
+            weights("bias", CLASSES),
+            helper.make_tensor("direction", TensorProto.INT64, [1], [0]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    return bytes(model.SerializeToString())
+
+
+def publish(root: Path) -> Path:
+    """Write the small network as version 1 of the model `small`; returns the graph's file."""
+    folder = root / "small" / "1"
+    folder.mkdir(parents=True)
+    file = folder / "model.onnx"
+    file.write_bytes(small_graph())
+    session = Session(file)
+    task = TensorTask(features_of(session.inputs, session.outputs), session)
+    golden = []
+    for tokens in ([1, 2, 3], [7, 8, 9, 10, 11]):
+        answer = task.predict([task.encode({"token_ids": list(tokens)})])[0].to_json()
+        request: JsonValue = {"inputs": {"token_ids": list(tokens)}}
+        golden.append(Golden.model_validate({"request": request, "answer": answer}))
+    manifest = Manifest(
+        name="small",
+        version="1",
+        task="tensor",
+        created="2026-01-01T00:00:00Z",
+        description="An LSTM with random weights.",
+        license="Apache-2.0",
+        intended_use="Benchmarks.",
+        files={"model.onnx": digest(file)},
+        network=Network(cell="lstm", num_layers=1, hidden_size=HIDDEN, parameters=0, opset=OPSET),
+        features=task.features.model_dump(mode="json"),
+        golden=tuple(golden),
+    )
+    write_manifest(folder, manifest)
+    return file
+
+
+@cli.command("by-hand")
+def by_hand(graph: Path, port: int, access_log: bool = True) -> None:
+    """What one writes in an hour: FastAPI, pydantic, the session inline, uvicorn as it comes."""
+    import onnxruntime as ort
+    import uvicorn
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(str(graph), options)
+    app = FastAPI()
+
+    class Request(BaseModel):
+        token_ids: list[list[int]]
+        lengths: list[int]
+
+    class Answer(BaseModel):
+        logits: list[list[float]]
+
+    @app.post("/infer")
+    async def infer(body: Request) -> Answer:
+        feeds = {
+            "token_ids": np.array(body.token_ids, np.int64),
+            "lengths": np.array(body.lengths, np.int64),
+        }
+        return Answer(logits=session.run(["logits"], feeds)[0].tolist())
+
+    uvicorn.run(app, host="127.0.0.1", port=port, access_log=access_log)
+
+
+@cli.command()
+def run(
+    requests: Annotated[int, typer.Option(help="Requests of one turn.")] = 2000,
+    rounds: Annotated[int, typer.Option(help="Turns of each service.")] = 7,
+    tokens: Annotated[int, typer.Option(help="Length of the row.")] = 26,
+    access_log: Annotated[bool, typer.Option(help="Whether by-hand writes a line each.")] = True,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("benchmarks/results"),
+) -> None:
+    """Measure both, write the result as JSON and one line of markdown."""
+    rng = np.random.default_rng(1)
+    row = rng.integers(0, VOCABULARY, (1, tokens))
+    log = [] if access_log else ["--no-access-log"]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        graph = publish(Path(folder))
+        serve = ["-m", "app", "serve", "--models-dir", folder, "--log-format", "json"]
+        ours = stack.enter_context(service([*serve, "--port"], "/v2/health/ready"))
+        hand = stack.enter_context(
+            service(["-m", "benchmarks.v2", "by-hand", *log, str(graph)], "/docs")
+        )
+        ask_ours, ask_hand = triton_client(ours[0], row), json_client(hand[0], row)
+        np.testing.assert_allclose(ask_ours(), ask_hand(), rtol=1e-5, atol=1e-6)
+        turns = [
+            (cpu(ours[1], ask_ours, requests), cpu(hand[1], ask_hand, requests))
+            for _ in range(rounds + 1)
+        ][1:]  # the first one warms up
+    ratios = [mine / other for mine, other in turns]
+    result = Result(
+        service=statistics.median(mine for mine, _ in turns),
+        by_hand=statistics.median(other for _, other in turns),
+        ratio=statistics.median(ratios),
+        lowest=min(ratios),
+        highest=max(ratios),
+    )
+    report(result, f"{tokens} tokens, {requests} requests a turn, {rounds} turns", access_log, out)
+
+
+def triton_client(port: int, row: NDArray[np.int64]) -> Callable[[], Any]:
+    """Asks as `tritonclient` does unless told otherwise: binary both ways."""
+    client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+    inputs = []
+    for name, array in (("token_ids", row), ("lengths", np.array([row.shape[1]]))):
+        one = triton.InferInput(name, list(array.shape), "INT64")
+        inputs.append(one.set_data_from_numpy(array))
+    return lambda: client.infer("small", inputs).as_numpy("logits")
+
+
+def json_client(port: int, row: NDArray[np.int64]) -> Callable[[], Any]:
+    """Asks the service by hand over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    body = json.dumps({"token_ids": row.tolist(), "lengths": [row.shape[1]]})
+    headers = {"Content-Type": "application/json"}
+
+    def ask() -> Any:
+        connection.request("POST", "/infer", body, headers)
+        return json.loads(connection.getresponse().read())["logits"]
+
+    return ask
+
+
+def cpu(process: psutil.Process, ask: Callable[[], Any], requests: int) -> float:
+    """CPU milliseconds of the process per request, all of its threads."""
+    before = process.cpu_times()
+    for _ in range(requests):
+        ask()
+    after = process.cpu_times()
+    return 1000 * float(after.user + after.system - before.user - before.system) / requests
+
+
+@contextmanager
+def service(command: list[str], path: str) -> Iterator[tuple[int, psutil.Process]]:
+    """A service of ours, started with `command` and a port: (port, process) when it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        [sys.executable, *command, str(port)], stdout=quiet, stderr=quiet
+    ) as child:
+        try:
+            while not answers(f"http://127.0.0.1:{port}{path}"):
+                if child.poll() is not None:
+                    raise SystemExit(f"it did not start: {' '.join(command)}")
+                time.sleep(0.1)
+            yield port, psutil.Process(child.pid)
+        finally:
+            child.terminate()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def report(result: Result, load: str, access_log: bool, out: Path) -> None:
+    """Print a line and keep it with its numbers."""
+    logs = "both write a line per request" if access_log else "by hand writes no log"
+    line = (
+        f"tritonclient, binary: {result.service:.3f} ms of CPU a request; FastAPI by hand, JSON: "
+        f"{result.by_hand:.3f} ms; ratio {result.ratio:.2f} ({result.lowest:.2f} to "
+        f"{result.highest:.2f}). {load}; {logs}; {psutil.cpu_count()} cores, load average "
+        f"{psutil.getloadavg()[0]:.1f}."
+    )
+    typer.echo(line)
+    out.mkdir(parents=True, exist_ok=True)
+    name = "v2" if access_log else "v2-without-access-log"
+    facts = {"load": load, "logs": logs, "python": platform.python_version()}
+    content = json.dumps({**asdict(result), **facts}, indent=2)
+    (out / f"{name}.json").write_text(content + "\n", encoding="utf-8")
+    (out / f"{name}.md").write_text(line + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    cli()
