@@ -53,6 +53,8 @@ class _Handler(logging.StreamHandler[TextIO]):
     """Our handler; its own class so that a second `configure` finds and replaces it."""
 
 
+_encode: Final = json.JSONEncoder(default=repr).encode
+_LEVELS: Final = {each: logging.getLevelName(each).lower() for each in (10, 20, 30, 40)}
 _json_handler: _Handler | None = None  # ours, while lines are JSON
 
 
@@ -101,21 +103,21 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return cast(FilteringBoundLogger, structlog.stdlib.get_logger(name))
 
 
-def write(logger: str, level: int, event: str, facts: Mapping[str, object]) -> None:
-    """Write the line that `get_logger(logger)` would, where lines are JSON in a fifth of the time.
+def write(logger: logging.Logger, level: int, event: str, facts: Mapping[str, object]) -> None:
+    """Write the line that `get_logger` would; where lines are JSON, in a fifth of the time.
 
     For what is logged once a request. `level` is one of `logging`'s; the facts are JSON values.
     """
-    if not logging.getLogger(logger).isEnabledFor(level):
+    if not logger.isEnabledFor(level):
         return
-    name = logging.getLevelName(level).lower()
     handler = _json_handler
     if handler is None or handler.lock is None:
-        get_logger(logger).log(level, event, **facts)
+        get_logger(logger.name).log(level, event, **facts)
         return
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    ending = {"event": event, "logger": logger, "level": name, "timestamp": now}
-    line = json.dumps({**facts, **_ids.get(), **ending}, default=repr)
+    now = datetime.now(UTC).isoformat()[:-6] + "Z"
+    name = _LEVELS.get(level, "info")
+    ending = {"event": event, "logger": logger.name, "level": name, "timestamp": now}
+    line = _encode({**facts, **_ids.get(), **ending})
     with handler.lock, suppress(OSError, ValueError):  # nobody reads it any more: as elsewhere
         handler.stream.write(line + "\n")
         handler.flush()
