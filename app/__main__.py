@@ -1,4 +1,4 @@
-"""The command line: serve, train, evaluate, models. Knows arguments; everything else by import.
+"""The command line: serve, import, train, evaluate, models. Knows arguments; all else by import.
 
 Imports lie inside the commands, so that `--help` is quick and `serve` never meets torch.
 """
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.errors import ConfigurationError
+from app.import_command import import_graph
 from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
 
 cli = typer.Typer(
@@ -17,6 +18,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli.command("import")(import_graph)
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
 

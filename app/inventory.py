@@ -8,7 +8,8 @@ from rich.table import Table
 
 from app.errors import ModelRefused
 from app.serving.loader import verify_files
-from app.serving.manifest import NAME_PATTERN, VERSION_PATTERN, Manifest, read_manifest
+from app.serving.manifest import Manifest, read_manifest
+from app.serving.stored import model_names, version_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,8 @@ def list_versions(root: Path, pinned: Mapping[str, str]) -> list[StoredVersion]:
     examples as well and may still refuse a version here called sound.
     """
     versions: list[StoredVersion] = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if NAME_PATTERN.fullmatch(folder.name) and folder.is_dir():
-            versions += _versions_of(folder, pinned.get(folder.name))
+    for name in model_names(root):
+        versions += _versions_of(root / name, pinned.get(name))
     return versions
 
 
@@ -62,12 +62,10 @@ def versions_table(versions: Sequence[StoredVersion], title: str) -> Table:
 
 
 def _versions_of(folder: Path, pin: str | None) -> list[StoredVersion]:
-    found = [
-        each for each in folder.iterdir() if VERSION_PATTERN.fullmatch(each.name) and each.is_dir()
-    ]
     versions: list[StoredVersion] = []
     chosen = False
-    for path in sorted(found, key=lambda each: int(each.name), reverse=True):
+    for version in version_names(folder):
+        path = folder / version
         manifest, problem = _inspect(path)
         served = not problem and not chosen and pin in (None, path.name)
         chosen = chosen or served

@@ -4,6 +4,7 @@ Importing this imports no torch and no onnx: the service runs without them.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,6 +56,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
             execution_providers=settings.execution_providers,
             max_batch_size=settings.max_batch_size,
             max_queue_size=settings.max_queue_size,
+            retire_seconds=settings.request_timeout_seconds,
             graph_tasks=graph_tasks,
         ),
         pinned_versions=settings.pinned_versions,
@@ -63,13 +65,14 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # In a thread, so that /health answers meanwhile.
-        loading = asyncio.create_task(asyncio.to_thread(_load, repository))
+        keeper = threading.Thread(None, _keep, "models", (repository, settings.watch_seconds))
+        keeper.start()
         yield
         # A server that drains has waited already, and an orchestrator's patience counts once.
         patience = 0.0 if lifecycle.draining else settings.drain_timeout_seconds
         lifecycle.drain()
         await asyncio.to_thread(repository.close, patience)
-        await loading
+        await asyncio.to_thread(keeper.join)
         _log.info("stopped")
 
     app = Service(
@@ -110,9 +113,11 @@ def _task_of(path: str) -> str:
     return TASK_PATHS.get(path) or (inference.TASK if inference.is_inference(path) else "")
 
 
-def _load(repository: Repository) -> None:
+def _keep(repository: Repository, watch_seconds: float) -> None:
+    """Load every model, then look after them until the repository is closed."""
     started = time.monotonic()
     repository.load_all()
     served = {model.name: model.version for model in repository.loaded()}
     seconds = round(time.monotonic() - started, 3)
     _log.info("loaded", models=served, refused=len(repository.refused()), seconds=seconds)
+    repository.watch(watch_seconds)

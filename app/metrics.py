@@ -9,6 +9,7 @@ from bisect import bisect_left
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.metrics import MetricWrapperBase
 
 
 class _Histogram(Histogram):
@@ -129,8 +130,50 @@ MODEL_LOADS: Final = Counter(
     "Model versions loaded or refused.",
     ("model", "status"),
 )
+LOAD_SECONDS: Final = Histogram(
+    "unroll_load_seconds",
+    "Time from the first byte read of a version until it was verified and warm.",
+    ("model",),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
+)
+SWAPS: Final = Counter(
+    "unroll_swaps_total",
+    "Changes of what a model serves: first, newer, older, reloaded or unloaded.",
+    ("model", "reason"),
+)
+REFUSED_VERSIONS: Final = Gauge(
+    "unroll_refused_versions",
+    "Versions that lie in the repository and failed a check when they were last tried.",
+    ("model",),
+)
 SESSIONS: Final = Gauge(
     "unroll_sessions",
     "Open network sessions, by the execution provider they run on.",
     ("model", "version", "provider"),
 )
+
+
+def forget_gauges(model: str, version: str) -> None:
+    """Take the gauges of a version that is closed off the page; what was counted stays."""
+    for collector in _collectors():
+        if isinstance(collector, Gauge):
+            _forget(collector, model, version)
+
+
+def forget_version(model: str, version: str) -> None:
+    """Take everything about a version off the page, so that it does not grow for ever."""
+    for collector in _collectors():
+        _forget(collector, model, version)
+
+
+def _collectors() -> list[MetricWrapperBase]:
+    return [each for each in globals().values() if isinstance(each, MetricWrapperBase)]
+
+
+def _forget(collector: MetricWrapperBase, model: str, version: str) -> None:
+    labels = collector._labelnames
+    if {"model", "version"} <= set(labels):
+        (family,) = collector.collect()
+        for sample in family.samples:  # once per bucket, too: removing again does nothing
+            if (sample.labels["model"], sample.labels["version"]) == (model, version):
+                collector.remove(*(sample.labels[label] for label in labels))

@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Versions to serve instead of the highest, as JSON: {"forecast": "2"}.',
     )
+    watch_seconds: float = Field(
+        5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds between looks for new versions of models; 0 never looks again.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least serious level that is logged."
     )

@@ -34,6 +34,8 @@ METRIC_UNITS: Final = {
     "_requests_total": "requests",
     "_in_flight": "requests",
     "_loads_total": "versions",
+    "_swaps_total": "swaps",
+    "_versions": "versions",
     "_sessions": "sessions",
     "_info": "always 1",
     "_width": "usual moves",

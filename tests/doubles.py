@@ -137,3 +137,14 @@ def write_version(
     )
     write_manifest(folder, manifest.model_copy(update=dict(changes or {})))
     return folder
+
+
+def write_biased(root: Path, version: str, bias: float, name: str = "mean") -> Path:
+    """Write a version whose answers are the mean plus `bias`, and that says so."""
+    golden = tuple(
+        each.model_copy(update={"answer": {"mean": each.answer["mean"] + bias}})  # type: ignore[operator]
+        for each in GOLDEN
+    )
+    return write_version(
+        root, name, version, graph=mean_graph(bias=bias), changes={"golden": golden}
+    )

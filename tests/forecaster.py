@@ -14,12 +14,12 @@ LEVELS = (0.1, 0.5, 0.9)
 FEATURES = ForecastFeatures(context_length=24, memory=100, trained_horizon=6, levels=LEVELS)
 
 
-def quantile_graph() -> bytes:
-    """ONNX: whatever context and future -> quantiles -1, 0 and 1 at every step."""
+def quantile_graph(width: float = 1.0) -> bytes:
+    """ONNX: whatever context and future -> quantiles -width, 0 and width at every step."""
     initializers = [
         helper.make_tensor("nothing", TensorProto.FLOAT, [], [0.0]),
         helper.make_tensor("axis", TensorProto.INT64, [1], [2]),
-        helper.make_tensor("offsets", TensorProto.FLOAT, [3], [-1.0, 0.0, 1.0]),
+        helper.make_tensor("offsets", TensorProto.FLOAT, [3], [-width, 0.0, width]),
     ]
     nodes = [
         helper.make_node("Mul", ["future", "nothing"], ["zeros"]),
@@ -45,9 +45,11 @@ def quantile_graph() -> bytes:
     return bytes(helper.make_model(graph, opset_imports=opset, ir_version=10).SerializeToString())
 
 
-def write_still_version(root: Path, name: str = "forecast", version: str = "1") -> Path:
+def write_still_version(
+    root: Path, name: str = "forecast", version: str = "1", width: float = 1.0
+) -> Path:
     """Write a version that the real forecast task loads and serves."""
-    task = ForecastTask(FEATURES, Session(quantile_graph()))
+    task = ForecastTask(FEATURES, Session(quantile_graph(width)))
     golden = []
     for horizon in (2, 3):
         request = {"series": [1.0, 2.0, 4.0, 3.0, 5.0], "horizon": horizon}
@@ -59,4 +61,4 @@ def write_still_version(root: Path, name: str = "forecast", version: str = "1") 
         "golden": tuple(golden),
         "network": Network(cell="none", num_layers=1, hidden_size=1, parameters=0, opset=OPSET),
     }
-    return write_version(root, name, version, graph=quantile_graph(), changes=changes)
+    return write_version(root, name, version, graph=quantile_graph(width), changes=changes)

@@ -18,6 +18,7 @@ COMMANDS = (
     (),
     ("serve",),
     ("models",),
+    ("import",),
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),

@@ -1,6 +1,7 @@
 """What is noted about one request while it is answered. Knows timings; no route and no model."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +30,12 @@ class RequestRecord:
     error: str = ""
     queue_seconds: float | None = None
     inference_seconds: float | None = None
+    at_end: list[Callable[[], None]] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Do what was put off until nothing more is computed for the request, each thing once."""
+        while self.at_end:
+            self.at_end.pop()()
 
     def server_timing(self) -> bytes:
         """The value of the Server-Timing header; durations in milliseconds."""

@@ -44,13 +44,16 @@ def get_model(
 ) -> LoadedModel:
     """The served model of that name, noted in the request's record; `task` None allows any.
 
+    It takes inputs until the answer begins, also if another version takes its place meanwhile.
+
     Raises NotReady while loading or draining, ModelNotFound for one that is not served or does
     another task.
     """
     lifecycle: Lifecycle = request.app.state.lifecycle
     repository: Repository = request.app.state.repository
     lifecycle.require_open()
-    model = repository.get(name, version, task)
+    model = repository.lease(name, version, task)
     record = record_of(request.scope)
+    record.at_end.append(model.leases.give_back)
     record.model, record.version = model.name, model.version
     return model

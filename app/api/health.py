@@ -12,7 +12,7 @@ from app.errors import NotReady
 
 _REASONS: Final = {
     "loading": "the models are being loaded",
-    "no_models": "no model could be loaded; GET /models tells why",
+    "no_models": "no model is served; GET /models tells why",
     "draining": "the service is shutting down",
 }
 

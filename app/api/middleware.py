@@ -52,6 +52,7 @@ class RequestMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                record.finish()  # not later: a client may take for ever to read its answer
                 record.status = record.status or message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
@@ -80,6 +81,7 @@ class RequestMiddleware:
                 self._finish(scope, record, span)
 
     def _finish(self, scope: Scope, record: RequestRecord, span: RequestSpan) -> None:
+        record.finish()
         seconds = time.monotonic() - record.started
         # Nothing was sent when the task was cancelled: the server gave up on it at shutdown.
         status = record.status or CLIENT_GONE

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,9 +16,11 @@ from app import metrics
 from app.errors import ModelRefused
 from app.log import get_logger
 from app.serving.golden import replay
+from app.serving.leases import Leases
 from app.serving.manifest import Manifest, digest, read_manifest
 from app.serving.scheduler import Scheduler, Worker
 from app.serving.session import Session
+from app.serving.stored import Snapshot, snapshot
 from app.serving.task import GraphTasks, Task
 
 TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
@@ -30,6 +32,8 @@ _log = get_logger(__name__)
 class ServingOptions:
     """How each version is run; `workers` threads, each with sessions of its own.
 
+    A version that is replaced gets `retire_seconds` for requests that hold it, and as many again
+    for what it accepted; it is meant to be the longest time that a request may take.
     graph_tasks: makes graphs answer requests by their tensors, too; None leaves that out.
     """
 
@@ -37,16 +41,18 @@ class ServingOptions:
     execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
     max_batch_size: int = 8
     max_queue_size: int = 4096
+    retire_seconds: float = 30.0
     graph_tasks: GraphTasks | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """A version that passed every check. `task` is for `encode`; predictions go by `scheduler`.
 
-    `sessions` counts the open sessions by the execution provider they run on. `graphs` holds, by
-    file, a task for each graph that can be addressed by its tensors; its examples go to the same
-    scheduler.
+    `sessions` counts the open sessions by the execution provider they run on; `files` is what
+    its folder looked like when they were read; `leases` counts the requests that hold it. `graphs`
+    holds, by file, a task for each graph that can be addressed by its tensors; its examples go to
+    the same scheduler.
     """
 
     name: str
@@ -56,15 +62,31 @@ class LoadedModel:
     scheduler: Scheduler[Any, Any]
     folder: Path
     sessions: Mapping[str, int]
+    files: Snapshot
     graphs: Mapping[str, Task[Any, Any]] = field(default_factory=dict)
+    leases: Leases = field(default_factory=Leases)
 
-    def close(self, *, drain: bool = True, timeout: float | None = None) -> bool:
-        """Stop the threads as `Scheduler.close` does, and take the version off the metrics."""
+    def close(
+        self, *, drain: bool = True, timeout: float | None = None, forget: bool = True
+    ) -> bool:
+        """Stop the threads as `Scheduler.close` does, and take the version's gauges away.
+
+        Without `forget` they stay: they are also those of the model that replaced this one under
+        the same version.
+        """
+        self.leases.abandon()
         finished = self.scheduler.close(drain=drain, timeout=timeout)
-        metrics.MODEL_INFO.remove(self.manifest.task, self.name, self.version)
-        for provider in self.sessions:
-            metrics.SESSIONS.remove(self.name, self.version, provider)
+        if forget:
+            metrics.forget_gauges(self.name, self.version)
         return finished
+
+    def retire(self, timeout: float, *, forget: bool = True) -> bool:
+        """Wait until no request holds it, finish what it accepted, and close it.
+
+        `timeout` bounds each of the two waits. Returns whether neither was cut short.
+        """
+        unheld = self.leases.shut(timeout)
+        return self.close(timeout=timeout, forget=forget) and unheld
 
 
 def load_version(
@@ -90,7 +112,6 @@ def load_version(
             raise
         raise ModelRefused(f"loading failed: {type(error).__name__}: {error}") from error
     metrics.MODEL_LOADS.labels(model.name, "loaded").inc()
-    metrics.MODEL_INFO.labels(model.manifest.task, model.name, model.version).set(1)
     for provider, count in model.sessions.items():
         metrics.SESSIONS.labels(model.name, model.version, provider).set(count)
     return model
@@ -120,6 +141,7 @@ def _load(
     expected: tuple[str, str] | None,
 ) -> LoadedModel:
     start = time.monotonic()
+    files = snapshot(folder)
     manifest = read_manifest(folder)
     if expected not in (None, (manifest.name, manifest.version)):
         raise ModelRefused(f"the manifest is that of {manifest.name} version {manifest.version}")
@@ -131,11 +153,17 @@ def _load(
 
     opened: Counter[str] = Counter()
 
+    @cache
+    def content(name: str) -> bytes:
+        return (folder / name).read_bytes()
+
     def open_session(kept: dict[str, Session], name: str) -> Session:
         if name not in manifest.files:
             raise ModelRefused(f"the task asks for {name}, which the manifest does not list")
         try:
-            session = Session(folder / name, options.execution_providers)
+            # From its bytes, not by its path: then nothing of it stays mapped to a file that
+            # somebody may change, and every worker gets the same graph.
+            session = Session(content(name), options.execution_providers)
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
@@ -152,6 +180,9 @@ def _load(
         graphs.append({} if views is None else views(tasks[-1], manifest, sessions))
     for task in tasks:
         replay(task, manifest, options.max_batch_size)
+    # What was verified and what the sessions read is the same only if nobody wrote in between.
+    if snapshot(folder) != files:
+        raise ModelRefused("its files changed while they were being read")
     scheduler: Scheduler[Any, Any] = Scheduler(
         list(map(_worker, tasks, graphs)),
         model=manifest.name,
@@ -160,13 +191,15 @@ def _load(
         max_queue_size=options.max_queue_size,
         inline=_worker(tasks[0], graphs[0]) if graphs[0] else None,
     )
+    seconds = time.monotonic() - start
+    metrics.LOAD_SECONDS.labels(manifest.name).observe(seconds)
     _log.info(
         "model_loaded",
         model=manifest.name,
         version=manifest.version,
         task=manifest.task,
         sessions=dict(opened),
-        seconds=round(time.monotonic() - start, 3),
+        seconds=round(seconds, 3),
     )
     return LoadedModel(
         name=manifest.name,
@@ -176,6 +209,7 @@ def _load(
         scheduler=scheduler,
         folder=folder,
         sessions=dict(opened),
+        files=files,
         graphs=graphs[0],
     )
 

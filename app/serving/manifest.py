@@ -4,8 +4,10 @@ A manifest says what a version is, which bytes it is made of, how it was trained
 does, and holds golden examples: real requests with the exact answers its graph gave.
 """
 
+import errno
 import hashlib
 import re
+import stat
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -45,11 +47,14 @@ class FileDigest(_Part):
 
 
 class Network(_Part):
-    """The network's dimensions; `members` graphs are averaged into one answer."""
+    """The network's dimensions; `members` graphs are averaged into one answer.
+
+    num_layers, hidden_size: of recurrent layers; 0 in a network that is not made of such.
+    """
 
     cell: str
-    num_layers: int = Field(ge=1)
-    hidden_size: int = Field(ge=1)
+    num_layers: int = Field(ge=0)
+    hidden_size: int = Field(ge=0)
     parameters: int = Field(ge=0)
     opset: int = Field(ge=1)
     members: int = Field(1, ge=1)
@@ -92,6 +97,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read `folder`/manifest.json. Raises ModelRefused saying what is wrong with it."""
     path = folder / FILE_NAME
     try:
+        _require_file(path)
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ModelRefused(f"there is no {FILE_NAME}") from error
@@ -115,7 +121,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def digest(path: Path) -> FileDigest:
-    """Size and sha256 of the file at `path`. Raises OSError."""
+    """Size and sha256 of the file at `path`. Raises OSError, also for what is no file."""
+    _require_file(path)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileDigest(sha256=sha256, bytes=file.tell())
+
+
+def _require_file(path: Path) -> None:
+    # To open a pipe would wait until somebody writes into it.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")

@@ -64,8 +64,3 @@ class Meter:
             return 1.0
         seconds = waiting * self._seconds_per_entry / workers
         return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, seconds))
-
-    def forget(self) -> None:
-        """Take the gauges of a closed queue off the page; counters stay."""
-        for gauge in (metrics.QUEUE_DEPTH, metrics.QUEUE_LIMIT, metrics.WORKERS):
-            gauge.remove(*self._labels)

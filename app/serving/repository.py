@@ -1,44 +1,30 @@
-"""The model repository `models/<name>/<version>/`. Knows which versions there are and serve.
+"""The model repository `models/<name>/<version>/`. Knows which versions there are and should serve.
 
-The highest version that passes every check is served, or exactly the pinned one. What a request
-looks up is one dict that is only ever replaced as a whole, so reading it needs no lock.
+The highest version that passes every check is served, or exactly the pinned one. Versions are
+loaded and unloaded one after the other, and a version that is loading takes nothing from the one
+that serves until it has passed.
 """
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from app import metrics
 from app.errors import ModelNotFound, ModelRefused, NotReady
 from app.log import get_logger
+from app.serving import memory
 from app.serving.loader import LoadedModel, ServingOptions, TaskTypes, load_version
-from app.serving.manifest import NAME_PATTERN, VERSION_PATTERN
+from app.serving.manifest import NAME_PATTERN
+from app.serving.served import ServedModels
+from app.serving.shelf import Refusal, Shelf, VersionState
+from app.serving.stored import is_folder, model_names, snapshot
 
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A version that is in the repository and is not served, and why."""
-
-    name: str
-    version: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionState:
-    """One version of one model; `reason` says why it is not served."""
-
-    name: str
-    version: str
-    state: Literal["READY", "UNAVAILABLE", "LOADING", "UNLOADING"]
-    reason: str
-
-
 class Repository:
-    """Finds, loads, chooses and hands out model versions."""
+    """Finds, loads, chooses, swaps and hands out model versions."""
 
     def __init__(
         self,
@@ -52,151 +38,238 @@ class Repository:
         self._tasks = tasks
         self._options = options or ServingOptions()
         self._pinned = dict(pinned_versions or {})
-        self._served: Mapping[str, LoadedModel] = {}
-        self._refused: tuple[Refusal, ...] = ()
+        self._shelves: Mapping[str, Shelf] = {
+            name: Shelf(root, name, pin) for name, pin in self._pinned.items()
+        }
+        self._served = ServedModels(self._options.retire_seconds)
+        self._now_loading: tuple[str, str] | None = None
+        self._complaints: dict[str, str] = {}
         self._loaded = False
-        self._closed = False
+        self._untidy = False
+        self._turn = threading.Lock()  # held while a version is loaded, swapped and retired
 
     @property
     def status(self) -> Literal["loading", "ready", "no_models", "draining"]:
         """What the readiness check tells; only `ready` answers requests."""
-        if self._closed:
+        if self._served.closed.is_set():
             return "draining"
         if not self._loaded:
             return "loading"
-        return "ready" if self._served else "no_models"
+        return "ready" if self._served.all() else "no_models"
 
     def load_all(self) -> None:
         """Load one version of every model; call it once. A bad version never raises."""
-        served: dict[str, LoadedModel] = {}
-        refused: list[Refusal] = []
-        for name in sorted(self._names() | self._pinned.keys()):
-            for version in self._candidates(name):
-                try:
-                    served[name] = self._load(name, version)
-                    break
-                except ModelRefused as error:
-                    # Clients may read it, and need not know where on the disk it happened.
-                    reason = error.message.replace(f"{self._root}/", "")
-                    refused.append(Refusal(name, version, reason))
-                    _log.error("model_refused", model=name, version=version, reason=error.message)
-            else:
+        with self._turn:
+            self._take_up(patient=False)
+            if self._served.closed.is_set():
+                return
+            for name in sorted(self._shelves.keys() - self._served.all().keys()):
                 _log.error("model_not_served", model=name)
-        self._served, self._refused = served, tuple(refused)
-        self._loaded = True
-        if self._closed:  # `close` came while loading and did not see these
-            self._close_models(0.0)
-            return
-        if not served:
+            self._loaded = True
+        if not self._served.all():
             _log.error("no_models", models_dir=str(self._root))
 
+    def refresh(self) -> None:
+        """Look for new versions once, and serve those that pass every check. Never raises."""
+        with self._turn:
+            self._take_up(patient=True)
+
+    def watch(self, seconds: float) -> None:
+        """Refresh every so many seconds until the repository is closed; 0 returns at once."""
+        while seconds and not self._served.closed.wait(seconds):
+            self.refresh()
+
     def get(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
-        """The served version of a model.
+        """The served version of a model, to be looked at. Whoever hands it inputs calls `lease`.
 
         Raises ModelNotFound, listing what there is, if there is none of that name, if another
         version is served, or if it does not do `task`; NotReady while loading or draining, and
-        when no model at all could be loaded.
+        when no model at all is served.
         """
-        if self._closed:
-            raise NotReady("the service is shutting down")
-        if not self._loaded:
+        if self.status == "loading":
             raise NotReady("the models are being loaded")
-        served = self._served
-        if not served:
-            raise NotReady("no model could be loaded; GET /models tells why")
-        model = served.get(name)
-        if model is None or (task is not None and model.manifest.task != task):
-            names = [each for each, other in served.items() if task in (None, other.manifest.task)]
-            kind = "model" if task is None else f"{task} model"
-            listing = ", ".join(names) or "none"
-            raise ModelNotFound(f"there is no {kind} {name!r}; served: {listing}")
-        if version is not None and version != model.version:
-            raise ModelNotFound(
-                f"version {version!r} of model {name!r} is not served; served: {model.version}"
-            )
-        return model
+        return self._served.get(name, version, task)
+
+    def lease(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
+        """As `get`; the model takes inputs until `leases.give_back` is called on it, once."""
+        while True:
+            model = self.get(name, version, task)
+            if model.leases.take():
+                return model  # else another one has taken its place since we looked
 
     def loaded(self) -> list[LoadedModel]:
         """What is served, by name."""
-        return list(self._served.values())
+        return list(self._served.all().values())
 
     def refused(self) -> list[Refusal]:
-        """What is in the repository and failed a check."""
-        return list(self._refused)
+        """What is in the repository and failed a check, by name and then the highest first."""
+        return [
+            refusal for _, shelf in sorted(self._shelves.items()) for refusal in shelf.refused()
+        ]
 
     def index(self) -> list[VersionState]:
-        """Every version that is served or was refused. Reads folders: it may block."""
-        served = [VersionState(each.name, each.version, "READY", "") for each in self.loaded()]
-        refused = [
-            VersionState(each.name, each.version, "UNAVAILABLE", each.reason)
-            for each in self.refused()
-        ]
-        return served + refused
+        """Every version on the disk or in use, by name and number. Reads folders: it may block."""
+        states: list[VersionState] = []
+        served, retiring, loading = self._served.all(), self._served.retiring(), self._now_loading
+        for name, shelf in sorted(self._shelves.items()):
+            ready = served.get(name)
+            used = [each.version for each in (ready, retiring) if each and each.name == name]
+            for version in shelf.known(used):
+                key = (name, version)
+                if ready is not None and version == ready.version:
+                    state = VersionState(*key, "READY", shelf.note)
+                elif key == loading:
+                    state = VersionState(*key, "LOADING", "it is being verified and warmed")
+                elif retiring is not None and key == (retiring.name, retiring.version):
+                    state = VersionState(*key, "UNLOADING", "it finishes what it has accepted")
+                else:
+                    reason = shelf.why_not(version, ready.version if ready else None)
+                    state = VersionState(*key, "UNAVAILABLE", reason)
+                states.append(state)
+        return states
 
     def load(self, name: str, version: str | None = None) -> LoadedModel:
-        """Serve the highest version, or exactly that one. Raises ModelNotFound, ModelRefused."""
-        if name not in self._names():
-            raise ModelNotFound(f"there is no model {name!r} in the repository")
-        old = self._served.get(name)
-        wanted = version or self._candidates(name)[0]
-        if not (self._root / name / wanted).is_dir():
-            raise ModelNotFound(f"version {wanted!r} of model {name!r} is not in the repository")
-        model = self._load(name, wanted)
-        self._served = {**self._served, name: model}
-        if old is not None:
-            old.close()
-        return model
+        """Serve the highest version on the disk, or exactly `version`, and return it.
+
+        Waits for its turn, for the version to pass, and for the one that it replaces to finish.
+        What is served already is loaded again only if its files have changed. After a load with
+        `version` the watcher keeps to that one, after a load without it to the highest. If this
+        raises, what is served has not changed.
+
+        Raises ModelNotFound for what is not on the disk, ModelRefused for a version that fails a
+        check, NotReady when the service is shutting down.
+        """
+        with self._turn:
+            shelf = self._find(name)
+            try:
+                versions = shelf.versions()
+            except OSError as error:
+                raise ModelRefused(f"the folder of {name} cannot be read: {error}") from error
+            if not versions:
+                raise ModelNotFound(f"there is no version of model {name!r} in the repository")
+            wanted = versions[0] if version is None else version
+            if wanted not in versions:
+                raise ModelNotFound(
+                    f"version {wanted!r} of model {name!r} is not in the repository; "
+                    f"there: {', '.join(versions)}"
+                )
+            model = self._served.all().get(name)
+            if model is None or model.version != wanted or model.files != snapshot(model.folder):
+                try:
+                    model = self._serve(shelf, wanted)
+                finally:
+                    self._tidy()
+            shelf.pin, shelf.unloaded = version, False
+            return model
 
     def unload(self, name: str) -> None:
-        """Serve no version of a model; returns when it has finished. Raises ModelNotFound."""
-        if name not in self._served:
-            raise ModelNotFound(f"there is no model {name!r} in the repository")
-        old = self._served[name]
-        self._served = {each: model for each, model in self._served.items() if each != name}
-        old.close()
+        """Serve no version of a model until `load` is called; returns when it has finished.
+
+        Raises ModelNotFound if there is no such model, NotReady when shutting down.
+        """
+        with self._turn:
+            shelf = self._find(name)
+            shelf.unloaded = True
+            self._served.replace(name, None)
+            self._untidy = True
+            self._tidy()
 
     def close(self, timeout: float | None = None) -> bool:
         """Accept nothing more and finish what was accepted, within `timeout` seconds in all.
 
         Returns whether everything finished. May be called again.
         """
-        self._closed = True
-        return self._close_models(timeout)
+        return self._served.close(timeout)
 
-    def _close_models(self, timeout: float | None) -> bool:
-        end = None if timeout is None else time.monotonic() + timeout
-        models = self.loaded()
-        for model in models:  # all of them stop at once, then each is waited for
-            model.scheduler.stop()
-        finished = [
-            model.close(timeout=None if end is None else max(0.0, end - time.monotonic()))
-            for model in models
-        ]
-        return all(finished)
+    # What follows is called by whoever has the turn.
 
-    def _load(self, name: str, version: str) -> LoadedModel:
-        folder = self._root / name / version
-        if not folder.is_dir():
-            raise ModelRefused("this pinned version is not in the repository")
-        return load_version(folder, self._tasks, self._options, expected=(name, version))
+    def _take_up(self, *, patient: bool) -> None:
+        try:
+            names = model_names(self._root)
+        except OSError as error:
+            return self._complain("", "repository_unreadable", error)
+        self._complain("", "", None)
+        self._keep_shelves(names)
+        for name, shelf in sorted(self._shelves.items()):
+            try:
+                self._renew(shelf, patient=patient)
+            except NotReady:  # closed meanwhile
+                return
+            except Exception as error:  # one model's trouble is not another's
+                self._complain(name, "model_unreadable", error)
+            else:
+                self._complain(name, "", None)
+        self._tidy()
 
-    def _names(self) -> set[str]:
-        """Folders with a model's name; the hidden ones of a publication in progress have none."""
-        if not self._root.is_dir():
-            return set()
-        return {
-            folder.name
-            for folder in self._root.iterdir()
-            if NAME_PATTERN.fullmatch(folder.name) and folder.is_dir()
+    def _renew(self, shelf: Shelf, *, patient: bool) -> None:
+        """Serve the best version of one model that passes every check."""
+        served = self._served.all().get(shelf.name)
+        if served is not None and shelf.look_after(served) and shelf.note:
+            _log.warning(
+                "served_version_changed",
+                model=served.name,
+                version=served.version,
+                reason=shelf.note,
+            )
+        if shelf.unloaded:
+            return
+        for version in shelf.candidates(served.version if served else None, patient=patient):
+            try:
+                self._serve(shelf, version)
+                return
+            except ModelRefused:
+                continue
+
+    def _serve(self, shelf: Shelf, version: str) -> LoadedModel:
+        """Load a version and put it in its place, or raise ModelRefused and change nothing."""
+        folder, key = shelf.folder(version), (shelf.name, version)
+        files = snapshot(folder)
+        self._now_loading = key
+        try:
+            if not is_folder(folder):
+                raise ModelRefused("this pinned version is not in the repository")
+            model = load_version(folder, self._tasks, self._options, expected=key)
+        except ModelRefused as error:
+            shelf.refuse(version, files, error.message)
+            _log.error("model_refused", model=shelf.name, version=version, reason=error.message)
+            raise
+        finally:
+            self._now_loading, self._untidy = None, True
+        shelf.accept(model)
+        self._served.replace(shelf.name, model)
+        return model
+
+    def _find(self, name: str) -> Shelf:
+        """The shelf of a model; a new one only if it has a folder. Raises ModelNotFound."""
+        if name not in self._shelves:
+            if not NAME_PATTERN.fullmatch(name) or not is_folder(self._root / name):
+                raise ModelNotFound(f"there is no model {name!r} in the repository")
+            self._shelves = {**self._shelves, name: Shelf(self._root, name)}
+        return self._shelves[name]
+
+    def _keep_shelves(self, names: Sequence[str]) -> None:
+        """A shelf for each folder, and for what somebody asked for or what still serves."""
+        kept = {
+            name: shelf
+            for name, shelf in self._shelves.items()
+            if name in names or name in self._pinned or name in self._served.all() or shelf.unloaded
         }
+        for name in self._shelves.keys() - kept.keys():
+            metrics.REFUSED_VERSIONS.remove(name)
+        new = {name: Shelf(self._root, name) for name in names if name not in kept}
+        self._shelves = {**kept, **new}
 
-    def _candidates(self, name: str) -> list[str]:
-        """Versions to try, the best first; a pin leaves no choice."""
-        if name in self._pinned:
-            return [self._pinned[name]]
-        versions = [
-            folder.name
-            for folder in (self._root / name).iterdir()
-            if VERSION_PATTERN.fullmatch(folder.name) and folder.is_dir()
-        ]
-        return sorted(versions, key=int, reverse=True)
+    def _tidy(self) -> None:
+        """Bring the metrics up to date, and give back what closed sessions have left behind."""
+        for name, shelf in self._shelves.items():
+            metrics.REFUSED_VERSIONS.labels(name).set(len(shelf.refused()))
+        if self._untidy:
+            memory.trim()
+        self._untidy = False
+
+    def _complain(self, key: str, event: str, error: Exception | None) -> None:
+        """Log what keeps going wrong once, until it is over or something else."""
+        text = f"{type(error).__name__}: {error}" if error else ""
+        if text and self._complaints.get(key) != text:
+            _log.error(event, model=key, reason=text)
+        self._complaints[key] = text

@@ -75,7 +75,11 @@ class Scheduler(Generic[E, P]):
             for i, worker in enumerate(workers)
         ]
         for thread in self._threads:
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads are to be had; let go of those that run
+                self.stop()
+                raise
 
     @property
     def waiting(self) -> int:
@@ -148,7 +152,6 @@ class Scheduler(Generic[E, P]):
         for thread in self._threads:
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
         self._abandon()
-        self._meter.forget()
         return not any(thread.is_alive() for thread in self._threads)
 
     def _admit(self, entries: list[Entry[E, P]], dropped: list[Entry[E, P]], now: float) -> None:
@@ -186,10 +189,7 @@ class Scheduler(Generic[E, P]):
         self._meter.depth(len(alive))
 
     def _work(self, worker: Worker[E, P]) -> None:
-        while True:
-            batch = self._take()
-            if batch is None:
-                return
+        while (batch := self._take()) is not None:
             try:
                 self._serve(worker, batch)
             except BaseException:

@@ -21,6 +21,7 @@ Array: TypeAlias = npt.NDArray[Any]
 # What a run raises comes as an exception; the runtime's own line about it would be a second log.
 _FATAL_ONLY: Final = 4
 _CUDA: Final = "CUDAExecutionProvider"
+_OUTSIDE: Final = re.compile("[Ee]xternal (data|tensor)")  # in what ONNX Runtime says of such
 _BFLOAT16: Final = "tensor(bfloat16)"
 _ONNX_BFLOAT16: Final = 16
 _CODE: Final = re.compile(r"^\d+ : [A-Z_]+ : ")
@@ -75,6 +76,10 @@ class Session:
         try:
             self._session = ort.InferenceSession(source, options, providers=usable)
         except Exception as error:  # ONNX Runtime's own errors share no base class
+            if _OUTSIDE.search(str(error)):
+                raise ModelRefused(
+                    "the graph keeps weights in another file; `unroll import` puts them into it"
+                ) from error
             raise ModelRefused(f"the graph cannot be loaded: {_first_line(error)}") from error
         self.inputs: tuple[TensorSpec, ...] = _specs(self._session.get_inputs())
         self.outputs: tuple[TensorSpec, ...] = _specs(self._session.get_outputs())

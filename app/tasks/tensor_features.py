@@ -61,7 +61,8 @@ class TensorFeatures(BaseModel):
     """The tensors of a graph, the input that holds each row's length, and its states.
 
     states: from the name of a state input to the output that continues it; to the engine both are
-    tensors like any other. labels: of the last axis of an output, for classification.
+    tensors like any other. labels: of the last axis of an output, for classification. padding:
+    whether rows may be padded with zeros; None leaves it to whether lengths reach the graph.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +72,7 @@ class TensorFeatures(BaseModel):
     lengths: str | None = None
     states: dict[str, str] = Field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    padding: bool | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -102,10 +104,12 @@ class TensorFeatures(BaseModel):
     def masked(self) -> bool:
         """Whether rows of different lengths may share a batch.
 
-        They may if lengths reach the graph and every output's shape is known beforehand. One whose
-        size is computed from the time (chunks of it, say) would be larger for longer batch-mates.
+        They may if lengths reach the graph, or if it was found that padding changes no answer, and
+        if every output's shape is known beforehand. One whose size is computed from the time
+        (chunks of it, say) would be larger for longer batch-mates.
         """
-        if not self.batched or self.lengths is None:
+        padding = self.lengths is not None if self.padding is None else self.padding
+        if not self.batched or not padding:
             return False
         names = {size for each in self.inputs for size in each.shape if isinstance(size, str)}
         return all(

@@ -49,9 +49,7 @@ def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> N
 def test_a_good_version_answers_and_shows_in_the_metrics(tmp_path: Path) -> None:
     before = loads("loaded")
     model = load_version(write_version(tmp_path), TASKS, ServingOptions(workers=2))
-    info = {"task": "mean", "model": "mean", "version": "1"}
     sessions = {"model": "mean", "version": "1", "provider": "CPUExecutionProvider"}
-    assert REGISTRY.get_sample_value("unroll_model_info", info) == 1
     assert REGISTRY.get_sample_value("unroll_sessions", sessions) == 2
     assert loads("loaded") == before + 1
 
@@ -61,7 +59,6 @@ def test_a_good_version_answers_and_shows_in_the_metrics(tmp_path: Path) -> None
 
     assert model.close(timeout=10)
     assert model.close(timeout=10)
-    assert REGISTRY.get_sample_value("unroll_model_info", info) is None
     assert REGISTRY.get_sample_value("unroll_sessions", sessions) is None
 
 

@@ -1,0 +1,138 @@
+"""Says what is wrong with a foreign graph in the words of the fix. Knows words; checks nothing."""
+
+from collections.abc import Mapping, Sequence
+
+from app.serving.session import TensorSpec
+from app.training.importing.finding import EXPORT, Finding, note, problem
+from app.training.importing.graph_file import GraphFile, label
+
+_QUANTISED = ("DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul")
+_LENGTHS_FIX = (
+    "give the graph an int64 input lengths (batch): pack_padded_sequence exports to the "
+    "sequence_lens of the recurrent node, and what is pooled over time is masked by it; "
+    "or say --no-padding, and only rows of equal length share a batch"
+)
+
+
+def no_tensor(spec: TensorSpec) -> Finding:
+    """A value that no client can send or read."""
+    return problem(
+        f"{spec.name} is a {spec.type}, and only tensors can be sent and read",
+        "let the graph take and return tensors",
+    )
+
+
+def no_input() -> Finding:
+    """A graph that always gives the same."""
+    return problem("the graph has no input", "let forward take what the answer depends on")
+
+
+def frozen_inside(
+    worked: Sequence[tuple[int, int]], reasons: Mapping[tuple[int, int], str]
+) -> Finding:
+    """The declared axes are free, and still only some shapes (rows, steps) run, or none does."""
+    shape, reason = next(iter(reasons.items()))
+    if not worked:
+        return problem(
+            f"the graph computes no random rows: {reason}",
+            "tell which values its inputs take, --values NAME=LOW:HIGH, and which axes they have, "
+            "--batch-axis NAME=AXIS and --time-axis NAME=AXIS",
+        )
+    rows, steps = worked[0]
+    of_rows = [other for other in reasons if other[0] != rows and other[1] == steps]
+    of_steps = [other for other in reasons if other[1] != steps and other[0] == rows]
+    what = "batch and time are" if of_rows and of_steps else "batch is" if of_rows else "time is"
+    shape = (of_rows or of_steps or [shape])[0]
+    reason = reasons[shape]
+    return problem(
+        f"{what} frozen inside the graph, though its inputs are declared free: it runs with {rows} "
+        f"rows of {steps} steps, and with {shape[0]} rows of {shape[1]} not: {reason}",
+        f"{EXPORT}, and make nothing in forward a Python number that depends on x.shape "
+        "(int(...), len(...), a list of steps): tracing writes it down as it was",
+    )
+
+
+def no_batch_axis(name: str, two: tuple[int, ...], three: tuple[int, ...]) -> Finding:
+    """An output whose shape does not follow the number of rows."""
+    return problem(
+        f"the output {name} has no batch axis: {list(two)} for 2 rows, {list(three)} for 3",
+        "return one result per row; leave out outputs that belong to the whole batch",
+    )
+
+
+def not_finite(name: str) -> Finding:
+    """An output that holds infinities or none at all."""
+    return problem(
+        f"the output {name} holds values that are not finite",
+        "tell which values its inputs take, --values NAME=LOW:HIGH; instead of -inf for what is "
+        "masked return a large negative number",
+    )
+
+
+def not_repeatable(name: str) -> Finding:
+    """An output that differs from run to run."""
+    return problem(
+        f"the output {name} is another one each time for the same input",
+        "call model.eval() before exporting, and leave out what draws random numbers",
+    )
+
+
+def alone_and_together(off: str, graph: GraphFile) -> Finding:
+    """Rows of equal length change each other's answers."""
+    quantised = [node for node in graph.nodes if node.op_type in _QUANTISED]
+    if quantised:
+        return problem(
+            f"rows in one batch change each other's answers ({off}): {label(quantised[0])} takes "
+            "its scale over the whole batch",
+            "serve the unquantised graph, or quantise statically",
+        )
+    return problem(
+        f"rows in one batch change each other's answers ({off})",
+        "call model.eval() before exporting (batch normalisation in training looks at the whole "
+        "batch); or the batch axis is another one: --batch-axis NAME=AXIS --time-axis NAME=AXIS",
+    )
+
+
+def lengths_ignored(name: str) -> Finding:
+    """A lengths input that changes nothing."""
+    return problem(
+        f"the lengths {name} reach nothing: the answers are the same whatever they say",
+        _LENGTHS_FIX,
+    )
+
+
+def lengths_missing(off: str) -> Finding:
+    """No lengths, and padding changes the answers."""
+    return problem(f"lengths are missing: padding changes the answers ({off})", _LENGTHS_FIX)
+
+
+def padding_matters(off: str, lengths: str) -> Finding:
+    """Lengths are there, and padding changes the answers all the same."""
+    return problem(
+        f"padding changes the answers although {lengths} is given ({off})",
+        "mask what is pooled over time by the lengths, and give them to every recurrent layer "
+        "(pack_padded_sequence), the backward direction most of all; or say --no-padding, and only "
+        "rows of equal length share a batch",
+    )
+
+
+def state_not_exposed() -> Finding:
+    """Recurrent layers whose states cannot be handed in and out."""
+    return note(
+        "the state is not exposed: every request is a whole sequence, and none can go on where "
+        "another one ended",
+        "for streams take h0 (and c0) as inputs and return hn (and cn), and say "
+        "--state h0=hn --state c0=cn if other names are used",
+    )
+
+
+def wrong_state(states: Mapping[str, str], off: str, *, told: bool) -> Finding:
+    """A sequence in two parts is not answered as in one."""
+    pairs = ", ".join(f"{state} -> {continued}" for state, continued in states.items())
+    what = f"{pairs} do not continue a sequence: in two parts, {off}"
+    if told:
+        return problem(what, "name the pairs that belong together: --state INPUT=OUTPUT")
+    return note(
+        f"{what}; they are served as plain inputs and outputs",
+        "the states of a bidirectional layer cannot be continued; else --state INPUT=OUTPUT",
+    )

@@ -1,0 +1,276 @@
+"""Whether a foreign graph can be served with other people's rows in one batch. Knows the verdict.
+
+Everything is tried out on the path that serves: `TensorTask` takes random rows of random lengths,
+alone and together, and the answers must agree as closely as a golden example must in a batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from app.serving.datatypes import OF_ONNX
+from app.serving.session import Refused, Session
+from app.tasks.tensor import TensorExample, TensorTask
+from app.tasks.tensor_features import TensorFeatures
+from app.training.importing.advice import (
+    alone_and_together,
+    frozen_inside,
+    lengths_ignored,
+    lengths_missing,
+    no_batch_axis,
+    no_input,
+    no_tensor,
+    not_finite,
+    not_repeatable,
+    padding_matters,
+    state_not_exposed,
+    wrong_state,
+)
+from app.training.importing.finding import Finding, note, problem
+from app.training.importing.graph_file import GraphFile
+from app.training.importing.placement import placement_notes
+from app.training.importing.probe import OTHERS, SHAPES, Array, Feeds, Probe, output_axes
+from app.training.importing.roles import Told, find_roles, frozen_axes
+
+_LENGTHS: Final = (11, 1, 7, 4, 2)
+# As app.serving.golden compares an answer in a batch with the one alone.
+_TOLERANCE: Final = 1e-5
+# A graph that runs with no shape of SHAPES may have been traced with one of these.
+_TRACED_ROWS: Final = (1, 2, 4, 8, 16, 32)
+_TRACED_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 28, 30, 32, 50, 64, 100, 128)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out; `features` are None if any finding is a problem.
+
+    sound: whether the axes are what they were taken for, if perhaps not all is well.
+    """
+
+    features: TensorFeatures | None
+    findings: tuple[Finding, ...]
+    sound: bool = True
+
+    @property
+    def problems(self) -> list[Finding]:
+        return [each for each in self.findings if each.severity == "problem"]
+
+
+def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
+    """Find out what the tensors of a graph are for, and try whether that is true.
+
+    Raises ConfigurationError if `told` names what there is not.
+    """
+    strange = [spec for spec in (*session.inputs, *session.outputs) if spec.type not in OF_ONNX]
+    if strange or not session.inputs:
+        return Verdict(None, tuple(map(no_tensor, strange)) or (no_input(),))
+    roles = find_roles(session.inputs, session.outputs, graph, told)
+    frozen = frozen_axes(session.inputs, roles, graph, told)
+    if frozen:
+        return Verdict(None, tuple(frozen))
+    verdict = _try(Probe(session, graph, roles, told))
+    if verdict.sound or not roles.timed:
+        return verdict
+    timed = [name for name, axis in roles.time.items() if axis is not None]
+    other = _try(Probe(session, graph, roles.swapped(timed), told))
+    if not other.sound:
+        return verdict
+    options = " ".join(
+        f"--batch-axis {name}={roles.time[name]} --time-axis {name}={roles.batch[name]}"
+        for name in timed
+    )
+    layout = "layout: the recurrence runs along what looked like the batch axis"
+    if roles.unsure >= set(timed):
+        kept = note(f"{layout}; time comes first, batch second", "")
+        return replace(other, findings=(kept, *other.findings))
+    first = verdict.problems[0]
+    layout = f"{layout} ({first.what})"
+    return Verdict(None, (problem(layout, f"batch_first=True, or say {options}"), *other.problems))
+
+
+def _try(probe: Probe) -> Verdict:
+    """The verdict on one way of reading the axes."""
+    answers: dict[tuple[int, int], dict[str, Array]] = {}
+    reasons: dict[tuple[int, int], str] = {}
+    for shape in SHAPES:
+        other = OTHERS[shape == SHAPES[-1]]
+        try:
+            answers[shape] = probe.run(probe.feeds(*shape, other=other))
+        except Refused as error:
+            reasons[shape] = str(error)
+    if reasons:
+        return Verdict(None, (_frozen(probe, list(answers), reasons),), sound=False)
+    found = _look(probe, answers)
+    if found:
+        return Verdict(None, tuple(found), sound=False)
+    names = [spec.name for spec in probe.session.outputs]
+    features = probe.features(
+        {name: [answers[shape][name].shape for shape in SHAPES] for name in names}
+    )
+    mixed = _mixed(probe, features)
+    if mixed:
+        return Verdict(None, (mixed,), sound=False)
+    features, found = _padding(probe, features)
+    if any(each.severity == "problem" for each in found):
+        return Verdict(None, tuple(found))
+    features, of_states = _states(probe, features)
+    found += of_states
+    if any(each.severity == "problem" for each in found):
+        return Verdict(None, tuple(found))
+    return Verdict(features, (*found, *placement_notes(probe.graph.nodes)))
+
+
+def _frozen(
+    probe: Probe, worked: list[tuple[int, int]], reasons: dict[tuple[int, int], str]
+) -> Finding:
+    """Which axis is frozen, in a graph that does not run with every one of SHAPES."""
+    if not worked:
+        shapes = [(rows, steps) for rows in _TRACED_ROWS for steps in _TRACED_STEPS]
+        worked = [each for each in shapes if not _failure(probe, each)][:1]
+    for rows, steps in worked[:1]:
+        for near in ((rows + 1, steps), (rows, steps + 2)):
+            reasons[near] = _failure(probe, near)
+    return frozen_inside(worked, {shape: text for shape, text in reasons.items() if text})
+
+
+def _failure(probe: Probe, shape: tuple[int, int]) -> str:
+    """Why the graph does not run with so many rows and steps; "" if it does."""
+    try:
+        probe.run(probe.feeds(*shape))
+    except Refused as error:
+        return str(error)
+    return ""
+
+
+def _mixed(probe: Probe, features: TensorFeatures) -> Finding | None:
+    """Whether rows of equal length change each other's answers."""
+    rows = [probe.feeds(1, 7, seed) for seed in range(4)]
+    off = _difference(TensorTask(features, probe.session), rows)
+    return alone_and_together(off, probe.graph) if off else None
+
+
+def _look(probe: Probe, answers: Mapping[tuple[int, int], Mapping[str, Array]]) -> list[Finding]:
+    """What the answers show at once: axes, numbers, chance."""
+    found = []
+    again = probe.run(probe.feeds(*SHAPES[0]))
+    for name, value in answers[SHAPES[0]].items():
+        shapes = [answers[shape][name].shape for shape in SHAPES]
+        if len({len(shape) for shape in shapes}) > 1 or output_axes(shapes)[0] is None:
+            found.append(no_batch_axis(name, shapes[0], shapes[1]))
+        elif value.dtype.kind == "f" and not all(
+            np.isfinite(answers[shape][name]).all() for shape in SHAPES
+        ):
+            found.append(not_finite(name))
+        elif not np.array_equal(value, again[name]):
+            found.append(not_repeatable(name))
+    return found
+
+
+def _padding(probe: Probe, features: TensorFeatures) -> tuple[TensorFeatures, list[Finding]]:
+    """Whether rows of unequal length may share a batch."""
+    if not probe.roles.timed:
+        return features, []
+    rows = [probe.feeds(1, steps, seed) for seed, steps in enumerate(_LENGTHS)]
+    if not probe.told.padding:
+        return features.model_copy(update={"padding": False}), [
+            note("rows of unequal length share no batch, as --no-padding asks")
+        ]
+    if features.lengths is not None:
+        if _ignores_lengths(probe):
+            return features, [lengths_ignored(features.lengths)]
+        ragged = _difference(TensorTask(features, probe.session), rows)
+        return features, [padding_matters(ragged, features.lengths)] if ragged else []
+    padded = features.model_copy(update={"padding": True})
+    if not padded.masked:
+        return features, [
+            note("rows of unequal length share no batch: an axis of an output follows the time")
+        ]
+    ragged = _difference(TensorTask(padded, probe.session), rows)
+    if ragged:
+        return features, [lengths_missing(ragged)]
+    return padded, [note("no lengths are needed: padding changes no answer")]
+
+
+def _difference(task: TensorTask, rows: Sequence[Feeds]) -> str:
+    """How the answers to these rows, alone and in one batch, differ at most; "" if they agree."""
+    examples: list[TensorExample] = [task.split(row)[0] for row in rows]
+    together = task.predict(examples)
+    worst, text = _TOLERANCE, ""
+    for example, among in zip(examples, together, strict=True):
+        (alone,) = task.predict([example])
+        for name in alone.outputs:
+            off = _distance(alone.value(name), among.value(name))
+            if off > worst:
+                worst, text = off, f"{name} by {off:.2g} of its size"
+    return text
+
+
+def _distance(expected: Array, actual: Array) -> float:
+    """How far apart, in units of the largest value; 1 for other shapes or other whole values."""
+    if expected.shape != actual.shape:
+        return 1.0
+    if expected.dtype.kind != "f":
+        return 0.0 if np.array_equal(expected, actual) else 1.0
+    if not expected.size:
+        return 0.0
+    one, other = expected.astype(np.float64), actual.astype(np.float64)
+    return float(np.max(np.abs(one - other)) / max(float(np.max(np.abs(one))), 1e-30))
+
+
+def _ignores_lengths(probe: Probe) -> bool:
+    feeds = probe.feeds(2, 7)
+    name = probe.roles.lengths
+    assert name is not None
+    shorter = feeds | {name: np.ones_like(feeds[name])}
+    full, short = probe.run(feeds), probe.run(shorter)
+    return all(np.array_equal(full[each], short[each]) for each in full)
+
+
+def _states(probe: Probe, features: TensorFeatures) -> tuple[TensorFeatures, list[Finding]]:
+    """Whether a sequence in two parts, the states carried over, is answered as in one."""
+    without = features.model_copy(update={"states": {}})
+    if not features.states:
+        return features, [state_not_exposed()] if probe.graph.recurrent else []
+    off = _continued(probe, features)
+    if not off:
+        return features, []
+    finding = wrong_state(features.states, off, told=bool(probe.told.states))
+    return without, [finding]
+
+
+def _continued(probe: Probe, features: TensorFeatures) -> str:
+    """How two parts differ from the whole; "" if they agree."""
+    whole = probe.feeds(2, 11)
+    answer = probe.run(whole)
+    for state, continued in features.states.items():
+        if answer[continued].shape != whole[state].shape:
+            return f"{continued} has another shape than {state}"
+    if not probe.roles.timed:
+        return ""
+    parts = []
+    carried: Feeds = {}
+    for start, end in ((0, 5), (5, 11)):
+        feeds = {
+            name: np.full_like(value, end - start)
+            if name == features.lengths
+            else _between(value, probe.roles.time[name], start, end)
+            for name, value in whole.items()
+        }
+        parts.append(probe.run(feeds | carried))
+        carried = {state: parts[-1][name] for state, name in features.states.items()}
+    for tensor in features.outputs:
+        axis = tensor.time_axis
+        last = parts[1][tensor.name]
+        got = last if axis is None else np.concatenate([parts[0][tensor.name], last], axis)
+        off = _distance(answer[tensor.name], got)
+        if off > _TOLERANCE:
+            return f"{tensor.name} differs by {off:.2g} of its size"
+    return ""
+
+
+def _between(value: Array, axis: int | None, start: int, end: int) -> Array:
+    if axis is None:
+        return value
+    return value[(slice(None),) * axis + (slice(start, end),)]

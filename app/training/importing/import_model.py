@@ -1,0 +1,225 @@
+"""From an ONNX file to a published version of the task `tensor`. Knows the order of steps."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from pydantic import JsonValue
+
+from app.errors import ConfigurationError, ModelRefused
+from app.serving.datatypes import Datatype
+from app.serving.manifest import NAME_PATTERN, Network, read_manifest
+from app.serving.session import Session
+from app.tasks.tensor import TensorTask
+from app.tasks.tensor_features import TensorFeatures
+from app.tasks.tensor_values import to_json
+from app.training.importing.card import import_card
+from app.training.importing.checks import Verdict, examine
+from app.training.importing.finding import Finding, problem
+from app.training.importing.graph_file import GraphFile, attribute, label, read_graph_file
+from app.training.importing.probe import Array, Probe
+from app.training.importing.roles import Roles, Told
+from app.training.publish import GRAPH, Draft, latest_version, publish
+
+TASK: Final = "tensor"
+_GOLDEN_LENGTHS: Final = (5, 1, 8)
+_OLDEST_OPSET: Final = 7  # ONNX Runtime has no recurrent nodes from before
+_NEW_OPSET: Final = "export it again with torch.onnx.export(..., opset_version=20)"
+_UNSTATED: Final = "Not stated by whoever imported it."
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user says about a version. `like` names a model whose next version it becomes."""
+
+    name: str
+    told: Told = field(default_factory=Told)
+    like: bool = False
+    labels: tuple[str, ...] = ()
+    description: str = ""
+    license: str = _UNSTATED
+    intended_use: str = _UNSTATED
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was found, and where the version lies; None if it was not published."""
+
+    graph: GraphFile
+    verdict: Verdict
+    folder: Path | None
+
+
+def import_model(
+    path: Path, options: ImportOptions, repository: Path, *, dry_run: bool = False
+) -> Imported:
+    """Check the graph at `path` and, unless there is a problem, publish it.
+
+    Raises ConfigurationError for options that do not fit the graph, ModelRefused for a file that
+    is no graph or a version that does not pass the checks of loading.
+    """
+    if not NAME_PATTERN.fullmatch(options.name) or len(options.name) > 64:
+        raise ConfigurationError(
+            f"--name: {options.name!r} is no name; small letters, digits, _ and -, 64 at most"
+        )
+    graph = read_graph_file(path)
+    verdict = _verdict(graph, options)
+    if verdict.features is None or dry_run:
+        return Imported(graph, verdict, None)
+    if options.like:
+        _compare(verdict.features, repository / options.name)
+    draft = _draft(path, graph, verdict, verdict.features, options)
+    return Imported(graph, verdict, publish(draft, repository, {TASK: TensorTask}))
+
+
+def _verdict(graph: GraphFile, options: ImportOptions) -> Verdict:
+    cannot = _cannot_load(graph)
+    if cannot:
+        return Verdict(None, tuple(cannot))
+    try:
+        session = Session(graph.content)
+    except ModelRefused as error:
+        return Verdict(None, (_refused(error.message, graph),))
+    verdict = examine(session, graph, options.told)
+    if verdict.features is None:
+        return verdict
+    labelled = verdict.features.model_copy(update={"labels": options.labels})
+    return replace(verdict, features=labelled)
+
+
+def _cannot_load(graph: GraphFile) -> list[Finding]:
+    """What ONNX Runtime would refuse in words that do not help."""
+    if graph.opset < _OLDEST_OPSET:
+        return [
+            problem(
+                f"opset: {graph.opset} is older than what ONNX Runtime takes, {_OLDEST_OPSET}",
+                f"{_NEW_OPSET}, or convert it with onnx.version_converter",
+            )
+        ]
+    return [
+        problem(
+            f"layout: {label(node)} has layout=1 (batch first), and ONNX Runtime computes layout=0",
+            "export the node with layout=0 and put Transpose nodes around it",
+        )
+        for node in graph.recurrent
+        if attribute(node, "layout", 0) == 1
+    ]
+
+
+def _refused(message: str, graph: GraphFile) -> Finding:
+    if "Opset" in message or "IR version" in message:
+        return problem(
+            f"opset: {graph.opset} is newer than what ONNX Runtime {ort.__version__} takes",
+            _NEW_OPSET,
+        )
+    if "is not a registered function/op" in message or "No Op registered" in message:
+        return problem(
+            message,
+            "express the operator by those of ONNX; custom operators are not loaded",
+        )
+    return problem(message, "the same graph must load in onnxruntime.InferenceSession")
+
+
+def _compare(features: TensorFeatures, folder: Path) -> None:
+    """Whether the tensors are those of the highest version that is there already."""
+    latest = latest_version(folder)
+    if latest == "0":
+        raise ConfigurationError(f"--version-of: there is no model {folder.name}")
+    manifest = read_manifest(folder / latest)
+    if manifest.task != TASK:
+        raise ConfigurationError(f"--version-of: {folder.name} does the task {manifest.task}")
+    before = TensorFeatures.model_validate(manifest.features)
+    for kind in ("inputs", "outputs"):
+        old = {each.name: each for each in getattr(before, kind)}
+        new = {each.name: each for each in getattr(features, kind)}
+        for name in old.keys() | new.keys():
+            if old.get(name) != new.get(name):
+                raise ModelRefused(
+                    f"{kind[:-1]} {name}: {_described(old, name)} in version {latest} of "
+                    f"{folder.name}, {_described(new, name)} here; clients of it would fail. "
+                    "Import it under a name of its own"
+                )
+
+
+def _described(tensors: dict[str, Any], name: str) -> str:
+    tensor = tensors.get(name)
+    return "none" if tensor is None else f"{tensor.datatype} {tensor.shown()}"
+
+
+def _draft(
+    path: Path, graph: GraphFile, verdict: Verdict, features: TensorFeatures, options: ImportOptions
+) -> Draft:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    training: dict[str, JsonValue] = {
+        "imported": {
+            "file": path.name,
+            "sha256": digest,
+            "producer": graph.producer,
+            "opset": graph.opset,
+        },
+        "findings": [each.what for each in verdict.findings],
+        "libraries": {name: installed(name) for name in ("onnx", "onnxruntime", "numpy")},
+    }
+    description = options.description or f"Imported from {path.name}."
+    return Draft(
+        name=options.name,
+        task=TASK,
+        description=description,
+        license=options.license,
+        intended_use=options.intended_use,
+        network=Network(
+            cell=graph.cell,
+            num_layers=len(graph.recurrent),
+            hidden_size=graph.hidden_size,
+            parameters=graph.parameters,
+            opset=graph.opset,
+        ),
+        graphs={GRAPH: graph.content},
+        features=features.model_dump(mode="json"),
+        training=training,
+        card=import_card(options, description, features, verdict.findings, training["imported"]),
+        requests=tuple(golden_requests(graph, features, options.told)),
+    )
+
+
+def golden_requests(
+    graph: GraphFile, features: TensorFeatures, told: Told
+) -> list[dict[str, JsonValue]]:
+    """Random rows of several lengths, as requests of `TensorTask.encode`."""
+    session = Session(graph.content)
+    roles = Roles(
+        batch={each.name: each.batch_axis for each in features.inputs},
+        time={each.name: each.time_axis for each in features.inputs},
+        lengths=features.lengths,
+        states=features.states,
+        unsure=frozenset(),
+    )
+    probe = Probe(session, graph, roles, told)
+    requests: list[dict[str, JsonValue]] = []
+    for seed, steps in enumerate(_GOLDEN_LENGTHS):
+        feeds = probe.feeds(1, steps, seed)
+        rows: dict[str, JsonValue] = {
+            tensor.name: _plain(
+                np.take(feeds[tensor.name], 0, axis=tensor.batch_axis), tensor.datatype
+            )
+            for tensor in features.inputs
+            if tensor.name != features.lengths
+        }
+        requests.append({"inputs": rows})
+    return requests
+
+
+def _plain(row: Array, datatype: Datatype) -> JsonValue:
+    """Nested lists; floats with the three decimals that they were drawn with."""
+    exact = row.astype(np.float64) if row.dtype.kind == "f" else row
+    return _rounded(to_json(exact, datatype))
+
+
+def _rounded(values: JsonValue) -> JsonValue:
+    if isinstance(values, list):
+        return [_rounded(each) for each in values]
+    return round(values, 3) if isinstance(values, float) else values
