@@ -60,6 +60,12 @@ async def prepare(
         unwanted.set()  # a thread cannot be cancelled, only asked
 
 
+async def in_thread(request: Request, record: RequestRecord, step: Callable[[], T]) -> T:
+    """What `step` returns, as `prepare` does it in a thread."""
+    [result] = await prepare(request, record, [step], inline=False)
+    return result
+
+
 async def run(
     request: Request, record: RequestRecord, model: LoadedModel, examples: Sequence[Any]
 ) -> list[Any]:
