@@ -1,26 +1,14 @@
-"""How the sentiment network is trained: tokens, warm-up, three sources at once. Knows no files."""
+"""What decides the sentiment network, but the data: sizes, phases, shares. Knows no files."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor, nn
-from torch.nn import functional
 
-from app.training.classifiers import ClassifierOptions, TextClassifier
-from app.training.loop import Fit, LoopOptions, Progress, fit
-from app.training.ngram_fit import fit_ngrams
+from app.training.classifiers import ClassifierOptions
+from app.training.loop import LoopOptions
 from app.training.ngram_rows import NgramOptions
-from app.training.ngrams import NgramClassifier
-from app.training.text_batches import Batch, Encoded, Ids, Shuffled, collate
-from app.training.tokenizer import fit_tokenizer
-from app.training.warm_up import LanguageModel
 
 LABELS: Final = ("negative", "neutral", "positive")
 
@@ -28,11 +16,6 @@ _NGRAMS: Final = NgramOptions()
 _WARM_UP: Final = LoopOptions(
     steps=2000, learning_rate=3e-3, weight_decay=0.0, averaging=0.99, validate_every=200, warmup=100
 )
-
-Texts = Mapping[str, tuple[list[str], list[str]]]
-"""Of every source its texts and their labels."""
-Logits = NDArray[np.float32]
-Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -151,180 +134,3 @@ def shortened(recipe: SentimentRecipe, steps: int) -> SentimentRecipe:
     phases = tuple(replace(phase, loop=cut(phase.loop)) for phase in recipe.phases)
     warm = None if recipe.warm_up is None else cut(recipe.warm_up)
     return replace(recipe, phases=phases, warm_up=warm)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What training reads: the tokeniser and, per source, tokens to learn and to choose from."""
-
-    tokenizer: Tokenizer
-    train: Mapping[str, Encoded]
-    select: Mapping[str, Encoded]
-
-
-def build_material(
-    train: Texts, select: Texts, recipe: SentimentRecipe, tokenizer_file: Path | None = None
-) -> Material:
-    """Fit the tokeniser on `train` alone and encode both.
-
-    With `tokenizer_file` it is written there, and read from there if that was done already: a
-    checkpoint of a network means nothing without the tokens that it was trained on.
-    """
-    if tokenizer_file is not None and tokenizer_file.exists():
-        tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        return Material(tokenizer, _encode(tokenizer, train), _encode(tokenizer, select))
-
-    def shown() -> list[str]:
-        return [
-            text
-            for source, (texts, _) in sorted(train.items())
-            for text in texts * recipe.shares[source].copies
-        ]
-
-    tokenizer = fit_tokenizer(shown(), recipe.vocabulary_size)
-    if tokenizer_file is not None:
-        tokenizer_file.parent.mkdir(parents=True, exist_ok=True)
-        tokenizer.save(str(tokenizer_file))
-    return Material(tokenizer, _encode(tokenizer, train), _encode(tokenizer, select))
-
-
-def warm_up(
-    material: Material,
-    recipe: SentimentRecipe,
-    checkpoint: Path | None,
-    report: Report | None = None,
-) -> Fit:
-    """The classifier after language modelling on all training text (its head still at zero)."""
-    torch.manual_seed(recipe.seed)
-    network = TextClassifier(recipe.network(material.tokenizer, recipe.phases[0]))
-    if recipe.warm_up is None:
-        return Fit(network, score=math.nan, best_step=0, steps=0, seconds=0.0, interrupted=False)
-    rows = _chunks(material.train, network.options.chunk_length, recipe.seed)
-    held_out = _chunks(material.select, network.options.chunk_length, 0)[:256]
-    counts = np.bincount(np.concatenate(rows), minlength=network.options.vocabulary_size)
-    model = LanguageModel(network, torch.from_numpy(counts), recipe.negatives)
-    size = recipe.warm_up_rows
-
-    def batch(step: int) -> Batch:
-        at = step * size % (len(rows) - size)
-        return collate(rows[at : at + size], np.zeros(size, np.int64))
-
-    def loss(module: nn.Module, batch: Batch) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            value: Tensor = module(batch.token_ids, batch.lengths)
-        return value
-
-    def validate(module: nn.Module) -> float:
-        torch.manual_seed(0)
-        return float(loss(module, collate(held_out, np.zeros(len(held_out), np.int64))))
-
-    options = replace(recipe.warm_up, seed=recipe.seed)
-    found = fit(model, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
-    assert isinstance(found.network, LanguageModel)
-    return replace(found, network=found.network.classifier)
-
-
-def train_phase(
-    material: Material,
-    recipe: SentimentRecipe,
-    number: int,
-    start: nn.Module,
-    checkpoint: Path | None,
-    report: Report | None = None,
-) -> Fit:
-    """Go through phase `number` from the weights of `start`, which stays as it is.
-
-    The mean error rate of the sources on the held-out texts chooses the weights that are kept.
-    """
-    phase = recipe.phases[number]
-    network = TextClassifier(recipe.network(material.tokenizer, phase))
-    network.load_state_dict(start.state_dict())
-    seed = recipe.seed + 7 * number
-    streams = {
-        source: Shuffled(
-            material.train[source],
-            share.rows,
-            seed,
-            max_tokens=phase.max_tokens,
-            weights=_by_length(material.train[source]) if share.by_length else None,
-        )
-        for source, share in recipe.shares.items()
-    }
-
-    def batch(step: int) -> dict[str, Batch]:
-        return {source: stream(step) for source, stream in streams.items()}
-
-    def loss(module: nn.Module, batches: dict[str, Batch]) -> Tensor:
-        values = []
-        for source, each in batches.items():
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = module(each.token_ids, each.lengths)
-            value = functional.cross_entropy(
-                logits.float(), each.labels, label_smoothing=phase.label_smoothing
-            )
-            values.append(recipe.shares[source].weight * value)
-        return torch.stack(values).sum()
-
-    def validate(module: nn.Module) -> float:
-        errors = [
-            float((predict(module, data.tokens).argmax(1) != data.labels).mean())
-            for data in material.select.values()
-        ]
-        return float(np.mean(errors))
-
-    options = replace(phase.loop, seed=seed)
-    return fit(network, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
-
-
-def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:
-    """The classifiers of n-grams beside the network, one per source, if the recipe has them."""
-    if recipe.ngrams is None:
-        return None
-    tokenizer = material.tokenizer
-    pieces = [tokenizer.id_to_token(token) or "" for token in range(tokenizer.get_vocab_size())]
-    sources = [material.train[source] for source in recipe.shares]
-    return fit_ngrams(sources, pieces, len(LABELS), recipe.ngrams)
-
-
-def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:
-    """Logits (texts, classes) in the order of `tokens`, computed in batches of like length."""
-    order = np.argsort([len(ids) for ids in tokens], kind="stable")
-    answers = np.zeros((len(tokens), len(LABELS)), np.float32)
-    size = 64
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for at in range(0, len(order), size):
-            rows = order[at : at + size]
-            each = collate([tokens[row] for row in rows], np.zeros(len(rows), np.int64))
-            answers[rows] = module(each.token_ids, each.lengths).float().numpy()
-    return answers
-
-
-def _encode(tokenizer: Tokenizer, texts: Texts) -> dict[str, Encoded]:
-    return {
-        source: Encoded(
-            tuple(
-                np.array(each.ids, np.int32)
-                for each in tokenizer.encode_batch_fast(content, add_special_tokens=False)
-            ),
-            np.array([LABELS.index(label) for label in labels], np.int64),
-        )
-        for source, (content, labels) in texts.items()
-    }
-
-
-def _by_length(data: Encoded) -> NDArray[np.float64]:
-    return np.sqrt([max(len(ids), 1) for ids in data.tokens])
-
-
-def _chunks(sources: Mapping[str, Encoded], length: int, seed: int) -> list[Ids]:
-    """Every text in pieces of `length` tokens, in random order; pieces of one token teach nothing.
-
-    Short pieces are joined end to end, since a step costs as much for padding as for a token.
-    """
-    pieces: list[Ids] = []
-    for _, data in sorted(sources.items()):
-        whole = np.concatenate(data.tokens)
-        pieces.extend(whole[at : at + length] for at in range(0, len(whole), length))
-    pieces = [piece for piece in pieces if len(piece) > 1]
-    order = np.random.default_rng(seed).permutation(len(pieces))
-    return [pieces[i] for i in order]

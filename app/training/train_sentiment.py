@@ -23,10 +23,9 @@ from app.training.loop import Fit
 from app.training.members import Report, train_members
 from app.training.ngrams import NgramClassifier
 from app.training.publish import Draft, library_versions, publish
-from app.training.sentiment_recipe import (
-    LABELS,
+from app.training.sentiment_recipe import LABELS, SentimentRecipe
+from app.training.sentiment_steps import (
     Material,
-    SentimentRecipe,
     Texts,
     build_material,
     predict,
