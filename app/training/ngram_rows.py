@@ -23,8 +23,8 @@ class NgramOptions:
     beside tokens. cost: of the linear SVMs, larger fits closer; max_iterations bounds their solver.
     """
 
-    bigrams: int = 2**17
-    trigrams: int = 2**16
+    bigrams: int = 2**18
+    trigrams: int = 2**17
     characters: int = 2**17
     shortest: int = 3
     longest: int = 5
