@@ -74,8 +74,8 @@ async def run(
     Raises what the scheduler raises, DeadlineExceeded, or ClientGone.
     """
     arrived = time.monotonic()
-    if len(examples) == 1:
-        outcome = model.scheduler.run_now(examples[0], deadline=record.deadline)
+    if len(examples) == 1 and (record.deadline is None or arrived < record.deadline):
+        outcome = model.scheduler.run_now(examples[0])
         if outcome is not None:
             return _predictions(record, arrived, [outcome])
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
