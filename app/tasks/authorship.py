@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.errors import InferenceFailed, InvalidInput
 from app.features.characters import CharacterOptions, Characters, chunk_bounds, read
@@ -25,24 +25,21 @@ _ROWS: Final = 8
 
 
 class Calibration(BaseModel):
-    """What turns the mean logits of a text into logits of its authors, by how much text there is.
+    """How much the mean logits of a text are worth, by how much text there is.
 
-    `bias`, one number for every author or none at all, is added to the mean logits; the sum is
-    multiplied by `scale * (characters / 1000) ** growth`: temperature scaling (Guo et al. 2017,
-    "On Calibration of Modern Neural Networks", section 4.2) with a temperature that falls as
-    evidence grows.
+    They are multiplied by `scale * (characters / 1000) ** growth`: temperature scaling (Guo et al.
+    2017, "On Calibration of Modern Neural Networks", section 4.2) with a temperature that falls
+    as evidence grows. The order of the authors stays as the network has it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scale: float = Field(1.0, gt=0)
     growth: float = Field(0.0, ge=0)
-    bias: tuple[float, ...] = ()
 
     def probabilities(self, logits: Array, characters: int) -> Array:
         """Mean logits (authors,) of a text of so many characters -> probabilities (authors,)."""
-        shifted = logits + np.array(self.bias) if self.bias else logits
-        scaled = shifted * (self.scale * (characters / 1000.0) ** self.growth)
+        scaled = logits * (self.scale * (characters / 1000.0) ** self.growth)
         weights = np.exp(scaled - scaled.max())
         shares: Array = weights / weights.sum()
         return shares
@@ -67,12 +64,6 @@ class AuthorshipFeatures(BaseModel):
     kept_words: tuple[str, ...] | None = None
     masked_words: tuple[str, ...] = ()
     calibration: Calibration = Calibration()
-
-    @model_validator(mode="after")
-    def _one_bias_each(self) -> Self:
-        if len(self.calibration.bias) not in (0, len(self.authors)):
-            raise ValueError("calibration.bias needs one number for each author")
-        return self
 
     def character_options(self) -> CharacterOptions:
         return CharacterOptions(

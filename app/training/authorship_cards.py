@@ -54,8 +54,8 @@ learned them; what is published has learned them since{back}.
 {held_out}
 
 Answers by the threshold, to held-out texts whole and to their first 1,000 characters. The threshold
-of this version is the lowest at which 95 % of the answers were right, taking whole texts and heads
-of 500 to 4,000 characters together.
+of this version is the lowest at which {precision:.0%} of the answers were right, taking whole texts
+and heads of 100 to 4,000 characters together.
 
 {coverage}
 
@@ -133,6 +133,7 @@ def authorship_card(
         split=training["split"],
         licence=_LICENCES[kind],
         back=", but for the five" if kind == "federalist" else "",
+        precision=recipe["precision"],
         held_out=rows_markdown(held_out),
         coverage=markdown_table(
             ["threshold", "answered", "of these right", "heads answered", "of these right"],

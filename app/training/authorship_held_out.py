@@ -21,7 +21,8 @@ from app.training.authorship_scores import Judged, Row, rescale_across, score
 from app.training.loop import Fit
 from app.training.members import Report, train_members
 
-CUTS = (500, 1_000, 2_000, 4_000)  # characters; held-out texts are also judged by such heads
+# Characters: held-out texts are judged by such heads too.
+CUTS = (100, 250, 500, 1_000, 2_000, 4_000)
 _WITHOUT = {
     "profile": "its recurrent part alone",
     "recurrent": "its n-gram profile alone",

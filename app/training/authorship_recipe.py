@@ -32,9 +32,11 @@ class AuthorshipRecipe:
     style_words: so many of the most frequent words are left in the texts, and all others masked;
     0 leaves texts whole. chunk_length: characters that are read in one piece when serving;
     crop_length: the same in training, at most. epochs: how often an average character is seen by
-    a member. balance: 1 draws every author equally often, 0 every character. profile_weight: what a
-    margin of 1 of the n-gram profile counts for in the logits, if there is one. folds: of the
-    cross-validation; 0 holds out the latest `share` of every author's texts instead.
+    a member. balance: 1 draws every author equally often, 0 every character. profile_weight: what
+    a margin of 1 of the n-gram profile counts for in the logits, if there is one. folds: of the
+    cross-validation; 0 holds out the latest `share` of every author's texts instead. precision:
+    share of the answers to held-out texts, whole and cut, that is to be right where the version
+    does not abstain.
     """
 
     network: AuthorshipOptions
@@ -53,6 +55,7 @@ class AuthorshipRecipe:
     profile_weight: float = 100.0
     folds: int = 5
     share: float = 0.3
+    precision: float = 0.95
     seed: int = 0
 
     def loop(self, characters: int, member: int) -> LoopOptions:

@@ -28,9 +28,10 @@ NEWS: Final = AuthorshipRecipe(
     ),
     chunk_length=10_000,
     epochs=6.0,
-    profile_weight=200.0,
+    profile_weight=100.0,
     folds=0,
     balance=0.0,
+    precision=0.9,
 )
 
 

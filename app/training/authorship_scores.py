@@ -15,7 +15,6 @@ from app.tasks.authorship import Calibration
 Array = NDArray[np.float64]
 
 _BINS: Final = 15
-_PENALTY: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -110,28 +109,18 @@ def calibration_error(confidence: Array, right: NDArray[np.bool_]) -> float:
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibration:
-    """The calibration with the least log loss on `judged`, answers without any.
-
-    Biases are held near zero by a penalty that weighs as much as a few texts: with few authors
-    they put right that an author with few texts is missed more often, and with many they stay
-    small.
-    """
+    """The calibration with the least log loss on `judged`, answers without any."""
     logs = torch.tensor(np.log(np.maximum([one.probabilities for one in judged], 1e-30)))
     truth = torch.tensor([one.truth for one in judged])
     lengths = torch.tensor([one.characters for one in judged], dtype=torch.float64) / 1000.0
     scale = torch.zeros((), dtype=torch.float64, requires_grad=True)  # its logarithm
     growth = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(logs.shape[1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [scale, growth, bias], max_iter=200, line_search_fn="strong_wolfe"
-    )
+    optimizer = torch.optim.LBFGS([scale, growth], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         factor = scale.exp() * lengths ** growth.clamp(min=0.0)
-        scaled = (logs + bias) * factor[:, None]
-        penalty = _PENALTY * bias.square().sum() / len(truth)
-        value = functional.cross_entropy(scaled, truth) + penalty
+        value = functional.cross_entropy(logs * factor[:, None], truth)
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
@@ -139,7 +128,6 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
     return Calibration(
         scale=round(scale.exp().item(), 4),
         growth=round(max(0.0, growth.item()), 4),
-        bias=tuple(round(one, 4) for one in (bias - bias.mean()).tolist()),
     )
 
 

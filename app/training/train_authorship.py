@@ -28,7 +28,6 @@ from app.training.graph import OPSET
 from app.training.publish import Draft, library_versions, publish
 
 TASKS: TaskTypes = {"authorship": AuthorshipTask}
-PRECISION = 0.95  # of the answers that do not abstain, to held-out texts whole and cut
 HEAD = 1_000  # characters, of the second table of coverage
 THRESHOLDS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -57,7 +56,7 @@ def train_authorship(
     calibration = calibrate(fair)
     honest = rescale_across(held.whole, fair)
     heads = rescale_across([one for one in held.cut if one.head == HEAD], fair)
-    threshold = choose_threshold(rescale_across(fair, fair), PRECISION)
+    threshold = choose_threshold(rescale_across(fair, fair), recipe.precision)
     rows = report(corpus, held, fair)
     learned = [one for one in corpus.documents if not one.kept_back]
     tell(f"training on {len(learned)} texts")

@@ -34,17 +34,6 @@ def test_calibration_finds_scale_and_growth() -> None:
     found = calibrate(made(6000, 2.0, 0.5))
     assert found.scale == pytest.approx(2.0, rel=0.1)
     assert found.growth == pytest.approx(0.5, abs=0.1)
-    assert np.abs(found.bias).max() < 0.1
-    assert sum(found.bias) == pytest.approx(0.0, abs=1e-3)
-
-
-def test_calibration_finds_a_bias() -> None:
-    judged = [
-        Judged(one.name, one.truth, one.probabilities * [1, 1, 0.2], one.characters)
-        for one in made(6000, 1.5, 0.0)
-    ]
-    bias = calibrate(judged).bias
-    assert bias[2] - bias[0] == pytest.approx(np.log(5.0), rel=0.15)
 
 
 def test_calibrated_answers_mean_what_they_say() -> None:
