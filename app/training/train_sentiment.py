@@ -16,7 +16,7 @@ from torch import nn
 from app.serving.loader import TaskTypes
 from app.serving.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
-from app.training.blend import blend
+from app.training.blend import Group, blend, combine
 from app.training.classifiers import Member, TextClassifier, classifier_graph
 from app.training.graph import OPSET
 from app.training.loop import Fit
@@ -72,7 +72,7 @@ def train_sentiment(
     network = fits[-1].network
     assert isinstance(network, TextClassifier)
     ngrams = train_ngrams(material, recipe)
-    groups = [
+    groups: list[Group] = [
         ([predict(network, each.tokens).astype(np.float64), *_beside(ngrams, each)], each.labels)
         for each in material.select.values()
     ]
@@ -85,6 +85,7 @@ def train_sentiment(
         "network": _plain(network.describe()),
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
+        "select_accuracy": _ablation(dict(zip(material.select, groups, strict=True)), factors),
     }
     features = SentimentFeatures(
         labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
@@ -112,6 +113,22 @@ def train_sentiment(
         requests=golden_requests(),
     )
     return publish(draft, repository, TASKS)
+
+
+def _ablation(groups: Mapping[str, Group], factors: Sequence[float]) -> JsonValue:
+    """Per source the accuracy of the network, of the n-grams, and of both, on `select`."""
+    kept = {
+        "network": [factors[0], *[0.0] * (len(factors) - 1)],
+        "ngrams": [0.0, *factors[1:]],
+        "both": list(factors),
+    }
+    return {
+        source: {
+            part: round(float((combine(logits, some).argmax(axis=1) == labels).mean()), 4)
+            for part, some in kept.items()
+        }
+        for source, (logits, labels) in groups.items()
+    }
 
 
 def _beside(ngrams: NgramClassifier | None, data: Encoded) -> list[NDArray[np.float64]]:
