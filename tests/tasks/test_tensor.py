@@ -120,7 +120,8 @@ def test_a_graph_without_a_batch_takes_requests_as_they_are() -> None:
     examples = task.split({"value": value}) + task.split({"value": value + 1})
     assert len(examples) == 2
     assert examples[0].group != examples[1].group
-    first, second = task.predict(examples)
+    first, second, again = task.predict([*examples, examples[0]])
+    np.testing.assert_array_equal(again.value("same"), value)
     np.testing.assert_array_equal(first.value("same"), value)
     np.testing.assert_array_equal(second.value("number"), value + 1)
     assert task.join(examples[:1], [first])["same"].shape == (2, 3)
