@@ -1,10 +1,12 @@
 """The real tritonclient against a running service, and the graphs it asks. Knows the protocol."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,13 @@ CLIENT: Final[dict[Datatype, Any]] = {
     name: ml_dtypes.bfloat16 if name == "BF16" else dtype for name, dtype in NUMPY.items()
 }
 NUMBERS: Final = [name for name in NUMPY if name not in ("BYTES", "BOOL")]
+LENGTH: Final = "Inference-Header-Content-Length"
+FP32: Final[dict[str, Any]] = {  # an input of the model fp32
+    "name": "value",
+    "datatype": "FP32",
+    "shape": [1, 2],
+    "data": [1, 2],
+}
 ROWS: Final[list[dict[str, Any]]] = [{"values": [1, 2, 3]}, {"values": [4]}]
 
 
@@ -76,3 +85,29 @@ def inputs(arrays: Mapping[str, Array], *, binary: bool = True) -> list[Any]:
 def outputs(names: Sequence[str], **options: Any) -> list[Any]:
     """Requested outputs, all with the same options."""
     return [client_library.InferRequestedOutput(name, **options) for name in names]
+
+
+def post(
+    service: Service,
+    body: Any,
+    model: str = "fp32",
+    buffers: bytes = b"",
+    headers: dict[str, str] | None = None,
+) -> httpx.Response:
+    """POST a body: JSON with buffers behind it, or bytes as they are."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    if buffers:
+        headers = {LENGTH: str(len(content))}
+    path = f"/v2/models/{model}/infer"
+    return service.http.post(path, content=content + buffers, headers=headers)
+
+
+def check(response: httpx.Response, status: int, *words: str) -> None:
+    """The one body that errors have below /v2."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"]
+    assert response.json().keys() == {"error"}
+    for word in words:
+        assert word in response.json()["error"]
+    assert "Traceback" not in response.text
