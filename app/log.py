@@ -12,11 +12,12 @@ from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, Literal, TextIO, cast
+from typing import Final, Literal, TextIO, TypeAlias, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
+Fact: TypeAlias = str | int | float
 LogFormat = Literal["auto", "json", "console"]
 
 
@@ -53,6 +54,8 @@ class _Handler(logging.StreamHandler[TextIO]):
     """Our handler; its own class so that a second `configure` finds and replaces it."""
 
 
+_quoted: Final = json.encoder.encode_basestring_ascii
+_LEVELS: Final = {each: logging.getLevelName(each).lower() for each in (10, 20, 30, 40)}
 _json_handler: _Handler | None = None  # ours, while lines are JSON
 
 
@@ -101,24 +104,30 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return cast(FilteringBoundLogger, structlog.stdlib.get_logger(name))
 
 
-def write(logger: str, level: int, event: str, facts: Mapping[str, object]) -> None:
-    """Write the line that `get_logger(logger)` would, where lines are JSON in a fifth of the time.
+def write(logger: logging.Logger, level: int, event: str, facts: Mapping[str, Fact]) -> None:
+    """Write the line that `get_logger` would; where lines are JSON, in a tenth of the time.
 
-    For what is logged once a request. `level` is one of `logging`'s; the facts are JSON values.
+    For what is logged once a request. `level` is one of `logging`'s; numbers are finite.
     """
-    if not logging.getLogger(logger).isEnabledFor(level):
+    if not logger.isEnabledFor(level):
         return
-    name = logging.getLevelName(level).lower()
     handler = _json_handler
     if handler is None or handler.lock is None:
-        get_logger(logger).log(level, event, **facts)
+        get_logger(logger.name).log(level, event, **facts)
         return
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    ending = {"event": event, "logger": logger, "level": name, "timestamp": now}
-    line = json.dumps({**facts, **_ids.get(), **ending}, default=repr)
+    parts = [
+        f'"{name}": {_quoted(value) if isinstance(value, str) else value}'
+        for each in (facts, _ids.get())
+        for name, value in each.items()
+    ]
+    now = datetime.now(UTC).isoformat()[:-6]
+    line = (
+        f'{{{", ".join(parts)}, "event": "{event}", "logger": "{logger.name}", '
+        f'"level": "{_LEVELS[level]}", "timestamp": "{now}Z"}}\n'
+    )
     with handler.lock, suppress(OSError, ValueError):  # nobody reads it any more: as elsewhere
-        handler.stream.write(line + "\n")
-        handler.flush()
+        handler.stream.write(line)
+        handler.stream.flush()
 
 
 class request_context:  # a context manager, and not worth a generator each time

@@ -20,7 +20,7 @@ from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
-from app.api.shortcut import Shortcut
+from app.api.shortcut import Service, Shortcut
 from app.log import get_logger
 from app.serving.loader import ServingOptions, TaskTypes
 from app.serving.repository import Repository
@@ -75,7 +75,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
         await asyncio.to_thread(keeper.join)
         _log.info("stopped")
 
-    app = FastAPI(
+    app = Service(
         title="Unroll",
         summary="Recurrent neural networks over HTTP.",
         description=_DESCRIPTION,

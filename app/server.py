@@ -59,6 +59,7 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks where a request came from
         lifespan="on",
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )

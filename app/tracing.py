@@ -146,15 +146,18 @@ def caller_of(headers: Headers) -> Caller | None:
     )
 
 
-@contextmanager
-def request_span(headers: Headers, *, quiet: bool = False) -> Iterator[RequestSpan]:
+def request_span(headers: Headers, *, quiet: bool = False) -> AbstractContextManager[RequestSpan]:
     """The span that the others of a request hang from; a quiet one is never sent."""
     caller = caller_of(headers)
     tracer = _tracer
-    if tracer is None or quiet:
-        ids = {"trace_id": caller.trace_id, "span_id": caller.span_id} if caller else {}
-        yield RequestSpan(ids)
-        return
+    if tracer is not None and not quiet:
+        return _request_span(tracer, caller)
+    ids = {"trace_id": caller.trace_id, "span_id": caller.span_id} if caller else {}
+    return nullcontext(RequestSpan(ids))
+
+
+@contextmanager
+def _request_span(tracer: "Tracer", caller: Caller | None) -> Iterator[RequestSpan]:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanKind, format_span_id, format_trace_id
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator

@@ -39,16 +39,11 @@ class RequestRecord:
 
     def server_timing(self) -> bytes:
         """The value of the Server-Timing header; durations in milliseconds."""
-        parts = {
-            "queue": self.queue_seconds,
-            "inference": self.inference_seconds,
-            "total": time.monotonic() - self.started,
-        }
-        return ", ".join(
-            f"{name};dur={seconds * 1000:.3f}"
-            for name, seconds in parts.items()
-            if seconds is not None
-        ).encode()
+        total = b"total;dur=%.3f" % ((time.monotonic() - self.started) * 1000)
+        if self.queue_seconds is None or self.inference_seconds is None:
+            return total
+        both = (self.queue_seconds * 1000, self.inference_seconds * 1000)
+        return b"queue;dur=%.3f, inference;dur=%.3f, " % both + total
 
 
 def record_of(scope: Scope) -> RequestRecord:

@@ -22,7 +22,7 @@ from app.api.infer_body import LENGTH_HEADER, read_request, write_answer
 from app.api.infer_head import Head
 from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.openapi import protocol_errors
-from app.api.work import ClientGone, prepare, run
+from app.api.work import ClientGone, in_thread, run
 from app.errors import ModelNotFound
 from app.serving.loader import LoadedModel
 from app.settings import Settings
@@ -35,6 +35,9 @@ TASK: Final = "infer"  # in the metrics, beside the names of the tasks
 # Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
 _INLINE_BYTES: Final = 64 * 1024
 _INLINE_VALUES: Final = 16 * 1024  # that are written one by one
+_JSON: Final = [(b"content-type", b"application/json")]
+_BINARY: Final = [(b"content-type", b"application/octet-stream")]
+_LENGTH: Final = LENGTH_HEADER.lower().encode()
 _WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
 
 
@@ -49,6 +52,15 @@ class DirectRoute(APIRoute):
 router = APIRouter(prefix=PROTOCOL, route_class=DirectRoute, tags=["inference protocol"])
 
 _DESCRIPTION: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "name",
+            "in": "path",
+            "required": True,
+            "description": "Name of a model, or `name.graph` for one of several graphs.",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
         "description": (
@@ -115,7 +127,7 @@ def graph_of(model: LoadedModel, name: str) -> TensorTask:
 async def infer(request: Request) -> Response:
     """Inference by the Open Inference Protocol, with binary tensors and classification.
 
-    Rows of a graph with a batch axis share batches with whatever else is head for, and do not
+    Rows of a graph with a batch axis share batches with whatever else is asked for, and do not
     change each other's answers.
     """
     record = record_of(request.scope)
@@ -128,9 +140,8 @@ async def infer(request: Request) -> Response:
         body = await read_body(request, settings.max_body_bytes, record.deadline)
         read = partial(_read, body, encoding, headers.get(LENGTH_HEADER), task, settings)
         with tracing.span("parse"):
-            [(head, examples)] = await prepare(
-                request, record, [read], inline=len(body) <= _INLINE_BYTES and not encoding
-            )
+            short = len(body) <= _INLINE_BYTES and not encoding
+            head, examples = read() if short else await in_thread(request, record, read)
         if head.timeout is not None:
             record.deadline = min(record.deadline, record.started + head.timeout)
         record.inputs = len(examples)
@@ -140,11 +151,10 @@ async def infer(request: Request) -> Response:
         predictions = await run(request, record, model, examples)
         outputs = task.join(examples, predictions)
         write = partial(_write, request, model, task, head, outputs)
-        values = sum(outputs[each.name].size for each in head.wanted if not each.is_plain)
-        [response] = await prepare(request, record, [write], inline=values <= _INLINE_VALUES)
+        short = sum(outputs[e.name].size for e in head.wanted if not e.is_plain) <= _INLINE_VALUES
+        return write() if short else await in_thread(request, record, write)
     except (ClientGone, ClientDisconnect):
         return Response(status_code=CLIENT_GONE)
-    return response
 
 
 def _read(
@@ -168,11 +178,12 @@ def _write(
     if head.id is not None:
         facts["id"] = head.id
     content, json_size = write_answer(facts, head, outputs, task)
-    headers = {"Content-Type": "application/json"}
-    if json_size is not None:
-        headers = {"Content-Type": "application/octet-stream", LENGTH_HEADER: str(json_size)}
     encoding = wanted_encoding(request.headers.get("accept-encoding", ""))
-    if encoding and len(content) >= _WORTH_PACKING:
-        content = packed(content, encoding)
-        headers["Content-Encoding"] = encoding
-    return Response(content, headers=headers)
+    pack = encoding and len(content) >= _WORTH_PACKING
+    response = Response(packed(content, encoding) if pack else content)
+    response.raw_headers += _JSON if json_size is None else _BINARY
+    if json_size is not None:
+        response.raw_headers.append((_LENGTH, b"%d" % json_size))
+    if pack:
+        response.raw_headers.append((b"content-encoding", encoding.encode()))
+    return response

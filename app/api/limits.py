@@ -2,9 +2,12 @@
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Awaitable, Coroutine, Generator
+from functools import partial
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from app.api.errors import RequestRefused
 from app.api.fields import shown
@@ -40,24 +43,70 @@ async def read_body(request: Request, max_bytes: int, deadline: float) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(max_bytes)
+    begun = _Begun(request.receive())
+    message = begun.result
+    if message is not None and "body" in message and not message.get("more_body"):
+        # It has arrived with its head, as most have: there is nothing to wait for, nor to time.
+        if len(message["body"]) > max_bytes:
+            raise _too_large(max_bytes)
+        whole: bytes = message["body"]
+        return whole
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            async for chunk in request.stream():
-                size += len(chunk)
+            while True:
+                if message is None:
+                    message = await begun
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
                 if size > max_bytes:
                     raise _too_large(max_bytes)
-                chunks.append(chunk)
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+                begun = _Begun(request.receive())
+                message = begun.result
     except TimeoutError:
         raise DeadlineExceeded("the deadline passed before the body had arrived") from None
-    return b"".join(chunks)
 
 
 async def client_gone(request: Request) -> None:
     """Return when the client has closed the connection; call it once the body is read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+class _Begun:
+    """A coroutine whose first step is done; `result` is what it returned, None if it waits.
+
+    Whether a message is there already can only be told by asking for it. Await the object to go on.
+    """
+
+    def __init__(self, coroutine: Awaitable[Message]) -> None:
+        assert isinstance(coroutine, Coroutine)
+        self._coroutine = coroutine
+        self._waits_for: Any = None
+        self.result: Message | None = None
+        try:
+            self._waits_for = coroutine.send(None)
+        except StopIteration as end:
+            self.result = end.value
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        while True:
+            try:
+                sent = yield self._waits_for
+            except BaseException as error:  # cancelled, most of all: it must get to know
+                proceed = partial(self._coroutine.throw, error)
+            else:
+                proceed = partial(self._coroutine.send, sent)
+            try:
+                self._waits_for = proceed()
+            except StopIteration as end:
+                message: Message = end.value
+                return message
 
 
 def _too_large(max_bytes: int) -> RequestRefused:

@@ -146,7 +146,8 @@ def _drop_default_errors(schema: dict[str, Any]) -> None:
     """FastAPI adds a 422 of its own shape to every route with a parameter; none is ever sent."""
     for path in schema["paths"].values():
         for operation in path.values():
-            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+            content = operation["responses"].get("422", {}).get("content", {})
+            if "HTTPValidationError" in str(content.get("application/json")):
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)

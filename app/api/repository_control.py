@@ -20,7 +20,7 @@ from app.api.inference import graph_of
 from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.openapi import protocol_errors
 from app.api.protocol import configuration
-from app.api.work import ClientGone, prepare
+from app.api.work import ClientGone, in_thread
 from app.errors import InvalidInput, ModelNotFound, ModelRefused
 from app.serving.repository import Repository
 from app.settings import Settings
@@ -54,6 +54,9 @@ class _Route(APIRoute):
 router = APIRouter(prefix=PROTOCOL, route_class=_Route, tags=["inference protocol"])
 
 
+_absent = partial(router.api_route, methods=["GET", "POST"], include_in_schema=False)
+
+
 class VersionEntry(BaseModel):
     """One version of one model."""
 
@@ -82,7 +85,7 @@ async def index(
         raise InvalidInput(
             f"expected true or false, got {shown(only_ready)}", field="ready", allowed="a bool"
         )
-    [states] = await prepare(request, record, [repository.index], inline=False)
+    states = await in_thread(request, record, repository.index)
     return [
         VersionEntry(name=each.name, version=each.version, state=each.state, reason=each.reason)
         for each in states
@@ -149,11 +152,11 @@ async def unload(
 
 
 # Whole extensions that are not served: better said than left to be guessed from a 404.
-@router.api_route("/systemsharedmemory/{rest:path}", methods=["GET", "POST"], name="system memory")
-@router.api_route("/cudasharedmemory/{rest:path}", methods=["GET", "POST"], name="device memory")
-@router.api_route("/trace/setting", methods=["GET", "POST"], name="trace")
-@router.api_route("/models/{name}/trace/setting", methods=["GET", "POST"], name="model trace")
-@router.api_route("/logging", methods=["GET", "POST"], name="logging")
+@_absent("/systemsharedmemory/{rest:path}")
+@_absent("/cudasharedmemory/{rest:path}")
+@_absent("/trace/setting")
+@_absent("/models/{name}/trace/setting")
+@_absent("/logging")
 async def absent(request: Request) -> Response:
     """Shared memory, trace and log settings belong to the host, and not to its clients."""
     raise RequestRefused(501, "this extension of the protocol is not served")
@@ -168,7 +171,7 @@ async def _control(request: Request, change: Any) -> None:
     """Do it in a thread, and say what was refused without saying where it lies on the disk."""
     settings: Settings = request.app.state.settings
     try:
-        await prepare(request, record_of(request.scope), [change], inline=False)
+        await in_thread(request, record_of(request.scope), change)
     except ModelRefused as error:
         raise ModelRefused(error.message.replace(f"{settings.models_dir}/", "")) from error
 

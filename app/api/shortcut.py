@@ -8,12 +8,32 @@ of the API, the tests of other routes and a router that is asked directly see no
 
 from collections.abc import Callable, Sequence
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import error_response
+
+
+class Service(FastAPI):
+    """FastAPI with the middlewares that are added outermost, so that a shortcut passes by the rest.
+
+    Starlette puts a layer around them that answers crashes; ours does that, and tells no internals.
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        ours, self.user_middleware = self.user_middleware, []
+        try:
+            outermost = super().build_middleware_stack()
+        finally:
+            self.user_middleware = ours
+        assert isinstance(outermost, ServerErrorMiddleware)
+        app = outermost.app
+        for middleware, arguments, keywords in reversed(ours):
+            app = middleware(app, *arguments, **keywords)
+        return app
 
 
 class Shortcut:

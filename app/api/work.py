@@ -60,6 +60,12 @@ async def prepare(
         unwanted.set()  # a thread cannot be cancelled, only asked
 
 
+async def in_thread(request: Request, record: RequestRecord, step: Callable[[], T]) -> T:
+    """What `step` returns, as `prepare` does it in a thread."""
+    [result] = await prepare(request, record, [step], inline=False)
+    return result
+
+
 async def run(
     request: Request, record: RequestRecord, model: LoadedModel, examples: Sequence[Any]
 ) -> list[Any]:
@@ -68,8 +74,8 @@ async def run(
     Raises what the scheduler raises, DeadlineExceeded, or ClientGone.
     """
     arrived = time.monotonic()
-    if len(examples) == 1:
-        outcome = model.scheduler.run_now(examples[0], deadline=record.deadline)
+    if len(examples) == 1 and (record.deadline is None or arrived < record.deadline):
+        outcome = model.scheduler.run_now(examples[0])
         if outcome is not None:
             return _predictions(record, arrived, [outcome])
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)

@@ -6,9 +6,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from app.errors import InferenceFailed, UnrollError
+from app.log import get_logger
 from app.serving.task import E
 
 P = TypeVar("P")
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,13 @@ class Entry(Generic[E, P]):
 
     def expired(self, now: float) -> bool:
         return self.deadline is not None and now >= self.deadline
+
+
+def failure_of(error: BaseException, model: str) -> UnrollError:
+    """What the caller gets to know of an error; the log gets to know the rest."""
+    if isinstance(error, UnrollError):
+        return error
+    _log.error("inference_failed", model=model, exc_info=error)
+    failure = InferenceFailed("the network failed on this input")
+    failure.__cause__ = error
+    return failure

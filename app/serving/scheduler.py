@@ -19,11 +19,10 @@ from app.errors import (
     InvalidInput,
     NotReady,
     QueueFull,
-    UnrollError,
 )
 from app.log import get_logger
 from app.serving.costs import Costs
-from app.serving.entry import Entry, Outcome, P
+from app.serving.entry import Entry, Outcome, P, failure_of
 from app.serving.meter import Meter
 from app.serving.task import E
 
@@ -111,7 +110,7 @@ class Scheduler(Generic[E, P]):
             self._drop(dropped)
         return [entry.future for entry in entries]
 
-    def run_now(self, example: E, *, deadline: float | None = None) -> Outcome[P] | None:
+    def run_now(self, example: E) -> Outcome[P] | None:
         """Compute one example in this thread; None for one that should be submitted instead.
 
         Done only where it costs less than the way to a worker and back, as those of its kind did,
@@ -119,14 +118,13 @@ class Scheduler(Generic[E, P]):
         """
         if self._inline is None or self._waiting or self._closed:
             return None
-        start = time.monotonic()
-        late = deadline is not None and start >= deadline
-        if late or not self._costs.is_cheap(example):
+        if not self._costs.is_cheap(example):
             return None
+        start = time.monotonic()
         try:
             [prediction] = self._inline([example])
-        except BaseException as error:
-            raise self._failure(error) from error
+        except Exception as error:
+            raise failure_of(error, self._model) from None
         seconds = time.monotonic() - start
         self._costs.note(example, seconds)
         self._meter.waited(0.0)
@@ -268,16 +266,7 @@ class Scheduler(Generic[E, P]):
             entry.future.set_result(Outcome(prediction, waited, seconds, len(batch), runs))
 
     def _fail(self, entry: Entry[E, P], error: BaseException) -> None:
-        entry.future.set_exception(entry.context.run(self._failure, error))
-
-    def _failure(self, error: BaseException) -> UnrollError:
-        """What the caller gets to know of an error."""
-        if isinstance(error, UnrollError):
-            return error
-        _log.error("inference_failed", model=self._model, exc_info=error)
-        failure = InferenceFailed("the network failed on this input")
-        failure.__cause__ = error
-        return failure
+        entry.future.set_exception(entry.context.run(failure_of, error, self._model))
 
     def _drop(self, entries: list[Entry[E, P]]) -> None:
         """Resolve dropped entries; without the lock, since it runs the callers' callbacks."""

@@ -13,6 +13,7 @@ from app import metrics
 from app.errors import ModelNotFound, NotReady
 from app.log import get_logger
 from app.serving.loader import LoadedModel
+from app.serving.statistics import forget_statistics
 
 # Replaced versions whose counters stay on the page: somebody may still want to compare.
 _REMEMBERED: Final = 8
@@ -116,6 +117,7 @@ class ServedModels:
         unique = list(dict.fromkeys(reversed(kept)))  # the latest first
         for name, version in unique[_REMEMBERED:]:
             metrics.forget_version(name, version)
+            forget_statistics(name, version)
         self._replaced = unique[:_REMEMBERED][::-1]
 
 

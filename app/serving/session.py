@@ -98,19 +98,19 @@ class Session:
         element types, shapes, or values that an operator cannot take, and otherwise whatever ONNX
         Runtime raises.
         """
-        names = self._output_names if outputs is None else list(outputs)
+        names = self._output_names if outputs is None else outputs
         try:
             with tracing.run():
                 if self._has_bfloat16:
                     return self._run_bfloat16(feeds, names)
-                values = self._session.run(names, dict(feeds))
+                values = self._session.run(names, feeds)
         except (InvalidArgument, Fail, RuntimeException, ValueError) as error:
             if "allocat" in str(error):  # short of memory: not a matter of the values
                 raise
             raise Refused(_reason(error)) from error
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
 
-    def _run_bfloat16(self, feeds: Mapping[str, Array], names: list[str]) -> dict[str, Array]:
+    def _run_bfloat16(self, feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
         """The same for a graph with BF16, which NumPy has no type for. On the CPU only."""
         types = {spec.name: spec.type for spec in self.inputs}
         values = self._session.run_with_ort_values(

@@ -95,5 +95,10 @@ def statistics_of(model: str, version: str) -> Statistics:
     return _ALL.setdefault((model, version), Statistics())
 
 
+def forget_statistics(model: str, version: str) -> None:
+    """Drop those of a version whose metrics are dropped, too."""
+    _ALL.pop((model, version), None)
+
+
 def _copy(duration: Duration) -> Duration:
     return Duration(duration.count, duration.seconds)
