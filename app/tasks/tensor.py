@@ -196,6 +196,8 @@ class TensorTask:
         """
         if len(examples) == 1:
             return self._run(examples)
+        if not self._batched:
+            return [self._run([example])[0] for example in examples]
         groups: dict[Hashable, list[int]] = {}
         for index, example in enumerate(examples):
             groups.setdefault(example.group, []).append(index)

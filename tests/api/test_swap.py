@@ -19,7 +19,7 @@ CYCLES = 20
 CLIENTS = 4
 # The longer ones are prepared in a thread: between the look-up of the model and the queue a swap
 # has all the time it wants.
-SERIES = {length: [float((7 * step) % 13) for step in range(length)] for length in (5, 300, 30_000)}
+SERIES = {length: [float((7 * step) % 13) for step in range(length)] for length in (5, 300, 8_000)}
 
 
 def expected(version: str) -> dict[int, Any]:
@@ -31,6 +31,14 @@ def expected(version: str) -> dict[int, Any]:
     }
 
 
+# The same network by its tensors: quantiles -width, 0 and width, whatever is asked.
+TENSORS = [
+    {"name": "context", "datatype": "FP32", "shape": [1, 3, 2], "data": [0.5] * 6},
+    {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [3]},
+    {"name": "future", "datatype": "FP32", "shape": [1, 1, 2], "data": [0.5] * 2},
+]
+
+
 def publish(root: Path, version: str) -> None:
     """As `app.training.publish` does it: whole, and then renamed into its place."""
     work = root.parent / "work"
@@ -39,7 +47,7 @@ def publish(root: Path, version: str) -> None:
 
 
 def ask_until(done: threading.Event, service: Service) -> list[tuple[int, int, Any]]:
-    """(status, length, answer) of requests one after the other, without a pause."""
+    """(status, length, answer) of requests one after the other; length 0 by tensors."""
     answers: list[tuple[int, int, Any]] = []
     address = f"http://127.0.0.1:{service.port}"
     with httpx.Client(base_url=address, timeout=30) as http:
@@ -48,6 +56,8 @@ def ask_until(done: threading.Event, service: Service) -> list[tuple[int, int, A
                 body = {"series": series, "horizon": 2}
                 response = http.post("/forecast", json=body)
                 answers.append((response.status_code, length, response.json()))
+            response = http.post("/v2/models/forecast/infer", json={"inputs": TENSORS})
+            answers.append((response.status_code, 0, response.json()))
     return answers
 
 
@@ -78,9 +88,14 @@ def test_publishing_and_rolling_back_under_constant_load(tmp_path: Path) -> None
 
     assert [answer for answer in answers if answer[0] != 200] == []
     truth = {str(version): expected(str(version)) for version in range(1, CYCLES + 2)}
+    versions = set()
     for _, length, answer in answers:
-        assert answer["forecasts"] == [truth[answer["version"]][length]]
-    versions = {answer["version"] for _, _, answer in answers}
+        if length:
+            versions.add(answer["version"])
+            assert answer["forecasts"] == [truth[answer["version"]][length]]
+        else:
+            width = float(answer["model_version"])
+            assert answer["outputs"][0]["data"] == [-width, 0.0, width]
     assert len(versions) > CYCLES / 2, "the load was there all the time"
 
 

@@ -1,9 +1,12 @@
 """What the scheduler does when work hangs, raises, or the service is going away."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import wait
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,8 @@ from app.errors import (
 )
 from app.serving.scheduler import Scheduler
 from tests.serving.workers import PATIENCE, Doubler, Item, running
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("drain", [True, False])
@@ -137,3 +142,27 @@ def test_a_length_that_raises_is_the_callers_problem() -> None:
         with pytest.raises(ValueError, match="no length"):
             scheduler.submit(object.__new__(Broken))
         assert scheduler.submit(Item(2)).result(PATIENCE).prediction == 4
+
+
+NO_MORE_THREADS = """
+import resource, threading
+from app.serving.scheduler import Scheduler
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 100_000_000, -1))  # for some stacks, not for all
+try:
+    Scheduler([lambda items: items] * 200, model="test", version="1")
+except RuntimeError as error:
+    print(error)
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join(10)
+print(threading.active_count())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and a limit")
+def test_threads_that_were_started_end_if_others_cannot_be() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_MORE_THREADS], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == ["can't start new thread", "1"], done.stderr
