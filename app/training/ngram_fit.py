@@ -1,11 +1,13 @@
 """Fits the n-gram classifiers; knows token ids, labels and how tokens are spelled."""
 
+import warnings
 import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
@@ -106,7 +108,10 @@ def _expert(
 ) -> tuple[Array, Array]:
     """weights (rows, classes) and bias (classes,) of one source."""
     svm = LinearSVC(C=o.cost, max_iter=o.max_iterations, random_state=0)
-    svm.fit(texts, labels)
+    with warnings.catch_warnings():
+        # To stop early is the recipe's wish, and no accident that deserves a warning.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        svm.fit(texts, labels)
     weights = np.zeros((texts.shape[1], classes), np.float32)
     bias = np.full(classes, _ABSENT, np.float32)
     if len(svm.classes_) == 2:  # one plane, whose two sides are the labels
@@ -121,11 +126,15 @@ def _expert(
 
 def _gate(sources: Sequence[sparse.csr_array]) -> tuple[Array, Array]:
     """weights (rows, sources) and bias (sources,) that tell from whom a text is."""
+    if len(sources) == 1:
+        return np.zeros((sources[0].shape[1], 1), np.float32), np.zeros(1, np.float32)
     rng = np.random.default_rng(0)
     some = [m[rng.permutation(m.shape[0])[:_GATE_TEXTS]] for m in sources]
     which = np.repeat(np.arange(len(some)), [m.shape[0] for m in some])
     found = LogisticRegression(C=_GATE_COST, max_iter=50)
-    found.fit(_narrow(sparse.csr_array(sparse.vstack(some, format="csr"))), which)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found.fit(_narrow(sparse.csr_array(sparse.vstack(some, format="csr"))), which)
     if len(some) == 2:  # one plane again
         plane, offset = found.coef_[0] / 2, found.intercept_[0] / 2
         weights = np.stack([-plane, plane], axis=1)

@@ -1,0 +1,131 @@
+"""From made-up tweets to a published sentiment model that answers as it was trained."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.serving.loader import load_version
+from app.serving.manifest import read_manifest
+from app.tasks.sentiment import SentimentTask
+from app.training.ngram_rows import NgramOptions
+from app.training.sentiment_recipe import LABELS, SentimentRecipe, Share, shortened
+from app.training.sentiment_steps import Texts, build_material, predict, train_phase, warm_up
+from app.training.text_data import read_texts
+from app.training.train_sentiment import texts_of, train_sentiment
+from tests.keywords import spelled, write_rows
+
+_WORDS = {"negative": "awful", "neutral": "scheduled", "positive": "lovely"}
+RECIPE = replace(
+    shortened(SentimentRecipe(), 40),
+    vocabulary_size=300,
+    embedding_size=16,
+    hidden_size=16,
+    warm_up_rows=2,
+    negatives=16,
+    shares={"airline": Share(16, copies=2)},
+    ngrams=NgramOptions(bigrams=64, trigrams=64, characters=128),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    rows = [
+        (label, f"@united flight {spelled(i)} was {word}, gate {spelled(i * 7 % 90)}")
+        for i in range(150)
+        for label, word in _WORDS.items()
+    ]
+    write_rows(root / "airline_sentiment" / "tweets.csv.gz", "airline_sentiment,text", rows)
+    return root
+
+
+@pytest.fixture(scope="module")
+def texts(data: Path) -> tuple[Texts, Texts]:
+    split = read_texts(data, ("airline",))
+    return texts_of(split, "train"), texts_of(split, "select")
+
+
+@pytest.mark.slow
+def test_publishes_a_model_that_has_learned(data: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, ngrams=NgramOptions(bigrams=64, trigrams=64, characters=128))
+    folder = train_sentiment(data, recipe, repository=tmp_path / "models", work=tmp_path / "work")
+    manifest = read_manifest(folder)
+    assert manifest.training["rows"] == {
+        part: {"airline": len(read_texts(data, ("airline",)).of(part))}
+        for part in ("train", "select", "report")
+    }
+    assert json.loads(json.dumps(manifest.training["recipe"]))["shares"]["airline"]["rows"] == 16
+    model = load_version(folder, {"sentiment": SentimentTask})
+    try:
+        for label, word in _WORDS.items():
+            example = model.task.encode(text=f"my flight was {word}", explain=True)
+            answer = model.task.predict([example])[0].to_json()
+            assert answer["label"] == label
+            tokens = answer["explanation"]["tokens"]
+            assert max(tokens, key=lambda token: token["contribution"])["token"] in word
+    finally:
+        model.close()
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "A linear classifier of token n-grams" in card
+
+
+def test_a_phase_that_was_cut_goes_on_where_it_was(
+    texts: tuple[Texts, Texts], tmp_path: Path
+) -> None:
+    material = build_material(*texts, RECIPE)
+    start = warm_up(material, replace(RECIPE, warm_up=None), None).network
+
+    class Cut(Exception):
+        pass
+
+    def cut(progress: object) -> None:
+        if progress.step == 25:  # type: ignore[attr-defined]
+            raise Cut
+
+    whole = train_phase(material, RECIPE, 0, start, None)
+    with pytest.raises(Cut):
+        train_phase(material, RECIPE, 0, start, tmp_path / "phase.pt", cut)
+    resumed = train_phase(material, RECIPE, 0, start, tmp_path / "phase.pt")
+    tokens = material.select["airline"].tokens
+    np.testing.assert_allclose(
+        predict(resumed.network, tokens), predict(whole.network, tokens), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_the_warm_up_learns_what_follows_what(texts: tuple[Texts, Texts]) -> None:
+    material = build_material(*texts, RECIPE)
+    scores: list[float] = []
+
+    def note(progress: object) -> None:
+        if (score := progress.score) is not None:  # type: ignore[attr-defined]
+            scores.append(score)
+
+    fit = warm_up(material, RECIPE, None, note)
+    assert scores[-1] < scores[0]
+    assert not any(p.isnan().any() for p in fit.network.parameters())
+
+
+def test_the_tokeniser_is_kept_beside_the_checkpoints(
+    texts: tuple[Texts, Texts], tmp_path: Path
+) -> None:
+    file = tmp_path / "work" / "tokenizer.json"
+    first = build_material(*texts, RECIPE, file)
+    again = build_material(*texts, RECIPE, file)
+    for one, other in zip(
+        first.train["airline"].tokens, again.train["airline"].tokens, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert first.train["airline"].labels.max() == len(LABELS) - 1
+
+
+def test_predicting_keeps_the_order_of_texts(texts: tuple[Texts, Texts]) -> None:
+    material = build_material(*texts, RECIPE)
+    network = warm_up(material, replace(RECIPE, warm_up=None), None).network.eval()
+    torch.nn.init.normal_(network.head.weight)  # type: ignore[union-attr, arg-type]
+    tokens = list(material.select["airline"].tokens)
+    forward, backward = predict(network, tokens), predict(network, tokens[::-1])
+    np.testing.assert_allclose(forward, backward[::-1], rtol=2e-2, atol=2e-2)
