@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     )
     max_series: int = Field(1000, ge=1, description="Series in one request, at most.")
     max_points: int = Field(
-        1_000_000, ge=1, description="Points in all series of one request together, at most."
+        1_000_000,
+        ge=1,
+        description="Points in all series, or steps in all rows of tensors, of one request.",
     )
     max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
     max_texts: int = Field(1000, ge=1, description="Texts in one request, at most.")
