@@ -66,6 +66,7 @@ class Repository:
             for name in sorted(self._shelves.keys() - self._served.all().keys()):
                 _log.error("model_not_served", model=name)
             self._loaded = True
+        memory.trim()  # replaying golden examples took more than serving will
         if not self._served.all():
             _log.error("no_models", models_dir=str(self._root))
 
