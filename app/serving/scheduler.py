@@ -248,13 +248,16 @@ class Scheduler(Generic[E, P]):
                 raise RuntimeError(f"{len(predictions)} predictions for {len(batch)} examples")
         except BaseException as error:
             if len(batch) == 1:
-                return self._fail(batch[0], error)
-            _log.warning("batch_failed", model=self._model, rows=len(batch), error=repr(error))
-            for entry in batch:
-                if entry.expired(time.monotonic()):
-                    self._drop([entry])
-                else:
-                    self._serve(worker, [entry])
+                self._fail(batch[0], error)
+            else:
+                _log.warning("batch_failed", model=self._model, rows=len(batch), error=repr(error))
+                for entry in batch:
+                    if entry.expired(time.monotonic()):
+                        self._drop([entry])
+                    else:
+                        self._serve(worker, [entry])
+                del entry
+            batch.clear()  # or the error would hold this frame, and the frame the error
             return
         seconds = time.monotonic() - start
         if len(batch) == 1:

@@ -1,5 +1,6 @@
 """Requests below /v2 that never reach a graph, and the two ways there: the same body always."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,3 +97,18 @@ def layers(app: Any) -> list[Any]:
         found.append(layer)
         layer = getattr(layer, "_app", None) or getattr(layer, "app", None)
     return found
+
+
+def test_what_was_refused_is_freed_at_once(served: Service) -> None:
+    """Bodies that are read in a thread, too: without the collector of circles."""
+    gc.collect()
+    gc.disable()
+    try:
+        for size in (10_007, 20_011):
+            body = {"inputs": [FP32], "outputs": [{"name": "same"}] * size}
+            check(post(served, body), 422, "twice")
+            del body
+            left = [each for each in gc.get_objects() if type(each) is list and len(each) == size]
+            assert left == []
+    finally:
+        gc.enable()
