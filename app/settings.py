@@ -83,9 +83,12 @@ class Settings(BaseSettings):
     )
     max_series: int = Field(1000, ge=1, description="Series in one request, at most.")
     max_points: int = Field(
-        1_000_000,
+        1_000_000, ge=1, description="Points in all series of one request together, at most."
+    )
+    max_steps: int = Field(
+        20_000,
         ge=1,
-        description="Points in all series, or steps in all rows of tensors, of one request.",
+        description="Steps in all rows of tensors of one request, and in one batch, at most.",
     )
     max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(

@@ -29,7 +29,7 @@ BINARY: dict[str, Any] = {
     "parameters": {"binary_data_size": 8},
 }
 BYTES: dict[str, Any] = {"name": "value", "datatype": "BYTES", "shape": [1, 2]}
-LIMITS = {"max_body_bytes": 4000, "max_queue_size": 4, "max_points": 100, "worker_threads": 1}
+LIMITS = {"max_body_bytes": 4000, "max_queue_size": 4, "max_steps": 100, "worker_threads": 1}
 
 
 @pytest.fixture(scope="module")
