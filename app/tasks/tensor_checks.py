@@ -33,10 +33,11 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold: rows, and steps in all of them together."""
+    """What one request may hold: rows, steps of each, and steps of all of them together."""
 
     rows: int
     steps: int
+    all_steps: int
 
     def check(self, sizes: Sizes) -> None:
         """Raises InvalidInput for a request that is larger."""
@@ -45,11 +46,17 @@ class Limits:
                 f"{sizes.rows} rows are too many", field="inputs", allowed=f"at most {self.rows}"
             )
         steps = sizes.steps + sizes.beside
-        if sizes.rows * steps > self.steps:
+        if steps > self.steps:
+            raise InvalidInput(
+                f"rows of {steps} steps are too long",
+                field="inputs",
+                allowed=f"at most {self.steps}",
+            )
+        if sizes.rows * steps > self.all_steps:
             raise InvalidInput(
                 f"{sizes.rows} rows of {steps} steps are too many",
                 field="inputs",
-                allowed=f"at most {self.steps} steps in all rows together",
+                allowed=f"at most {self.all_steps} steps in all rows together",
             )
 
 
