@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Points in all series, or steps in all rows of tensors, of one request.",
     )
+    max_steps: int = Field(
+        20_000,
+        ge=1,
+        description="Steps of one row of tensors, and of one batch with its padding, at most.",
+    )
     max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
     max_texts: int = Field(1000, ge=1, description="Texts in one request, at most.")
     max_text_characters: int = Field(

@@ -26,6 +26,7 @@ SETTING_UNITS: Final = {
     "_texts": "texts",
     "_characters": "characters",
     "_horizon": "steps",
+    "_steps": "steps",
 }
 METRIC_UNITS: Final = {
     "_seconds": "seconds",

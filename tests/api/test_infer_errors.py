@@ -29,7 +29,13 @@ BINARY: dict[str, Any] = {
     "parameters": {"binary_data_size": 8},
 }
 BYTES: dict[str, Any] = {"name": "value", "datatype": "BYTES", "shape": [1, 2]}
-LIMITS = {"max_body_bytes": 4000, "max_queue_size": 4, "max_points": 100, "worker_threads": 1}
+LIMITS = {
+    "max_body_bytes": 4000,
+    "max_queue_size": 4,
+    "max_steps": 100,
+    "max_points": 150,
+    "worker_threads": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +178,9 @@ def test_what_is_too_large(served: Service) -> None:
     rows = FP32 | {"shape": [5, 1], "data": [0] * 5}
     check(post(served, {"inputs": [rows]}), 422, "5 rows are too many", "at most 4")
     steps = FP32 | {"shape": [1, 101], "data": [0] * 101}
-    check(post(served, {"inputs": [steps]}), 422, "at most 100 steps")
+    check(post(served, {"inputs": [steps]}), 422, "rows of 101 steps are too long", "at most 100")
+    both = FP32 | {"shape": [2, 80], "data": [0] * 160}
+    check(post(served, {"inputs": [both]}), 422, "2 rows of 80 steps", "at most 150 steps")
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "zstd"])

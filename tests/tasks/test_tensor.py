@@ -207,12 +207,13 @@ def test_sizes_must_agree_by_name() -> None:
     [
         ({"values": (5, 2), "lengths": (5,)}, "5 rows are too many"),
         ({"values": (4, 30), "lengths": (4,)}, "4 rows of 30 steps"),
+        ({"values": (1, 51), "lengths": (1,)}, "51 steps are too long"),
     ],
 )
 def test_a_request_has_limits(shapes: dict[str, tuple[int, ...]], words: str) -> None:
     task = tensors.task_of(tensors.running_sum())
     with pytest.raises(InvalidInput, match=words):
-        task.sizes(shapes, Limits(rows=4, steps=100))
+        task.sizes(shapes, Limits(rows=4, steps=50, all_steps=100))
 
 
 def test_what_the_graph_refuses_is_the_request_s_fault() -> None:
