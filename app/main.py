@@ -56,6 +56,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
             execution_providers=settings.execution_providers,
             max_batch_size=settings.max_batch_size,
             max_queue_size=settings.max_queue_size,
+            max_batch_steps=settings.max_steps,
             retire_seconds=settings.request_timeout_seconds,
             graph_tasks=graph_tasks,
         ),

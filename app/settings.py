@@ -83,7 +83,14 @@ class Settings(BaseSettings):
     )
     max_series: int = Field(1000, ge=1, description="Series in one request, at most.")
     max_points: int = Field(
-        1_000_000, ge=1, description="Points in all series of one request together, at most."
+        1_000_000,
+        ge=1,
+        description="Points in all series, or steps in all rows of tensors, of one request.",
+    )
+    max_steps: int = Field(
+        20_000,
+        ge=1,
+        description="Steps of one row of tensors, and of one batch with its padding, at most.",
     )
     max_horizon: int = Field(1000, ge=1, description="Steps one request may ask for, at most.")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(

@@ -24,6 +24,7 @@ SETTING_UNITS: Final = {
     "_series": "series",
     "_points": "points",
     "_horizon": "steps",
+    "_steps": "steps",
 }
 METRIC_UNITS: Final = {
     "_seconds": "seconds",

@@ -155,7 +155,7 @@ def write_tensor_version(
     content: bytes,
     rows: Sequence[Mapping[str, JsonValue]],
     features: TensorFeatures | None = None,
-    **changes: Any,
+    version: str = "1",
 ) -> Path:
     """Write a version of the task `tensor`; `rows` become its golden requests, two at least."""
     task = task_of(content, features)
@@ -169,4 +169,4 @@ def write_tensor_version(
         "golden": tuple(golden),
         "network": Network(cell="none", num_layers=1, hidden_size=1, parameters=0, opset=OPSET),
     }
-    return write_version(root, name, graph=content, changes=fields | changes)
+    return write_version(root, name, version, graph=content, changes=fields)

@@ -162,7 +162,7 @@ def _read(
 ) -> tuple[Head, list[TensorExample]]:
     if encoding:
         body = unpacked(body, encoding, settings.max_body_bytes)
-    limits = Limits(settings.max_queue_size, settings.max_points)
+    limits = Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
     head, arrays = read_request(body, header, task, limits)
     return head, task.split(arrays, head.outputs, head.sizes)
 

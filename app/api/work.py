@@ -85,6 +85,7 @@ async def run(
     finally:
         for future in futures:
             future.cancel()
+        del futures, answers  # as in `_wait`
     return _predictions(record, arrived, outcomes)
 
 
@@ -118,6 +119,9 @@ async def _wait(request: Request, record: RequestRecord, work: asyncio.Future[T]
     finally:
         gone.cancel()
         work.cancel()
+        # An error holds this frame, and the work holds the error: a circle around all that was
+        # sent, which would stay until the collector comes by.
+        del work, gone
 
 
 def _record_batches(arrived: float, outcomes: Sequence[Outcome[Any]]) -> None:

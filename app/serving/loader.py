@@ -42,6 +42,7 @@ class ServingOptions:
     execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
     max_batch_size: int = 8
     max_queue_size: int = 4096
+    max_batch_steps: int = 20_000
     retire_seconds: float = 30.0
     graph_tasks: GraphTasks | None = None
 
@@ -194,6 +195,7 @@ def _load(
         version=manifest.version,
         max_batch_size=options.max_batch_size,
         max_queue_size=options.max_queue_size,
+        max_batch_steps=options.max_batch_steps,
         inline=_worker(tasks[0], graphs[0]) if graphs[0] else None,
     )
     seconds = time.monotonic() - start

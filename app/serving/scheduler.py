@@ -21,6 +21,7 @@ from app.errors import (
     QueueFull,
 )
 from app.log import get_logger
+from app.serving.batches import batch_of
 from app.serving.costs import Costs
 from app.serving.entry import Entry, Outcome, P, failure_of
 from app.serving.meter import Meter
@@ -52,6 +53,7 @@ class Scheduler(Generic[E, P]):
         version: str,
         max_batch_size: int = 8,
         max_queue_size: int = 4096,
+        max_batch_steps: int = 20_000,
         inline: Worker[E, P] | None = None,
     ) -> None:
         if not workers or max_batch_size < 1 or max_queue_size < 1:
@@ -59,6 +61,7 @@ class Scheduler(Generic[E, P]):
         self._model = model
         self._max_batch_size = max_batch_size
         self._max_queue_size = max_queue_size
+        self._max_batch_steps = max_batch_steps
         self._look_ahead = _LOOK_AHEAD * max_batch_size
         self._waiting: deque[Entry[E, P]] = deque()
         self._changed = threading.Condition()
@@ -221,11 +224,7 @@ class Scheduler(Generic[E, P]):
             gone = entry.future.cancelled() or entry.expired(now)
             (dropped if gone else window).append(entry)
 
-        order = [i for i, entry in enumerate(window) if entry.group == window[0].group]
-        if len(order) > self._max_batch_size:
-            # A stable sort: the oldest stays first, and of equally near ones the older go first.
-            order.sort(key=lambda i: (i > 0, abs(window[i].length - window[0].length)))
-        chosen = set(order[: self._max_batch_size])
+        chosen = batch_of(window, self._max_batch_size, self._max_batch_steps)
         self._waiting.extendleft(
             window[index] for index in reversed(range(len(window))) if index not in chosen
         )
@@ -248,13 +247,16 @@ class Scheduler(Generic[E, P]):
                 raise RuntimeError(f"{len(predictions)} predictions for {len(batch)} examples")
         except BaseException as error:
             if len(batch) == 1:
-                return self._fail(batch[0], error)
-            _log.warning("batch_failed", model=self._model, rows=len(batch), error=repr(error))
-            for entry in batch:
-                if entry.expired(time.monotonic()):
-                    self._drop([entry])
-                else:
-                    self._serve(worker, [entry])
+                self._fail(batch[0], error)
+            else:
+                _log.warning("batch_failed", model=self._model, rows=len(batch), error=repr(error))
+                for entry in batch:
+                    if entry.expired(time.monotonic()):
+                        self._drop([entry])
+                    else:
+                        self._serve(worker, [entry])
+                del entry
+            batch.clear()  # or the error would hold this frame, and the frame the error
             return
         seconds = time.monotonic() - start
         if len(batch) == 1:

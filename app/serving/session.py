@@ -65,6 +65,9 @@ class Session:
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _FATAL_ONLY
+        # The arena would keep what the largest input ever took, per session; and a run takes as
+        # long without it.
+        options.enable_cpu_mem_arena = False
         # A spinning thread burns the core that another worker, or another container, could use.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")

@@ -43,8 +43,9 @@ class TensorExample:
     """One row of a request's inputs; or all of them, for a graph without batch axes.
 
     request: the inputs of the whole request; row: which one this is. complete: this is all of the
-    request, so that its arrays may go to the graph as they are. length: steps the network takes;
-    steps: those the request sent, padding included. group: only examples that have it in common
+    request, so that its arrays may go to the graph as they are. end: where the row's time ends;
+    steps: where that of the request does, padding included. length: steps the network takes, other
+    free axes counted too. group: only examples that have it in common
     may share a batch. outputs: which are wanted.
     """
 
@@ -52,8 +53,9 @@ class TensorExample:
     row: int
     complete: bool
     outputs: tuple[str, ...]
-    length: int
+    end: int
     steps: int
+    length: int
     group: Hashable
     graph: str = GRAPH
 
@@ -63,7 +65,7 @@ class TensorPrediction:
     """The outputs of one example.
 
     batch: those of all its batch-mates; row: which one this is. complete: all of them are this
-    example's. length: where its time ends, None if nothing was cut.
+    example's. end: where its time ends, None if nothing was cut.
     """
 
     batch: Mapping[str, Array]
@@ -71,14 +73,14 @@ class TensorPrediction:
     outputs: tuple[str, ...]
     row: int
     complete: bool
-    length: int | None
+    end: int | None
 
     def value(self, name: str) -> Array:
         """One output, without the batch axis if it has one."""
         tensor, array = self.tensors[name], self.batch[name]
         if tensor.batch_axis is None:
             return array
-        return row_of(tensor, array, self.row, self.length)
+        return row_of(tensor, array, self.row, self.end)
 
     def to_json(self) -> dict[str, JsonValue]:
         names = self.outputs
@@ -166,27 +168,28 @@ class TensorTask:
                 if tensor.name in arrays and arrays[tensor.name].dtype != NUMPY[tensor.datatype]:
                     raise wrong(tensor, f"its elements are {arrays[tensor.name].dtype}")
             sizes = self.sizes({name: array.shape for name, array in arrays.items()})
-        steps, graph = sizes.steps, self.graph
         if not self._batched:
-            return [TensorExample(arrays, 0, True, wanted, steps, steps, object(), graph)]
-        ends = self._checks.ends(arrays, sizes)
-        group = (graph, sizes.group)
-        if sizes.rows == 1:
-            end = steps if ends is None else ends[0]
-            return [TensorExample(arrays, 0, end == steps, wanted, end, steps, group, graph)]
+            return [self._example(arrays, wanted, sizes, 0, sizes.steps, object())]
+        ends = self._checks.ends(arrays, sizes) or [sizes.steps] * sizes.rows
+        group = (self.graph, sizes.group)
         return [
-            TensorExample(
-                arrays,
-                row,
-                False,
-                wanted,
-                steps if ends is None else ends[row],
-                steps,
-                group,
-                graph,
-            )
-            for row in range(sizes.rows)
+            self._example(arrays, wanted, sizes, row, end, group) for row, end in enumerate(ends)
         ]
+
+    def _example(
+        self,
+        arrays: Mapping[str, Array],
+        wanted: tuple[str, ...],
+        sizes: Sizes,
+        row: int,
+        end: int,
+        group: Hashable,
+    ) -> TensorExample:
+        complete = not self._batched or (sizes.rows == 1 and end == sizes.steps)
+        length = max(1, end + sizes.beside)
+        return TensorExample(
+            arrays, row, complete, wanted, end, sizes.steps, length, group, self.graph
+        )
 
     def predict(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
         """Outputs in the order of `examples`; each depends on its own row alone.
@@ -196,6 +199,8 @@ class TensorTask:
         """
         if len(examples) == 1:
             return self._run(examples)
+        if not self._batched:
+            return [self._run([example])[0] for example in examples]
         groups: dict[Hashable, list[int]] = {}
         for index, example in enumerate(examples):
             groups.setdefault(example.group, []).append(index)
@@ -242,7 +247,7 @@ class TensorTask:
         tensors, masked = self.outputs, self._masked
         return [
             TensorPrediction(
-                values, tensors, each.outputs, row, count == 1, each.length if masked else None
+                values, tensors, each.outputs, row, count == 1, each.end if masked else None
             )
             for row, each in enumerate(examples)
         ]
@@ -254,7 +259,7 @@ class TensorTask:
             name: stacked(
                 tensor,
                 [
-                    row_of(tensor, each.request[name], each.row, each.length if masked else None)
+                    row_of(tensor, each.request[name], each.row, each.end if masked else None)
                     for each in examples
                 ],
             )

@@ -20,23 +20,24 @@ _TIME: Final = "\0time"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Rows and steps of one request, and what its rows' batch-mates must have in common.
+    """How large one request is, and what its rows' batch-mates must have in common.
 
-    longest: the size of the longest free axis of a row; the steps, if they are all there is.
+    steps: the size of the time axis, 0 without one. beside: that of the longest other free axis.
     """
 
     rows: int
     steps: int
-    longest: int
+    beside: int
     group: Hashable
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold: rows, and rows times the longest free axis of each."""
+    """What one request may hold: rows, steps of each, and steps of all of them together."""
 
     rows: int
     steps: int
+    all_steps: int
 
     def check(self, sizes: Sizes) -> None:
         """Raises InvalidInput for a request that is larger."""
@@ -44,11 +45,18 @@ class Limits:
             raise InvalidInput(
                 f"{sizes.rows} rows are too many", field="inputs", allowed=f"at most {self.rows}"
             )
-        if sizes.rows * sizes.longest > self.steps:
+        steps = sizes.steps + sizes.beside
+        if steps > self.steps:
             raise InvalidInput(
-                f"{sizes.rows} rows of {sizes.longest} steps are too many",
+                f"rows of {steps} steps are too long",
                 field="inputs",
-                allowed=f"at most {self.steps} steps in all rows together",
+                allowed=f"at most {self.steps}",
+            )
+        if sizes.rows * steps > self.all_steps:
+            raise InvalidInput(
+                f"{sizes.rows} rows of {steps} steps are too many",
+                field="inputs",
+                allowed=f"at most {self.all_steps} steps in all rows together",
             )
 
 
@@ -74,7 +82,7 @@ class Checks:
             )
         known: dict[str, int] = {}
         group: list[tuple[int, ...]] = []
-        longest = 1
+        beside = 0
         for tensor in self._features.inputs:
             shape = shapes.get(tensor.name)
             if shape is None:
@@ -93,12 +101,12 @@ class Checks:
                     raise wrong(tensor, _contradiction(shape, must, known[must]))
                 if must == _BATCH:
                     continue
-                if not isinstance(must, int):
-                    longest = max(longest, size)
+                if not isinstance(must, int) and must != _TIME:
+                    beside = max(beside, size)
                 if must != _TIME or not self._masked:
                     own.append(size)
             group.append(tuple(own))
-        return Sizes(known.get(_BATCH, 1), known.get(_TIME, longest), longest, tuple(group))
+        return Sizes(known.get(_BATCH, 1), known.get(_TIME, 0), beside, tuple(group))
 
     def ends(self, arrays: Mapping[str, Array], sizes: Sizes) -> list[int] | None:
         """Steps to keep of each row, one at least; None if rows must be left as they are.

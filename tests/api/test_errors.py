@@ -140,6 +140,8 @@ def check(response: httpx.Response, status: int, slug: str) -> None:
 def test_the_cases_cover_the_table() -> None:
     # These need a service of their own: below, in test_work.py and in test_keys.py.
     elsewhere = {"internal-error", "queue-full", "unauthorized"}
+    # And these below /v2 only: test_repository_control.py.
+    elsewhere |= {"forbidden", "model-refused", "not-implemented"}
     tested = {case.slug for case in CASES.values()} | elsewhere
     kinds = [*ERRORS.values(), *STATUSES.values()]
     assert {kind.slug for kind in kinds} == tested

@@ -31,10 +31,14 @@ def test_every_route_is_described(schema: dict[str, Any]) -> None:
 
 
 def test_every_error_is_a_problem(schema: dict[str, Any]) -> None:
-    for operation in operations(schema):
-        for status, response in operation["responses"].items():
-            if status >= "400":
-                assert list(response["content"]) == ["application/problem+json"]
+    for path, methods in schema["paths"].items():
+        media_type = "application/json" if path.startswith("/v2") else "application/problem+json"
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    assert list(response["content"]) == [media_type]
+                    kind = str(response["content"][media_type]["schema"])
+                    assert ("'error'" in kind) == path.startswith("/v2")
     assert "HTTPValidationError" not in schema["components"]["schemas"]
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from app.errors import InferenceFailed, InvalidInput
+from app.serving.batches import batch_of
 from app.serving.costs import Costs
+from app.serving.entry import Entry
 from app.serving.scheduler import Scheduler
 from tests.serving.workers import PATIENCE, Doubler, Item, running
 
@@ -134,3 +136,17 @@ def test_costs_are_the_shortest_and_drift_upwards() -> None:
         costs.note(item, 300e-6)
     assert not costs.is_cheap(item)
     assert not costs.is_cheap(Grouped(0, length=1000, graph="model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "chosen"),
+    [
+        ([40, 40, 40, 40], {0, 1}),  # 80 of 100 steps; a third would make 120
+        ([400, 1, 1], {0}),  # the oldest goes, and goes alone
+        ([10, 60, 10, 10], {0, 2, 3}),  # the one that would pad all the others waits
+        ([1] * 9, {0, 1, 2, 3}),  # no more than fit otherwise
+    ],
+)
+def test_a_batch_has_so_many_steps_at_most(lengths: list[int], chosen: set[int]) -> None:
+    window = [Entry[Item, int](Item(0, length), None, 0.0) for length in lengths]
+    assert batch_of(window, 4, 100) == chosen

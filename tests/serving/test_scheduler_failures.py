@@ -1,11 +1,14 @@
 """What the scheduler does when work hangs, raises, or the service is going away."""
 
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import wait
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -166,3 +169,36 @@ def test_threads_that_were_started_end_if_others_cannot_be() -> None:
         [sys.executable, "-c", NO_MORE_THREADS], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout.splitlines() == ["can't start new thread", "1"], done.stderr
+
+
+class Payload:
+    """What an example may hold; a reference to it tells whether it is still there."""
+
+
+@dataclass(frozen=True)
+class Loaded(Item):
+    payload: Payload = field(default_factory=Payload)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_failed_is_freed_at_once(rows: int) -> None:
+    """Without the collector of circles: what was sent may be large, and it may come late."""
+
+    def refuse(items: Sequence[Item]) -> list[int]:
+        raise InvalidInput("nobody can compute this")
+
+    gc.collect()
+    gc.disable()
+    scheduler = Scheduler[Item, int]([refuse], model="test", version="1", max_batch_size=rows)
+    try:
+        items = [Loaded(key) for key in range(rows)]
+        payloads = [weakref.ref(item.payload) for item in items]
+        futures = scheduler.submit_many(items)
+        del items
+        assert all(isinstance(f.exception(PATIENCE), InvalidInput) for f in futures)
+        del futures
+        assert scheduler.close(timeout=PATIENCE)
+        assert [each() for each in payloads] == [None] * rows
+    finally:
+        gc.enable()
+        scheduler.close(timeout=PATIENCE)

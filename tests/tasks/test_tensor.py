@@ -120,7 +120,8 @@ def test_a_graph_without_a_batch_takes_requests_as_they_are() -> None:
     examples = task.split({"value": value}) + task.split({"value": value + 1})
     assert len(examples) == 2
     assert examples[0].group != examples[1].group
-    first, second = task.predict(examples)
+    first, second, again = task.predict([*examples, examples[0]])
+    np.testing.assert_array_equal(again.value("same"), value)
     np.testing.assert_array_equal(first.value("same"), value)
     np.testing.assert_array_equal(second.value("number"), value + 1)
     assert task.join(examples[:1], [first])["same"].shape == (2, 3)
@@ -206,12 +207,13 @@ def test_sizes_must_agree_by_name() -> None:
     [
         ({"values": (5, 2), "lengths": (5,)}, "5 rows are too many"),
         ({"values": (4, 30), "lengths": (4,)}, "4 rows of 30 steps"),
+        ({"values": (1, 51), "lengths": (1,)}, "51 steps are too long"),
     ],
 )
 def test_a_request_has_limits(shapes: dict[str, tuple[int, ...]], words: str) -> None:
     task = tensors.task_of(tensors.running_sum())
     with pytest.raises(InvalidInput, match=words):
-        task.sizes(shapes, Limits(rows=4, steps=100))
+        task.sizes(shapes, Limits(rows=4, steps=50, all_steps=100))
 
 
 def test_what_the_graph_refuses_is_the_request_s_fault() -> None:

@@ -1,0 +1,114 @@
+"""Requests below /v2 that never reach a graph, and the two ways there: the same body always."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.api.shortcut import Shortcut
+from app.serving.entry import Entry
+from tests.api.service import Service
+from tests.api.triton import FP32, ROWS, check, post, protocol_service, write_models
+from tests.tensors import running_sum, write_tensor_version
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with protocol_service(write_models(tmp_path_factory.mktemp("models"))) as service:
+        yield service
+
+
+@pytest.mark.parametrize("model", ["nope", "fp32.encoder", "x" * 500, "%2e%2e", "fp32%20"])
+def test_no_such_model(served: Service, model: str) -> None:
+    response = post(served, {"inputs": [FP32]}, model)
+    check(response, 404)
+    assert len(response.text) < 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/models/fp32/infer", 405),
+        ("PUT", "/v2/models/fp32/infer", 405),
+        ("POST", "/v2/models/fp32", 405),
+        ("GET", "/v2/nothing", 404),
+        ("GET", "/v2/", 404),
+        ("GET", "/v2/models", 404),
+        ("POST", "/v2/models/a/b/infer", 404),
+        ("GET", "/v2/models/fp32/versions/9", 404),
+        ("GET", "/v2/models/fp32/versions/9/config", 404),
+        ("GET", "/v2/models/nope/stats", 404),
+        ("GET", "/v2/models/nope/ready", 404),
+    ],
+)
+def test_other_paths_and_methods(served: Service, method: str, path: str, status: int) -> None:
+    check(served.http.request(method, path), status)
+
+
+def test_nothing_else_has_that_body(served: Service) -> None:
+    assert "error" not in served.http.get("/v2x").json()
+
+
+def test_a_queue_that_is_full(tmp_path: Path) -> None:
+    write_tensor_version(tmp_path, "running-sum", running_sum(), ROWS)
+    with protocol_service(tmp_path, max_queue_size=1) as service:
+        scheduler = service.app.state.repository.get("running-sum").scheduler
+        with held(scheduler):
+            tensor = {"name": "values", "datatype": "FP32", "shape": [1, 1], "data": [1]}
+            lengths = {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [1]}
+            body = {"inputs": [tensor, lengths]}
+            response = post(service, body, "running-sum")
+            check(response, 429, "1 inputs are waiting already")
+            assert int(response.headers["retry-after"]) >= 1
+
+
+@contextmanager
+def held(scheduler: Any) -> Iterator[None]:
+    """The scheduler looks full: an entry waits, and its workers are not told."""
+    scheduler._waiting.append(Entry(SimpleNamespace(length=1), None, 0.0))
+    try:
+        yield
+    finally:
+        scheduler._waiting.clear()
+
+
+def test_the_router_answers_as_the_shortcut_does(served: Service) -> None:
+    """The short way and the one through FastAPI: the same bodies, to the byte."""
+    shortcuts = [each for each in layers(served.app) if isinstance(each, Shortcut)]
+    assert len(shortcuts) == 1
+    bodies: list[Any] = [{"inputs": [FP32]}, {"inputs": []}, b"{", {"inputs": [FP32], "id": "1"}]
+    short = [post(served, body) for body in bodies]
+    routes, shortcuts[0]._routes = shortcuts[0]._routes, []
+    try:
+        long = [post(served, body) for body in bodies]
+    finally:
+        shortcuts[0]._routes = routes
+    assert [each.content for each in long] == [each.content for each in short]
+    assert [each.status_code for each in long] == [200, 422, 400, 200]
+
+
+def layers(app: Any) -> list[Any]:
+    found, layer = [], app.middleware_stack
+    while layer is not None:
+        found.append(layer)
+        layer = getattr(layer, "_app", None) or getattr(layer, "app", None)
+    return found
+
+
+def test_what_was_refused_is_freed_at_once(served: Service) -> None:
+    """Bodies that are read in a thread, too: without the collector of circles."""
+    gc.collect()
+    gc.disable()
+    try:
+        for size in (10_007, 20_011):
+            body = {"inputs": [FP32], "outputs": [{"name": "same"}] * size}
+            check(post(served, body), 422, "twice")
+            del body
+            left = [each for each in gc.get_objects() if type(each) is list and len(each) == size]
+            assert left == []
+    finally:
+        gc.enable()
