@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,3 +110,39 @@ def test_a_traceback_never_shows_what_a_client_sent() -> None:
         log.get_logger("x").exception("failed")
     assert "ValueError" in stream.getvalue()
     assert secret not in stream.getvalue()
+
+
+def test_the_short_way_writes_the_same_line() -> None:
+    facts: dict[str, log.Fact] = {
+        "path": '/x\n"\u2028\x1b',
+        "status": 200,
+        "duration_ms": 1.5,
+        "model": "m",
+    }
+    for level, wanted in ((logging.DEBUG, 0), (logging.INFO, 2), (logging.WARNING, 2)):
+        stream = io.StringIO()
+        log.configure("json", "INFO", stream)
+        name = logging.getLevelName(level).lower()
+        with log.request_context("abc", trace_id="t"):
+            log.write(logging.getLogger("app.x"), level, "request", facts)
+            getattr(log.get_logger("app.x"), name)("request", **facts)
+        written = lines(stream)
+        assert len(written) == wanted
+        for line in written:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
+            expected = {"event": "request", "logger": "app.x", "level": name}
+            assert line == facts | expected | {"request_id": "abc", "trace_id": "t"}
+
+
+def test_the_short_way_writes_for_people_too() -> None:
+    stream = io.StringIO()
+    log.configure("console", "INFO", stream)
+    log.write(logging.getLogger("x"), logging.INFO, "request", {"status": 200})
+    assert "status=200" in stream.getvalue()
+
+
+def test_nobody_reading_is_no_accident() -> None:
+    stream = io.StringIO()
+    log.configure("json", "INFO", stream)
+    stream.close()
+    log.write(logging.getLogger("x"), logging.INFO, "request", {"status": 200})

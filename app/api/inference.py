@@ -150,8 +150,11 @@ async def infer(request: Request) -> Response:
             lengths.observe(example.length)
         predictions = await run(request, record, model, examples)
         outputs = task.join(examples, predictions)
-        write = partial(_write, request, model, task, head, outputs)
+        encoding = wanted_encoding(headers.get("accept-encoding", ""))
+        write = partial(_write, request, model, task, head, outputs, encoding)
         short = sum(outputs[e.name].size for e in head.wanted if not e.is_plain) <= _INLINE_VALUES
+        if encoding:
+            short = short and sum(each.nbytes for each in outputs.values()) <= _INLINE_BYTES
         return write() if short else await in_thread(request, record, write)
     except (ClientGone, ClientDisconnect):
         return Response(status_code=CLIENT_GONE)
@@ -173,12 +176,12 @@ def _write(
     task: TensorTask,
     head: Head,
     outputs: Mapping[str, Array],
+    encoding: str,
 ) -> Response:
     facts = {"model_name": request.path_params["name"], "model_version": model.version}
     if head.id is not None:
         facts["id"] = head.id
     content, json_size = write_answer(facts, head, outputs, task)
-    encoding = wanted_encoding(request.headers.get("accept-encoding", ""))
     pack = encoding and len(content) >= _WORTH_PACKING
     response = Response(packed(content, encoding) if pack else content)
     response.raw_headers += _JSON if json_size is None else _BINARY

@@ -1,6 +1,7 @@
 """Requests below /v2 that never reach a graph, and the two ways there: the same body always."""
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
 
 from app.api.shortcut import Shortcut
 from app.serving.entry import Entry
-from tests.api.service import Service
+from tests.api.service import Service, until
 from tests.api.triton import FP32, ROWS, check, post, protocol_service, write_models
 from tests.tensors import running_sum, write_tensor_version
 
@@ -112,3 +115,32 @@ def test_what_was_refused_is_freed_at_once(served: Service) -> None:
             assert left == []
     finally:
         gc.enable()
+
+
+def test_an_inference_is_logged_and_counted_as_other_requests_are(served: Service) -> None:
+    labels = {"task": "infer", "model": "fp32", "version": "1", "status": "200"}
+    before = REGISTRY.get_sample_value("unroll_requests_total", labels) or 0.0
+    tensor = FP32 | {"shape": [2, 1]}
+    response = post(served, {"inputs": [tensor]}, headers={"X-Request-ID": "mine-2"})
+    assert response.headers["x-request-id"] == "mine-2"
+    timing = response.headers["server-timing"]
+    assert re.fullmatch(r"queue;dur=[\d.]+, inference;dur=[\d.]+, total;dur=[\d.]+", timing)
+    (line,) = served.lines("mine-2")
+    assert (line["path"], line["status"]) == ("/v2/models/fp32/infer", 200)
+    assert (line["model"], line["version"], line["inputs"]) == ("fp32", "1", 2)
+    assert line["duration_ms"] >= line["inference_ms"] > 0
+    assert REGISTRY.get_sample_value("unroll_requests_total", labels) == before + 1
+    refused = post(served, {"inputs": []}, headers={"X-Request-ID": "mine-3"})
+    assert refused.status_code == 422
+    (line,) = served.lines("mine-3")
+    assert (line["status"], line["error"]) == (422, "invalid-input")
+
+
+def test_an_inference_has_spans(served: Service, spans: InMemorySpanExporter) -> None:
+    for _ in range(3):  # in a worker's thread, and where it is
+        spans.clear()
+        assert post(served, {"inputs": [FP32]}).status_code == 200
+        until(lambda: len(spans.get_finished_spans()) >= 5)
+        names = sorted(span.name for span in spans.get_finished_spans())
+        route = "POST /v2/models/{name}/infer"
+        assert names == sorted(["parse", "queue", "batch", "run", route])

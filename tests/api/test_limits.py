@@ -1,12 +1,16 @@
 """Deadlines and body sizes, as headers and on the wire."""
 
+import asyncio
 import time
+from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.types import Message
 
-from app.api.limits import deadline_of
-from app.errors import InvalidInput
+from app.api.errors import RequestRefused
+from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.errors import DeadlineExceeded, InvalidInput
 from tests.api.service import Service
 
 
@@ -57,3 +61,65 @@ def test_other_json_media_types(service: Service) -> None:
     for media_type in ("application/json; charset=utf-8", "Application/JSON", "application/x+json"):
         answer = service.http.post("/forecast", content=body, headers={"Content-Type": media_type})
         assert answer.status_code == 200
+
+
+class Body:
+    """A client's body, message by message; None is a moment's wait, and the end an endless one."""
+
+    def __init__(self, *messages: dict[str, Any] | None) -> None:
+        self._messages = list(messages)
+
+    async def receive(self) -> Message:
+        if not self._messages:
+            await asyncio.Event().wait()
+        message = self._messages.pop(0)
+        if message is not None:
+            return message
+        await asyncio.sleep(0)
+        return await self.receive()
+
+
+def part(content: bytes, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.request", "body": content, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+
+
+def read(*messages: dict[str, Any] | None, seconds: float = 10.0) -> bytes:
+    request = Request({"type": "http", "headers": []}, Body(*messages).receive)
+    return asyncio.run(read_body(request, 10, time.monotonic() + seconds))
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [part(b"0123456789")],
+        [None, None, part(b"0123456789")],
+        [part(b"01234", True), part(b"56789")],
+        [None, part(b"0", True), None, part(b"", True), part(b"123456789")],
+        [part(b"0123456789", True), {"type": "http.request"}],
+    ],
+)
+def test_a_body_however_it_comes(messages: list[dict[str, Any] | None]) -> None:
+    assert read(*messages) == b"0123456789"
+
+
+@pytest.mark.parametrize(
+    "messages", [[part(b"x" * 11)], [None, part(b"x" * 11)], [part(b"x" * 9, True), part(b"xx")]]
+)
+def test_a_body_that_is_too_large(messages: list[dict[str, Any] | None]) -> None:
+    with pytest.raises(RequestRefused, match="larger than 10 bytes"):
+        read(*messages)
+
+
+@pytest.mark.parametrize("messages", [[GONE], [None, GONE], [part(b"x", True), GONE]])
+def test_a_client_that_leaves(messages: list[dict[str, Any] | None]) -> None:
+    with pytest.raises(ClientDisconnect):
+        read(*messages)
+
+
+def test_a_body_that_never_comes() -> None:
+    for messages in ([], [None], [part(b"x", True)]):
+        with pytest.raises(DeadlineExceeded):
+            read(*messages, seconds=0.05)

@@ -1,12 +1,15 @@
 """POST /v2/repository/...: the index, loading, unloading, who may do it, and what is not served."""
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from app.errors import ConfigurationError
 from app.main import create_app
@@ -235,3 +238,41 @@ def test_a_wrong_administrator_s_key_is_not_shown() -> None:
     with pytest.raises(ConfigurationError, match="admin_api_keys: key 1 of 1") as caught:
         load_settings(admin_api_keys="has a space")
     assert "has a space" not in caught.value.message
+
+
+def test_versions_change_under_load(tmp_path: Path) -> None:
+    """Every request is answered, by the version that the answer names."""
+    for version in (1, 2):
+        nodes = [helper.make_node("Add", ["value", "bias"], ["sum"])]
+        shape = ("batch", "time")
+        content = tensors.graph(
+            nodes,
+            [tensors.info("value", "FP32", shape)],
+            [tensors.info("sum", "FP32", shape)],
+            bias=np.float32(version),
+        )
+        rows: list[dict[str, Any]] = [{"value": [1]}, {"value": [2, 3]}]
+        write_tensor_version(tmp_path, "biased", content, rows, version=str(version))
+    done = threading.Event()
+
+    def ask(service: Service) -> set[str]:
+        versions = set()
+        with client(service) as triton:
+            value = np.arange(12, dtype=np.float32).reshape(3, 4)
+            while not done.is_set():
+                result = triton.infer("biased", inputs({"value": value}))
+                version = result.get_response()["model_version"]
+                np.testing.assert_array_equal(result.as_numpy("sum"), value + int(version))
+                versions.add(version)
+        return versions
+
+    with protocol_service(tmp_path, watch_seconds=0) as service, ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(ask, service) for _ in range(3)]
+        try:
+            with client(service) as triton:
+                for _ in range(10):
+                    triton.load_model("biased", config=POLICY % 1)
+                    triton.load_model("biased")
+        finally:
+            done.set()
+        assert set().union(*(each.result() for each in asked)) == {"1", "2"}
