@@ -108,7 +108,7 @@ class Session:
                     return self._run_bfloat16(feeds, names)
                 values = self._session.run(names, feeds)
         except (InvalidArgument, Fail, RuntimeException, ValueError) as error:
-            if "allocat" in str(error):  # short of memory: not a matter of the values
+            if "alloc" in str(error):  # short of memory: not a matter of the values
                 raise
             raise Refused(_reason(error)) from error
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}

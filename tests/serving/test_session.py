@@ -77,7 +77,7 @@ def test_a_lack_of_memory_is_not_the_fault_of_the_values() -> None:
         "value": np.ones(1, np.float32),
         "shape": np.array([10**7, 10**8]),
     }
-    with pytest.raises(Exception, match="allocat") as caught:
+    with pytest.raises(Exception, match="alloc") as caught:
         Session(content).run(feeds)
     assert not isinstance(caught.value, Refused)
 
