@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from app.errors import ModelRefused
 from app.serving.manifest import Manifest
+from app.serving.pace import Rest, no_rest
 from app.serving.task import Task
 
 # Other processors round differently; a wrong file or preprocessing is off by far more.
@@ -21,8 +22,8 @@ _MANIFEST_SCALE: Final = 1e-4
 _BATCH_RELATIVE: Final = 1e-5
 
 
-def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int) -> None:
-    """Answer every golden request alone and among others.
+def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int, rest: Rest = no_rest) -> None:
+    """Answer every golden request alone and among others; `rest` is called in between.
 
     Raises ModelRefused, naming the first value that differs.
     """
@@ -34,7 +35,11 @@ def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int) -> None:
             raise ModelRefused(
                 f"golden[{index}]: the request was refused: {_text(error)}"
             ) from error
-    alone = [_answers(task, [example])[0] for example in examples]
+        rest()
+    alone = []
+    for example in examples:
+        alone += _answers(task, [example])
+        rest()
     for index, (golden, answer) in enumerate(zip(manifest.golden, alone, strict=True)):
         difference = first_difference(
             golden.answer, answer, relative=_MANIFEST_RELATIVE, scale=_MANIFEST_SCALE
@@ -47,6 +52,7 @@ def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int) -> None:
     for start in range(0, len(examples), size):
         rows = [(start + row) % len(examples) for row in range(size)]
         answers = _answers(task, [examples[index] for index in rows])
+        rest()
         for index, answer in zip(rows, answers, strict=True):
             difference = first_difference(
                 alone[index], answer, relative=_BATCH_RELATIVE, scale=_BATCH_RELATIVE

@@ -18,6 +18,7 @@ from app.log import get_logger
 from app.serving.golden import replay
 from app.serving.leases import Leases
 from app.serving.manifest import Manifest, digest, read_manifest
+from app.serving.pace import Rest, no_rest
 from app.serving.scheduler import Scheduler, Worker
 from app.serving.session import Session
 from app.serving.stored import Snapshot, snapshot
@@ -96,8 +97,9 @@ def load_version(
     options: ServingOptions | None = None,
     *,
     expected: tuple[str, str] | None = None,
+    rest: Rest = no_rest,
 ) -> LoadedModel:
-    """Verify, load, replay and start the version in `folder`.
+    """Verify, load, replay and start the version in `folder`; `rest` is called between the steps.
 
     `expected` is the name and version that the manifest must give; None allows any, for a folder
     that is not yet published.
@@ -105,7 +107,7 @@ def load_version(
     Raises ModelRefused, whose message says which check failed and how; nothing is left running.
     """
     try:
-        model = _load(folder, task_types, options or ServingOptions(), expected)
+        model = _load(folder, task_types, options or ServingOptions(), expected, rest)
     except Exception as error:
         name = expected[0] if expected else folder.parent.name
         metrics.MODEL_LOADS.labels(name, "refused").inc()
@@ -140,6 +142,7 @@ def _load(
     task_types: TaskTypes,
     options: ServingOptions,
     expected: tuple[str, str] | None,
+    rest: Rest,
 ) -> LoadedModel:
     start = time.monotonic()
     files = snapshot(folder)
@@ -147,6 +150,7 @@ def _load(
     if expected not in (None, (manifest.name, manifest.version)):
         raise ModelRefused(f"the manifest is that of {manifest.name} version {manifest.version}")
     verify_files(folder, manifest)
+    rest()
     task_type = task_types.get(manifest.task)
     if task_type is None:
         known = ", ".join(sorted(task_types)) or "none"
@@ -169,6 +173,7 @@ def _load(
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
         kept[name] = session
+        rest()
         return session
 
     # A task of its own for every worker: sessions are never shared between threads.
@@ -180,7 +185,7 @@ def _load(
         views = options.graph_tasks
         graphs.append({} if views is None else views(tasks[-1], manifest, sessions))
     for task in tasks:
-        replay(task, manifest, options.max_batch_size)
+        replay(task, manifest, options.max_batch_size, rest)
     # What was verified and what the sessions read is the same only if nobody wrote in between.
     if snapshot(folder) != files:
         raise ModelRefused("its files changed while they were being read")

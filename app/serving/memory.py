@@ -4,6 +4,12 @@ import ctypes
 import sys
 from collections.abc import Callable
 from functools import cache
+from typing import Final
+
+_M_MMAP_THRESHOLD: Final = -3  # of malloc.h
+# Smaller than the weights of a large layer, larger than what most requests need at once: such
+# blocks come from the system each time, which costs page faults, and go back when they are freed.
+_LARGE_BYTES: Final = 4 * 1024 * 1024
 
 
 def trim() -> None:
@@ -19,7 +25,15 @@ def trim() -> None:
 
 @cache
 def _malloc_trim() -> Callable[[int], int] | None:
+    """glibc's function. At the first call it is also told to map large blocks by themselves.
+
+    Left alone it would do so for ever larger ones only, up to 32 MB, and what is freed at the top
+    of a thread's arena is beyond the reach of `malloc_trim`.
+    """
     if not sys.platform.startswith("linux"):
         return None
-    # Not there in musl, whose allocator gives memory back by itself.
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    library = ctypes.CDLL(None)
+    # Neither is there in musl, whose allocator gives memory back by itself.
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+    return getattr(library, "malloc_trim", None)

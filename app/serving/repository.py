@@ -16,6 +16,7 @@ from app.log import get_logger
 from app.serving import memory
 from app.serving.loader import LoadedModel, ServingOptions, TaskTypes, load_version
 from app.serving.manifest import NAME_PATTERN
+from app.serving.pace import halved, no_rest
 from app.serving.served import ServedModels
 from app.serving.shelf import Refusal, Shelf, VersionState
 from app.serving.stored import is_folder, model_names, snapshot
@@ -228,7 +229,9 @@ class Repository:
         try:
             if not is_folder(folder):
                 raise ModelRefused("this pinned version is not in the repository")
-            model = load_version(folder, self._tasks, self._options, expected=key)
+            # While others are answered, take half the time only.
+            rest = halved() if self._served.all() else no_rest
+            model = load_version(folder, self._tasks, self._options, expected=key, rest=rest)
         except ModelRefused as error:
             shelf.refuse(version, files, error.message)
             _log.error("model_refused", model=shelf.name, version=version, reason=error.message)

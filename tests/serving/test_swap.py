@@ -4,12 +4,15 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from app.errors import NotReady
 from app.serving.loader import ServingOptions
+from app.serving.manifest import Manifest
 from app.serving.repository import Repository
+from app.serving.task import OpenSession
 from tests.api.service import until
 from tests.doubles import MeanExample, MeanPrediction, MeanTask, write_biased
 from tests.serving.life import PATIENCE, ask, metric, serving, states
@@ -104,6 +107,36 @@ def test_what_the_old_version_has_accepted_is_finished(tmp_path: Path) -> None:
         Held.free.set()
         assert swap.result(PATIENCE).version == "2"
         assert [future.result(0).prediction.mean for future in futures] == [787.0] * 20
+
+
+class Slow(MeanTask):
+    """Loads version 2 when it is told to."""
+
+    free = threading.Event()
+    started = threading.Event()
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: OpenSession) -> Self:
+        if manifest.version == "2":
+            cls.started.set()
+            assert cls.free.wait(PATIENCE)
+        return super().load(folder, manifest, open_session)
+
+
+def test_the_old_version_serves_while_the_new_one_loads(tmp_path: Path) -> None:
+    write_biased(tmp_path, "1", 10.0)
+    with serving(tmp_path, tasks={"mean": Slow}) as repository, ThreadPoolExecutor(1) as other:
+        write_biased(tmp_path, "2", 20.0)
+        swap = other.submit(repository.refresh)
+        assert Slow.started.wait(PATIENCE)
+        assert states(repository) == {
+            "1": ("READY", ""),
+            "2": ("LOADING", "it is being verified and warmed"),
+        }
+        assert ask(repository.get("mean"), [1.0]) == 11.0
+        Slow.free.set()
+        swap.result(PATIENCE)
+        assert states(repository)["2"] == ("READY", "")
 
 
 def test_a_request_that_never_lets_go_delays_a_swap_only_so_long(tmp_path: Path) -> None:
