@@ -120,8 +120,12 @@ def publish(root: Path) -> Path:
 
 
 @cli.command("by-hand")
-def by_hand(graph: Path, port: int, access_log: bool = True) -> None:
-    """What one writes in an hour: FastAPI, pydantic, the session inline, uvicorn as it comes."""
+def by_hand(graph: Path, port: int, access_log: bool = True, threads: bool = False) -> None:
+    """What one writes in an hour: FastAPI, pydantic, a session, uvicorn as it comes.
+
+    The session runs inline, in an `async def`, or with `threads` in a plain one, which FastAPI
+    calls in a thread.
+    """
     import onnxruntime as ort
     import uvicorn
     from fastapi import FastAPI
@@ -139,14 +143,17 @@ def by_hand(graph: Path, port: int, access_log: bool = True) -> None:
     class Answer(BaseModel):
         logits: list[list[float]]
 
-    @app.post("/infer")
-    async def infer(body: Request) -> Answer:
+    def compute(body: Request) -> Answer:
         feeds = {
             "token_ids": np.array(body.token_ids, np.int64),
             "lengths": np.array(body.lengths, np.int64),
         }
         return Answer(logits=session.run(["logits"], feeds)[0].tolist())
 
+    async def compute_inline(body: Request) -> Answer:
+        return compute(body)
+
+    app.post("/infer")(compute if threads else compute_inline)
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=access_log)
 
 
@@ -156,18 +163,19 @@ def run(
     rounds: Annotated[int, typer.Option(help="Turns of each service.")] = 7,
     tokens: Annotated[int, typer.Option(help="Length of the row.")] = 26,
     access_log: Annotated[bool, typer.Option(help="Whether by-hand writes a line each.")] = True,
+    threads: Annotated[bool, typer.Option(help="Whether by-hand computes in a thread.")] = False,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("benchmarks/results"),
 ) -> None:
     """Measure both, write the result as JSON and one line of markdown."""
     rng = np.random.default_rng(1)
     row = rng.integers(0, VOCABULARY, (1, tokens))
-    log = [] if access_log else ["--no-access-log"]
+    options = [*([] if access_log else ["--no-access-log"]), *(["--threads"] if threads else [])]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         graph = publish(Path(folder))
         serve = ["-m", "app", "serve", "--models-dir", folder, "--log-format", "json"]
         ours = stack.enter_context(service([*serve, "--port"], "/v2/health/ready"))
         hand = stack.enter_context(
-            service(["-m", "benchmarks.v2", "by-hand", *log, str(graph)], "/docs")
+            service(["-m", "benchmarks.v2", "by-hand", *options, str(graph)], "/docs")
         )
         ask_ours, ask_hand = triton_client(ours[0], row), json_client(hand[0], row)
         np.testing.assert_allclose(ask_ours(), ask_hand(), rtol=1e-5, atol=1e-6)
@@ -183,7 +191,10 @@ def run(
         lowest=min(ratios),
         highest=max(ratios),
     )
-    report(result, f"{tokens} tokens, {requests} requests a turn, {rounds} turns", access_log, out)
+    load = f"{tokens} tokens, {requests} requests a turn, {rounds} turns"
+    name = "v2" + ("-threads" if threads else "") + ("" if access_log else "-without-access-log")
+    how = "in a plain def, by a thread" if threads else "inline, in an async def"
+    report(result, load, f"{how}; {'with' if access_log else 'without'} its access log", name, out)
 
 
 def triton_client(port: int, row: NDArray[np.int64]) -> Callable[[], Any]:
@@ -244,19 +255,17 @@ def answers(url: str) -> bool:
         return False
 
 
-def report(result: Result, load: str, access_log: bool, out: Path) -> None:
+def report(result: Result, load: str, how: str, name: str, out: Path) -> None:
     """Print a line and keep it with its numbers."""
-    logs = "both write a line per request" if access_log else "by hand writes no log"
     line = (
-        f"tritonclient, binary: {result.service:.3f} ms of CPU a request; FastAPI by hand, JSON: "
-        f"{result.by_hand:.3f} ms; ratio {result.ratio:.2f} ({result.lowest:.2f} to "
-        f"{result.highest:.2f}). {load}; {logs}; {psutil.cpu_count()} cores, load average "
+        f"tritonclient, binary: {result.service:.3f} ms of CPU a request; FastAPI by hand, JSON "
+        f"({how}): {result.by_hand:.3f} ms; ratio {result.ratio:.2f} ({result.lowest:.2f} to "
+        f"{result.highest:.2f}). {load}; {psutil.cpu_count()} cores, load average "
         f"{psutil.getloadavg()[0]:.1f}."
     )
     typer.echo(line)
     out.mkdir(parents=True, exist_ok=True)
-    name = "v2" if access_log else "v2-without-access-log"
-    facts = {"load": load, "logs": logs, "python": platform.python_version()}
+    facts = {"load": load, "by_hand_how": how, "python": platform.python_version()}
     content = json.dumps({**asdict(result), **facts}, indent=2)
     (out / f"{name}.json").write_text(content + "\n", encoding="utf-8")
     (out / f"{name}.md").write_text(line + "\n", encoding="utf-8")
