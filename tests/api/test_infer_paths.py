@@ -72,11 +72,11 @@ def test_a_queue_that_is_full(tmp_path: Path) -> None:
 @contextmanager
 def held(scheduler: Any) -> Iterator[None]:
     """The scheduler looks full: an entry waits, and its workers are not told."""
-    scheduler._waiting.append(Entry(SimpleNamespace(length=1), None, 0.0))
+    scheduler._queue._waiting.append(Entry(SimpleNamespace(length=1), None, 0.0))
     try:
         yield
     finally:
-        scheduler._waiting.clear()
+        scheduler._queue._waiting.clear()
 
 
 def test_the_router_answers_as_the_shortcut_does(served: Service) -> None:
