@@ -163,6 +163,10 @@ class _Run:
             pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
             for mean, weight in pairs:
                 mean.lerp_(weight, 1.0 - decay)
+            buffers = zip(self.average.buffers(), self.network.buffers(), strict=True)
+            for mean, value_now in buffers:  # such as the statistics of a batch normalisation
+                if mean.is_floating_point():
+                    mean.lerp_(value_now, 1.0 - decay)
         share = max(0.01, 1.0 / self.step)
         self.running += share * (value.item() - self.running)
         return self.running
