@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from app.training.encoder_network import Encoder, Features
+from app.training.encoder_network import Features
 from app.training.image_views import Bytes
 from app.training.teacher import Floats, Scale
 from app.training.teacher_views import Lessons
@@ -115,9 +115,11 @@ class LessonBatches:
         scales: Scales,
         pixels: Callable[[int], Bytes],
         rows: int,
+        total: int,
     ) -> None:
-        """`pixels(view)` gives (size, size, 3); `rows` is the size of a batch."""
+        """`pixels(view)` gives (size, size, 3); batches of `rows`, views below `total`."""
         self._lessons, self._scales, self._pixels, self._rows = lessons, scales, pixels, rows
+        self._total = total
         self._ahead: dict[int, Future[Lesson]] = {}
         self._pool = ThreadPoolExecutor(1)
 
@@ -128,8 +130,7 @@ class LessonBatches:
 
     def views(self, step: int) -> list[int]:
         """The numbers of the views of a step."""
-        total = len(self._lessons.map)
-        return [(step * self._rows + row) % total for row in range(self._rows)]
+        return [(step * self._rows + row) % self._total for row in range(self._rows)]
 
     def _make(self, step: int) -> Lesson:
         views = self.views(step)
@@ -139,7 +140,7 @@ class LessonBatches:
         return Lesson(to_input(pixels), target_of(self._lessons, views, self._scales))
 
 
-def look(encoder: Encoder, images: Tensor) -> Features:
+def look(encoder: nn.Module, images: Tensor) -> Features:
     """The features of some images, in bfloat16 inside."""
     with torch.autocast("cpu", torch.bfloat16):
         features = encoder(images)

@@ -28,7 +28,8 @@ def encoder_graph(encoder: Encoder, *, half: bool = True) -> bytes:
     for number, stage in enumerate(encoder.stages):
         fine, fine_side = x, side
         with graph.scope(f"stage{number}"):
-            for block in stage:  # type: ignore[union-attr]
+            for block in stage.children():
+                assert isinstance(block, Block)
                 x = builder.block(x, block)
                 side //= block.conv1.stride[0]
     with graph.scope("features"):
@@ -40,7 +41,7 @@ def encoder_graph(encoder: Encoder, *, half: bool = True) -> bytes:
         features = graph.op("Clip", wide, np.array(zero), np.array(six))
     shape = ("batch", options.channels, options.grid, options.grid)
     graph.output(OUTPUT, features, np.float32, shape)
-    return graph.build().SerializeToString()
+    return bytes(graph.build().SerializeToString())
 
 
 class _Builder:
@@ -93,6 +94,7 @@ def folded(layer: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[Tensor, Tenso
         if norm is None:
             return weight, bias
         mean, variance = norm.running_mean, norm.running_var
-        assert mean is not None and variance is not None
+        assert mean is not None
+        assert variance is not None
         factor = norm.weight / torch.sqrt(variance + norm.eps)
         return weight * factor[:, None, None, None], (bias - mean) * factor + norm.bias

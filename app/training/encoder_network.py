@@ -86,6 +86,10 @@ class Encoder(nn.Module):
         self.fine = nn.Conv2d(widths[-2], options.map_channels, 1)
         self.coarse = nn.Conv2d(widths[-1], options.map_channels, 1)
         self.expand = nn.Conv2d(options.map_channels, options.channels, 1)
+        # The order in memory that convolutions on a CPU are fastest with.
+        for weight in self.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Features:
         """Images (batch, 3, size, size), normalised, to their features."""

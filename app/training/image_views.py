@@ -5,6 +5,7 @@ follows from a seed and i alone, so that nothing but the network's answers needs
 """
 
 import io
+import itertools
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def npz_images(path: Path) -> Iterator[Image.Image]:
     """Pixels (RGB) of every image in a file of JPEG streams end to end, with their `offsets`."""
     with np.load(path) as archive:
         stream, offsets = archive["jpeg"].tobytes(), archive["offsets"]
-    for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, end in itertools.pairwise(offsets):
         yield Image.open(io.BytesIO(stream[start:end])).convert("RGB")
 
 
@@ -52,11 +53,13 @@ class View:
     def pixels(self, image: Image.Image, size: int) -> Bytes:
         """The view as (size, size, 3)."""
         small = image.resize((size, size), Image.Resampling.BILINEAR, box=self.box)
-        values = np.asarray(small)
+        values: Bytes = np.asarray(small)
         if self.mirrored:
             values = values[:, ::-1]
         lut = (_LUT - 128) * self.contrast + 128 + 255 * self.brightness
-        return np.clip(np.rint(lut), 0, 255).astype(np.uint8)[values]
+        table: Bytes = np.clip(np.rint(lut), 0, 255).astype(np.uint8)
+        seen: Bytes = table[values]
+        return seen
 
 
 @dataclass(frozen=True)

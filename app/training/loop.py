@@ -164,9 +164,9 @@ class _Run:
             for mean, weight in pairs:
                 mean.lerp_(weight, 1.0 - decay)
             buffers = zip(self.average.buffers(), self.network.buffers(), strict=True)
-            for mean, value_now in buffers:  # such as the statistics of a batch normalisation
-                if mean.is_floating_point():
-                    mean.lerp_(value_now, 1.0 - decay)
+            for kept, new in buffers:  # such as the statistics of a batch normalisation
+                if kept.is_floating_point():
+                    kept.lerp_(new, 1.0 - decay)
         share = max(0.01, 1.0 / self.step)
         self.running += share * (value.item() - self.running)
         return self.running

@@ -84,8 +84,8 @@ class Teacher:
     def look(self, image: Bytes) -> tuple[Bytes, Bytes, Bytes]:
         """What the network makes of an image (224, 224, 3).
 
-        Returns the map (7, 7, 320), the pooled vector (1280,) and the logits (1001,) as bytes; their
-        scales are `map_scale`, `pooled_scale` and `logits_scale`.
+        Returns the map (7, 7, 320), the pooled vector (1280,) and the logits (1001,) as bytes, to
+        be read by `map_scale`, `pooled_scale` and `logits_scale`.
         """
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
