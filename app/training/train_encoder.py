@@ -48,42 +48,6 @@ _PER_RUN: Final = 100  # images looked at together when validating
 
 
 @dataclass(frozen=True)
-class EncoderRecipe:
-    """How the encoder is trained; `lessons` views are shown to the teacher, again and again to it.
-
-    `word_weight` is what a wrong word (in nats) counts beside the distillation loss.
-    """
-
-    network: EncoderOptions = field(default_factory=EncoderOptions)
-    lessons: int = 100_000
-    rows: int = 64
-    share: float = 2 / 3
-    distil: LoopOptions = field(
-        default_factory=lambda: LoopOptions(
-            steps=5000,
-            learning_rate=1.5e-3,
-            weight_decay=0.05,
-            clip_norm=5.0,
-            validate_every=250,
-            patience=100,
-        )
-    )
-    words: LoopOptions = field(
-        default_factory=lambda: LoopOptions(
-            steps=2000,
-            learning_rate=7e-4,
-            weight_decay=0.05,
-            clip_norm=5.0,
-            warmup=100,
-            validate_every=250,
-            patience=100,
-        )
-    )
-    word_weight: float = 0.1
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Photographs:
     """Images (RGB) and, of each, its captions as tokens."""
 
