@@ -5,10 +5,11 @@ import math
 import pytest
 
 from app.training.caption_scores import CiderD, rouge_l
+from app.training.caption_words import words_of
 
 
 def test_a_caption_that_is_its_only_reference_scores_ten() -> None:
-    references = [["a b c d e".split()], ["f g h i j".split()]]
+    references = [[words_of("a b c d e")], [words_of("f g h i j")]]
     assert CiderD(references).one(0, references[0][0]) == pytest.approx(10.0)
 
 
@@ -52,8 +53,8 @@ def test_the_mean_is_over_images_and_needs_one_caption_each() -> None:
 
 def test_rouge_l_is_the_best_subsequence_as_by_hand() -> None:
     """ "a c d" against "a b c d" (3 in common) and "d" (1): precision 1, recall max(3/4, 1) = 1."""
-    assert rouge_l(["a c d".split()], [["a b c d".split(), ["d"]]]) == pytest.approx(1.0)
+    assert rouge_l([words_of("a c d")], [[words_of("a b c d"), ["d"]]]) == pytest.approx(1.0)
     precision, recall, square = 2 / 3, 2 / 4, 1.44
     expected = (1 + square) * precision * recall / (recall + square * precision)
-    assert rouge_l(["b x a".split()], [["b c a d".split()]]) == pytest.approx(expected)
+    assert rouge_l([words_of("b x a")], [[words_of("b c a d")]]) == pytest.approx(expected)
     assert rouge_l([["x"], []], [[["y"]], [["y"]]]) == 0.0
