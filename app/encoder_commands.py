@@ -14,7 +14,7 @@ from app.training_commands import SeedOption, WorkOption, errors_in_one_line, tr
 def train_encoder(
     data: Annotated[
         Path,
-        typer.Option("--data", help="Images with captions, as `train caption` takes.", metavar="DIR"),
+        typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
     ],
     teacher: Annotated[
         Path,

@@ -29,7 +29,7 @@ class EncoderRecipe:
     )
     words: LoopOptions = field(
         default_factory=lambda: LoopOptions(
-            steps=2000,
+            steps=1500,
             learning_rate=7e-4,
             weight_decay=0.05,
             clip_norm=5.0,

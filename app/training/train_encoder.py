@@ -8,9 +8,10 @@ What comes out is a file that `unroll train caption --encoder` takes, as it take
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from PIL import Image
 from pydantic import JsonValue
 from torch import Tensor, nn
 
+from app.training.caption_data import CaptionData, Part, read_captions
+from app.training.caption_words import words_of
 from app.training.distillation import (
     MEAN,
     STD,
@@ -34,10 +37,11 @@ from app.training.distillation import (
     to_input,
 )
 from app.training.encoder_graph import encoder_graph
-from app.training.encoder_network import Encoder, EncoderOptions, Features
+from app.training.encoder_network import Encoder, Features
+from app.training.encoder_recipe import EncoderRecipe
 from app.training.encoder_words import WordReader, WordTargets, word_loss, word_targets
-from app.training.image_views import Views, whole
-from app.training.loop import Fit, LoopOptions, fit
+from app.training.image_views import Views, npz_images, whole
+from app.training.loop import Fit, fit
 from app.training.members import Report, train_members
 from app.training.publish import library_versions
 from app.training.teacher import SIZE, Teacher
@@ -53,6 +57,38 @@ class Photographs:
 
     images: Sequence[Image.Image]
     captions: Sequence[Sequence[Sequence[str]]]
+
+
+def train_encoder_from(
+    data: Path, others: Path | None, teacher: Path, recipe: EncoderRecipe, work: Path
+) -> Path:
+    """Read captioned images of `data` and the .npz files in `others`, and `train_encoder`.
+
+    Raises FileNotFoundError or ValueError for folders that hold no such images.
+    """
+    captioned = read_captions(data)
+    files = [] if others is None else sorted(others.glob("*.npz"), key=lambda path: path.stem)
+    if others is not None and not files:
+        raise FileNotFoundError(f"no .npz file of images in {others}")
+    sources: dict[str, JsonValue] = {
+        **captioned.sha256(),
+        **{path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+    }
+    return train_encoder(
+        _photographs(captioned, "train"),
+        _photographs(captioned, "val"),
+        [image for path in files for image in npz_images(path)],
+        teacher,
+        recipe,
+        work,
+        data=sources,
+    )
+
+
+def _photographs(data: CaptionData, part: Part) -> Photographs:
+    images = [Image.open(io.BytesIO(content)).convert("RGB") for _, content in data.images(part)]
+    captions = [[words_of(caption) for caption in one.captions] for one in data.of(part)]
+    return Photographs(images, captions)
 
 
 def train_encoder(

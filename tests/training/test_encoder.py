@@ -202,8 +202,9 @@ def test_word_targets_are_shares_of_captions() -> None:
     ]
     targets = word_targets(captions, rarest=2, commonest=0.5)
     assert targets.words == ("cat", "dog")  # "a" says nothing, "runs" and "bird" too little
-    np.testing.assert_allclose(targets.shares, [[0, 1], [0.5, 0.5], [0.5, 0]])
-    np.testing.assert_allclose(targets.of([[["dog"], ["fish"]]]), [[0, 0.5]])
+    np.testing.assert_allclose(targets.shares, np.array([[0, 1], [0.5, 0.5], [0.5, 0]]))
+    unseen = targets.of([[["dog"], ["fish"]]])
+    np.testing.assert_allclose(unseen, [[0, 0.5]])
 
 
 def test_word_reader_starts_from_how_common_words_are() -> None:
