@@ -137,7 +137,8 @@ def halved(model: onnx.ModelProto) -> bytes:
     small.CopyFrom(model)
     small.graph.CopyFrom(graph)
     onnx.checker.check_model(small, full_check=True)
-    return small.SerializeToString()
+    content: bytes = small.SerializeToString()
+    return content
 
 
 def rounded(network: Captioner) -> Captioner:

@@ -85,9 +85,7 @@ def test_an_epoch_has_every_caption_once_and_depends_on_the_seed_alone() -> None
             assert said[:end] == heard[1 : end + 1]
             assert set(said[end + 1 :]) <= {PAD}
             seen.append(tuple(said[:end]))
-    expected = [
-        tuple(vocabulary().encode(words_of(c))) for one in images(12) for c in one.captions
-    ]
+    expected = [tuple(vocabulary().encode(words_of(c))) for one in images(12) for c in one.captions]
     assert sorted(seen) == sorted(expected)
     assert torch.equal(captions().batch(5).said, made.batch(5).said)
     other = captions(replace(OPTIONS, loop=replace(LOOP, seed=1)))

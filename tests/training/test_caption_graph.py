@@ -167,4 +167,4 @@ def test_halving_keeps_small_weights_and_halves_large_ones() -> None:
         )["result"]
         for stored in (model.SerializeToString(), half)
     ]
-    np.testing.assert_array_equal(*answers)
+    np.testing.assert_array_equal(answers[0], answers[1])
