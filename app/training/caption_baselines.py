@@ -36,12 +36,10 @@ def best_constant(train: Sequence[Captioned]) -> list[str]:
     references = references_of(train)
     cider = CiderD(references)
     different = sorted({tuple(words) for several in references for words in several})
-    likely = sorted(different, key=cider.everywhere(), reverse=True)[:_EXACT]
-
-    def exact(words: Words) -> float:
-        return cider.mean([words] * len(references))
-
-    return list(max(likely, key=exact))
+    candidates = [list(words) for words in different]
+    likely = sorted(candidates, key=cider.everywhere(), reverse=True)[:_EXACT]
+    scores = [cider.mean([words] * len(references)) for words in likely]
+    return likely[int(np.argmax(scores))]
 
 
 def nearest(train: Sequence[Captioned], features: Features, asked: Floats) -> list[list[str]]:

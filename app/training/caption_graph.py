@@ -62,8 +62,11 @@ def decoder_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.Mode
     token_ids (rows,) int64, the states and contexts of `start_graph` -> log_probabilities (rows,
     TOP) float32 from the likeliest down, next_token_ids (rows, TOP) int64, `next_` states, and
     attention (rows, cells) if it attends. Padding, begin and unknown words are never answered.
+    Raises ValueError if there are fewer other words than `TOP`.
     """
     o = network.options
+    if o.vocabulary_size - 3 < TOP:
+        raise ValueError(f"{o.vocabulary_size} tokens are too few: a step answers {TOP} of them")
     cells = 0 if grid is None else grid[0] * grid[1]
     graph = Graph("decoder")
     tokens = graph.input("token_ids", np.int64, ("rows",))

@@ -146,6 +146,12 @@ def test_a_vector_is_no_map() -> None:
         start_graph(network("gru", 24), None)
 
 
+def test_a_vocabulary_of_a_few_words_is_refused() -> None:
+    few = Captioner(CaptionerOptions(vocabulary_size=TOP + 2, channels=4))
+    with pytest.raises(ValueError, match="13 tokens are too few: a step answers 11"):
+        decoder_graph(few, None)
+
+
 def test_halving_keeps_small_weights_and_halves_large_ones() -> None:
     graph = Graph("weights")
     value = graph.input("value", np.float32, ("rows", 64))
