@@ -42,8 +42,10 @@ def beam_search(
 ) -> list[list[int]]:
     """All images (batch, channels) side by side; every image keeps `beam_width` open rows.
 
-    A row ends when it says the end, or at `max_length`, whose rows count as ended; the best ended
-    one wins. The search goes on to the last step, so that no order of events matters.
+    Of the best 2 * `beam_width` continuations of an image's rows, an end among the first
+    `beam_width` is an ended caption, and the best that are no ends are the next rows. An image is
+    done with `beam_width` ended captions; at `max_length` open rows count as ended. So a width of
+    1 is greedy.
     """
     width, batch = options.beam_width, len(pooled)
     context, state = network.begin(pooled, cells)
@@ -53,30 +55,32 @@ def beam_search(
     said = torch.empty((batch * width, 0), dtype=torch.long)
     totals = torch.full((batch, width), -torch.inf)
     totals[:, 0] = 0.0  # all rows are the same before the first word
-    best = [(-torch.inf, list[int]())] * batch
-    first = torch.arange(batch)[:, None] * width
-    for length in range(1, options.max_length + 2):
+    ended: list[list[tuple[float, list[int]]]] = [[] for _ in range(batch)]
+    for length in range(1, options.max_length + 1):
         state, logs, _ = network.next_words(context, state, tokens)
         size = logs.shape[1]
         scores = totals[:, :, None] + logs.view(batch, width, size)
-        ended = scores[:, :, EOS] / length**options.length_penalty  # (batch, width)
-        _keep(best, ended, said.view(batch, width, -1))
-        if length > options.max_length:
+        tops, places = scores.view(batch, -1).topk(2 * width, dim=1)  # (batch, 2 * width)
+        words, parents = places % size, places // size
+        open_rows = []
+        for image, captions in enumerate(ended):
+            ends = (words[image] == EOS).tolist()
+            for rank in range(width):
+                if ends[rank] and len(captions) < width:
+                    score = float(tops[image, rank]) / length**options.length_penalty
+                    row = image * width + int(parents[image, rank])
+                    captions.append((score, said[row].tolist()))
+            open_rows.append([rank for rank, end in enumerate(ends) if not end][:width])
+        if all(len(captions) == width for captions in ended):
             break
-        scores[:, :, EOS] = -torch.inf
-        totals, places = scores.view(batch, -1).topk(width, dim=1)
-        rows = (first + places // size).reshape(-1)
-        tokens = (places % size).reshape(-1)
+        kept = torch.tensor(open_rows)  # (batch, width)
+        totals = tops.gather(1, kept)
+        tokens = words.gather(1, kept).view(-1)
+        rows = (torch.arange(batch)[:, None] * width + parents.gather(1, kept)).view(-1)
         said = torch.cat([said[rows], tokens[:, None]], dim=1)
         state = tuple(s[rows] for s in state)
-        hopeless = totals[:, 0] / (options.max_length + 1) ** options.length_penalty
-        if all(h < b[0] for h, b in zip(hopeless.tolist(), best, strict=True)):
-            break
-    return [ids for _, ids in best]
-
-
-def _keep(best: list[tuple[float, list[int]]], ended: Tensor, said: Tensor) -> None:
-    tops, rows = ended.max(dim=1)
-    for image, (top, row) in enumerate(zip(tops.tolist(), rows.tolist(), strict=True)):
-        if top > best[image][0]:
-            best[image] = (top, said[image, row].tolist())
+    for image, captions in enumerate(ended):
+        for row in range(width if len(captions) < width else 0):
+            score = float(totals[image, row]) / options.max_length**options.length_penalty
+            captions.append((score, said[image * width + row].tolist()))
+    return [max(captions)[1] for captions in ended]

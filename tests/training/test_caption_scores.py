@@ -58,3 +58,18 @@ def test_rouge_l_is_the_best_subsequence_as_by_hand() -> None:
     expected = (1 + square) * precision * recall / (recall + square * precision)
     assert rouge_l([words_of("b x a")], [[words_of("b c a d")]]) == pytest.approx(expected)
     assert rouge_l([["x"], []], [[["y"]], [["y"]]]) == 0.0
+
+
+def test_a_constant_caption_has_the_same_score_the_quick_way() -> None:
+    references = [
+        [words_of("a black dog runs"), words_of("the dog")],
+        [words_of("a child on a red swing"), words_of("one small child swings high")],
+        [words_of("two dogs run")],
+    ]
+    cider = CiderD(references)
+    quick = cider.everywhere()
+    for caption in ("a black dog", "child", "the dog runs on one red swing", "unheard of"):
+        words = words_of(caption)
+        assert quick(words) == pytest.approx(cider.mean([words] * 3))
+    repeated = words_of("dog dog dog")
+    assert quick(repeated) >= cider.mean([repeated] * 3)
