@@ -17,7 +17,8 @@ from app.serving.entry import Entry, Outcome, P
 from app.serving.meter import Meter
 from app.serving.task import E
 
-# Which of the waiting entries, the oldest first, to take, by their places: at least one.
+# Which of the waiting entries, the oldest first, to take, by their places: at least one, unless
+# whoever takes does not wait.
 Choice: TypeAlias = Callable[[Sequence[Entry[Any, Any]]], Collection[int]]
 
 # A full queue is searched for dead entries this seldom: refusing must stay cheap under overload.
@@ -91,7 +92,7 @@ class Queue(Generic[E, P]):
                 taken, dropped = self._choose(choose, time.monotonic())
                 self._meter.depth(len(self._waiting))
             self.drop(dropped)
-            if taken:
+            if taken or not wait:
                 return taken
 
     def drop(self, entries: Iterable[Entry[E, P]]) -> None:
