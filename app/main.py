@@ -32,6 +32,7 @@ from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
 from app.api.shortcut import Service, Shortcut
 from app.log import get_logger
+from app.serving.cores import Cores
 from app.serving.loader import ServingOptions, TaskTypes
 from app.serving.repository import Repository
 from app.serving.threads import available_threads
@@ -76,6 +77,8 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
             execution_providers=settings.execution_providers,
             max_batch_size=settings.max_batch_size,
             max_queue_size=settings.max_queue_size,
+            max_queue_seconds=settings.request_timeout_seconds,
+            cores=Cores(settings.worker_threads or available_threads()),
             max_batch_steps=settings.max_steps,
             max_step_rows=settings.max_step_rows,
             retire_seconds=settings.request_timeout_seconds,

@@ -139,6 +139,11 @@ WORKERS: Final = Gauge(
     "Worker threads.",
     ("model", "version"),
 )
+WORKER_REPLACEMENTS: Final = Counter(
+    "unroll_worker_replacements_total",
+    "Worker threads that died and were replaced.",
+    ("model", "version"),
+)
 REJECTIONS: Final = Counter(
     "unroll_rejections_total",
     "Inputs that were not computed to their end: queue_full, not_ready, deadline or cancelled.",

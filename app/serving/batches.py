@@ -1,26 +1,45 @@
-"""Who shares a batch. Knows lengths and groups; neither the queue nor what an example holds."""
+"""Who shares a batch. Knows lengths, groups and costs; neither the queue nor what is computed."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from app.serving.entry import Entry
 
+# Seconds that a batch takes, by its longest length and its rows; only ratios of them matter.
+Cost: TypeAlias = Callable[[int, int], float]
 
-def batch_of(window: Sequence[Entry[Any, Any]], max_size: int, max_steps: int) -> set[int]:
+
+def batch_of(
+    window: Sequence[Entry[Any, Any]], cost: Cost, max_size: int, max_steps: int
+) -> list[int]:
     """Which of the waiting entries, the oldest first, make the next batch, by their places.
 
-    The oldest, and those of its group that are nearest to it in length: `max_size` at most, and no
-    more than have `max_steps` steps in all, padding included. The oldest goes whatever its length.
+    The oldest, and of its group those nearest to it in length: as many as make a useful step, one
+    that is not padding, the cheapest. There are `max_size` of them at most, and no more than have
+    `max_steps` steps in all, padding included. The oldest goes whatever its length.
     """
-    order = [i for i, entry in enumerate(window) if entry.group == window[0].group]
-    if len(order) > max_size:
-        # A stable sort: the oldest stays first, and of equally near ones the older go first.
-        order.sort(key=lambda i: (i > 0, abs(window[i].length - window[0].length)))
-    chosen: set[int] = set()
-    longest = 0
-    for index in order[:max_size]:
-        steps = max(longest, window[index].length)
-        if not chosen or steps * (len(chosen) + 1) <= max_steps:
-            longest = steps
-            chosen.add(index)
-    return chosen
+    head = window[0]
+    group, length = head.group, head.length
+    order = [place for place, entry in enumerate(window) if entry.group == group]
+    if len(order) == 1:
+        return order
+    # A stable sort: the oldest stays first, and of equally near ones the older go first.
+    order.sort(key=lambda place: (place > 0, abs(window[place].length - length)))
+    chosen = [0]
+    longest = useful = length
+    count, least = 1, cost(length, 1) / max(useful, 1)
+    for place in order[1:]:
+        rows, steps = len(chosen) + 1, window[place].length
+        if rows > max_size:
+            break
+        padded = max(longest, steps)
+        if padded * rows > max_steps:
+            continue
+        longest = padded
+        useful += steps
+        chosen.append(place)
+        # Not every row need be worth it by itself: some kernels take two rows no faster than
+        # twice one, but eight of them faster than eight times one.
+        if (each := cost(longest, rows) / max(useful, 1)) <= least:
+            count, least = rows, each
+    return chosen[:count]

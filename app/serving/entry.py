@@ -38,13 +38,38 @@ class Answer(Future[P]):
         return super().cancel()
 
 
+@dataclass(slots=True)
+class Turn:
+    """What still waits of one request: entries, and seconds of work."""
+
+    waiting: int = 0
+    work: float = 0.0
+
+    @property
+    def head(self) -> float:
+        """The work of one of its entries."""
+        return self.work / self.waiting
+
+
 class Entry(Generic[E, P]):
-    """One example on its way: whose it is, since when and until when it may wait."""
+    """One example on its way: whose it is, since when and until when it may wait.
 
-    __slots__ = ("arrived", "context", "deadline", "example", "future", "group", "length")
+    seconds: what it is expected to take of a worker. turn, due: its request and its place in the
+    order of the queue, which sets them.
+    """
 
-    def __init__(self, example: E, deadline: float | None, arrived: float) -> None:
+    __slots__ = (
+        *("arrived", "context", "deadline", "due", "example"),
+        *("future", "group", "length", "seconds", "turn"),
+    )
+
+    def __init__(
+        self, example: E, deadline: float | None, arrived: float, seconds: float = 0.0
+    ) -> None:
         self.example = example
+        self.seconds = seconds
+        self.due = 0.0
+        self.turn = Turn()
         self.length = example.length  # read here, where the caller gets what it may raise
         self.group: Hashable = getattr(example, "group", None)
         self.deadline = deadline
@@ -54,6 +79,10 @@ class Entry(Generic[E, P]):
 
     def expired(self, now: float) -> bool:
         return self.deadline is not None and now >= self.deadline
+
+    def gone(self, now: float) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.cancelled() or self.expired(now)
 
 
 def failure_of(error: BaseException, model: str) -> UnrollError:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from app.errors import ModelRefused
 from app.serving.manifest import Manifest
+from app.serving.measure import Predict
 from app.serving.pace import Rest, no_rest
 from app.serving.task import Task
 
@@ -22,11 +23,19 @@ _MANIFEST_SCALE: Final = 1e-4
 _BATCH_RELATIVE: Final = 1e-5
 
 
-def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int, rest: Rest = no_rest) -> None:
+def replay(
+    task: Task[Any, Any],
+    manifest: Manifest,
+    batch_size: int,
+    rest: Rest = no_rest,
+    predict: Predict | None = None,
+) -> list[Any]:
     """Answer every golden request alone and among others; `rest` is called in between.
 
-    Raises ModelRefused, naming the first value that differs.
+    `predict` computes instead of the task's own. Returns the requests as examples. Raises
+    ModelRefused, naming the first value that differs.
     """
+    predict = predict or task.predict
     examples = []
     for index, golden in enumerate(manifest.golden):
         try:
@@ -38,7 +47,7 @@ def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int, rest: Rest
         rest()
     alone = []
     for example in examples:
-        alone += _answers(task, [example])
+        alone += _answers(predict, [example])
         rest()
     for index, (golden, answer) in enumerate(zip(manifest.golden, alone, strict=True)):
         difference = first_difference(
@@ -51,7 +60,7 @@ def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int, rest: Rest
     size = max(2, batch_size)
     for start in range(0, len(examples), size):
         rows = [(start + row) % len(examples) for row in range(size)]
-        answers = _answers(task, [examples[index] for index in rows])
+        answers = _answers(predict, [examples[index] for index in rows])
         rest()
         for index, answer in zip(rows, answers, strict=True):
             difference = first_difference(
@@ -61,6 +70,7 @@ def replay(task: Task[Any, Any], manifest: Manifest, batch_size: int, rest: Rest
                 raise ModelRefused(
                     f"golden[{index}]: the answer depends on its batch-mates: {difference}"
                 )
+    return examples
 
 
 def first_difference(
@@ -118,10 +128,10 @@ def _magnitude(values: Sequence[JsonValue]) -> float:
     return max((abs(value) for value in values if isinstance(value, float)), default=0.0)
 
 
-def _answers(task: Task[Any, Any], examples: Sequence[Any]) -> list[JsonValue]:
+def _answers(predict: Predict, examples: Sequence[Any]) -> list[JsonValue]:
     """The answers as a client would read them: through JSON, and so finite and plain."""
     try:
-        predictions = task.predict(examples)
+        predictions = predict(examples)
     except Exception as error:
         raise ModelRefused(f"the golden examples cannot be computed: {_text(error)}") from error
     if len(predictions) != len(examples):

@@ -8,16 +8,18 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from app import metrics
 from app.errors import ModelRefused
 from app.log import get_logger
+from app.serving.cores import Cores
+from app.serving.costs import Costs
 from app.serving.golden import replay
 from app.serving.leases import Leases
 from app.serving.manifest import Manifest, digest, read_manifest
+from app.serving.measure import Measured, measure
 from app.serving.pace import Rest, no_rest
 from app.serving.runs import Stepper
 from app.serving.scheduler import Scheduler, Worker
@@ -33,19 +35,22 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServingOptions:
-    """How each version is run; `workers` threads, each with sessions of its own.
+    """How each version is run: by `workers` threads, on sessions that they share.
 
     A version that is replaced gets `retire_seconds` for requests that hold it, and as many again
     for what it accepted; it is meant to be the longest time that a request may take.
-    graph_tasks: makes graphs answer requests by their tensors, too; None leaves that out.
+    max_queue_seconds: work that may wait for each thread; None is any. cores: shared by all
+    versions. graph_tasks: makes graphs answer requests by their tensors, too; None leaves that out.
     """
 
     workers: int = 1
     execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
     max_batch_size: int = 8
     max_queue_size: int = 4096
+    max_queue_seconds: float | None = None
     max_batch_steps: int = 20_000
     max_step_rows: int = 32
+    cores: Cores | None = None
     retire_seconds: float = 30.0
     graph_tasks: GraphTasks | None = None
 
@@ -161,38 +166,37 @@ def _load(
 
     opened: Counter[str] = Counter()
 
-    @cache
-    def content(name: str) -> bytes:
-        return (folder / name).read_bytes()
+    sessions: dict[str, Session] = {}
 
-    def open_session(kept: dict[str, Session], name: str) -> Session:
+    def open_session(name: str) -> Session:
         if name not in manifest.files:
             raise ModelRefused(f"the task asks for {name}, which the manifest does not list")
+        if name in sessions:
+            return sessions[name]
         try:
             # From its bytes, not by its path: then nothing of it stays mapped to a file that
-            # somebody may change, and every worker gets the same graph.
-            session = Session(content(name), options.execution_providers)
+            # somebody may change.
+            session = Session((folder / name).read_bytes(), options.execution_providers)
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
-        kept[name] = session
+        sessions[name] = session
         rest()
         return session
 
-    # A task of its own for every worker: sessions are never shared between threads.
-    tasks = []
-    graphs: list[Mapping[str, Task[Any, Any]]] = []
-    for _ in range(options.workers):
-        sessions: dict[str, Session] = {}
-        tasks.append(task_type.load(folder, manifest, partial(open_session, sessions)))
-        views = options.graph_tasks
-        graphs.append({} if views is None else views(tasks[-1], manifest, sessions))
-    for task in tasks:
-        replay(task, manifest, options.max_batch_size, rest)
+    # A task of its own for every worker: it may hold what no other thread may see.
+    tasks = [task_type.load(folder, manifest, open_session) for _ in range(options.workers)]
+    views = options.graph_tasks
+    graphs = [{} if views is None else views(task, manifest, sessions) for task in tasks]
+    workers = list(map(_worker, tasks, graphs))
+    costs = Costs(options.max_batch_size)
+    size, first = options.max_batch_size, Measured(workers[0])
+    examples = replay(tasks[0], manifest, size, rest, first)
+    measure(first, examples, costs, size, rest=rest)
     # What was verified and what the sessions read is the same only if nobody wrote in between.
     if snapshot(folder) != files:
         raise ModelRefused("its files changed while they were being read")
-    scheduler = _scheduler(tasks, graphs, manifest, options)
+    scheduler = _scheduler(tasks, graphs, workers, costs, manifest, options)
     seconds = time.monotonic() - start
     metrics.LOAD_SECONDS.labels(manifest.name).observe(seconds)
     _log.info(
@@ -219,6 +223,8 @@ def _load(
 def _scheduler(
     tasks: Sequence[Task[Any, Any]],
     graphs: Sequence[Mapping[str, Task[Any, Any]]],
+    workers: Sequence[Worker[Any, Any]],
+    costs: Costs,
     manifest: Manifest,
     options: ServingOptions,
 ) -> Scheduler[Any, Any] | StepScheduler[Any, Any]:
@@ -231,16 +237,21 @@ def _scheduler(
             max_batch_size=options.max_batch_size,
             max_rows=options.max_step_rows,
             max_queue_size=options.max_queue_size,
+            max_queue_seconds=options.max_queue_seconds,
             max_batch_steps=options.max_batch_steps,
+            costs=costs,
+            cores=options.cores,
         )
     return Scheduler(
-        list(map(_worker, tasks, graphs)),
+        workers,
         model=manifest.name,
         version=manifest.version,
         max_batch_size=options.max_batch_size,
         max_queue_size=options.max_queue_size,
+        max_queue_seconds=options.max_queue_seconds,
         max_batch_steps=options.max_batch_steps,
-        inline=_worker(tasks[0], graphs[0]) if graphs[0] else None,
+        costs=costs,
+        cores=options.cores,
     )
 
 

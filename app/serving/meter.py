@@ -1,18 +1,13 @@
-"""What one queue measures: its metrics and its pace. Knows numbers; not entries or futures."""
+"""What one queue measures: its metrics. Knows numbers; not entries or futures."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from app import metrics
 from app.serving.statistics import statistics_of
 
-_SMOOTHING: Final = 0.2  # weight of the newest batch in the pace
-_SHORTEST_WAIT: Final = 0.1
-_LONGEST_WAIT: Final = 60.0
-
 
 class Meter:
-    """The metrics of one model version, and the wait that follows from its recent pace."""
+    """The metrics of one model version."""
 
     def __init__(self, model: str, version: str, *, workers: int, queue_limit: int) -> None:
         self._model = model
@@ -26,8 +21,8 @@ class Meter:
         self._depth = metrics.QUEUE_DEPTH.labels(model, version)
         metrics.QUEUE_LIMIT.labels(model, version).set(queue_limit)
         metrics.WORKERS.labels(model, version).set(workers)
+        metrics.WORKER_REPLACEMENTS.labels(model, version)
         self._statistics = statistics_of(model, version)
-        self._seconds_per_entry: float | None = None
 
     def depth(self, waiting: int) -> None:
         """So many entries wait now."""
@@ -49,18 +44,11 @@ class Meter:
         if padded:
             self._padded_steps.inc(padded)
         self._statistics.computed(len(lengths), seconds)
-        newest = seconds / len(lengths)
-        # Two workers may write at once and one of them win; an estimate bears it.
-        old = self._seconds_per_entry
-        self._seconds_per_entry = newest if old is None else old + _SMOOTHING * (newest - old)
+
+    def replaced(self) -> None:
+        """A worker's thread died, and another one took its place."""
+        metrics.WORKER_REPLACEMENTS.labels(*self._labels).inc()
 
     def rejected(self, reason: str, entries: int = 1) -> None:
         """So many entries were not computed."""
         metrics.REJECTIONS.labels(self._model, reason).inc(entries)
-
-    def predicted_wait(self, waiting: int, workers: int) -> float:
-        """Seconds until `waiting` entries will have been computed; 1 before the first batch."""
-        if self._seconds_per_entry is None:
-            return 1.0
-        seconds = waiting * self._seconds_per_entry / workers
-        return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, seconds))

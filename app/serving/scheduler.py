@@ -1,8 +1,8 @@
-"""Worker threads and their batches. Knows lengths; not what an example holds, nor how it waits.
+"""Worker threads and their batches. Knows lengths and costs; not what an example holds.
 
 Work-conserving: a free worker takes what waits at once, and batches grow by themselves while all
-workers are busy. A batch is the oldest entry and those of its group nearest its length, so nothing
-starves.
+workers are busy. A batch is the next entry and, of its group, as many of those nearest its length
+as make a useful step the cheapest, so nothing starves and nobody pays for a long batch-mate.
 """
 
 import threading
@@ -15,7 +15,8 @@ from app import tracing
 from app.errors import InferenceFailed
 from app.log import get_logger
 from app.serving.batches import batch_of
-from app.serving.costs import Costs
+from app.serving.cores import Cores
+from app.serving.costs import Costs, timed
 from app.serving.entry import Entry, Outcome, P, failure_of
 from app.serving.meter import Meter
 from app.serving.queue import Queue
@@ -23,7 +24,7 @@ from app.serving.task import E
 
 Worker: TypeAlias = Callable[[Sequence[E]], Sequence[P]]
 
-# Batch-mates are sought among this many batches' worth of the oldest entries.
+# Batch-mates are sought among this many batches' worth of the next entries.
 _LOOK_AHEAD: Final = 8
 
 _log = get_logger(__name__)
@@ -32,8 +33,8 @@ _log = get_logger(__name__)
 class Scheduler(Generic[E, P]):
     """One bounded queue and one thread per worker callable.
 
-    A callable is only ever called from its own thread, so it may own a session without a lock.
-    `inline`, if there is one, is called by `run_now`, while the others may be at work.
+    A callable is only ever called by one thread at a time: by its own, or by `run_now` while that
+    one is idle.
     """
 
     def __init__(
@@ -44,32 +45,34 @@ class Scheduler(Generic[E, P]):
         version: str,
         max_batch_size: int = 8,
         max_queue_size: int = 4096,
+        max_queue_seconds: float | None = None,
         max_batch_steps: int = 20_000,
-        inline: Worker[E, P] | None = None,
+        costs: Costs | None = None,
+        cores: Cores | None = None,
     ) -> None:
+        """`costs` may know already what batches take; `cores` are shared with other models."""
         if not workers or max_batch_size < 1 or max_queue_size < 1:
             raise ValueError("workers, max_batch_size and max_queue_size must be at least 1")
-        self._model = model
+        self._name = (model, version)
         self._max_batch_size = max_batch_size
         self._max_batch_steps = max_batch_steps
-        self._inline = inline
-        self._costs = Costs()
+        self._costs = costs or Costs(max_batch_size)
+        self._cores = cores or Cores(len(workers))
+        self._workers = [(worker, threading.Lock()) for worker in workers]
         self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
         self._queue = Queue[E, P](
             self._meter,
             max_entries=max_queue_size,
+            max_seconds=max_queue_seconds,
             servers=len(workers),
             look_ahead=_LOOK_AHEAD * max_batch_size,
+            batch_size=max_batch_size,
+            work_of=self._costs.share,
         )
-
-        # Daemons, so that a batch that hangs cannot keep the process alive after `close`.
-        self._threads = [
-            threading.Thread(None, self._work, f"{model}-{version}-{i}", (worker,), daemon=True)
-            for i, worker in enumerate(workers)
-        ]
-        for thread in self._threads:
+        self._threads: dict[int, threading.Thread] = {}
+        for server in range(len(workers)):
             try:
-                thread.start()
+                self._start(server)
             except RuntimeError:  # no more threads are to be had; let go of those that run
                 self.stop()
                 raise
@@ -92,23 +95,18 @@ class Scheduler(Generic[E, P]):
     def run_now(self, example: E) -> Outcome[P] | None:
         """Compute one example in this thread; None for one that should be submitted instead.
 
-        Done only where it costs less than the way to a worker and back, as those of its kind did,
-        and while nobody waits. Raises what a future would raise.
+        Done only where it costs less than the way to a worker and back, while nobody waits, and
+        while a worker is idle. Raises what a future would raise.
         """
-        if self._inline is None or self._queue.waiting or self._queue.closed:
+        if self._queue.waiting or self._queue.closed or not self._costs.is_cheap(example):
             return None
-        if not self._costs.is_cheap(example):
-            return None
-        start = time.monotonic()
-        try:
-            [prediction] = self._inline([example])
-        except Exception as error:
-            raise failure_of(error, self._model) from None
-        seconds = time.monotonic() - start
-        self._costs.note(example, seconds)
-        self._meter.waited(0.0)
-        self._meter.computed([example.length], seconds)
-        return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
+        for worker, lock in self._workers:
+            if lock.acquire(blocking=False):
+                try:
+                    return self._run_here(worker, example)
+                finally:
+                    lock.release()
+        return None
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted still runs. Does not wait."""
@@ -124,38 +122,75 @@ class Scheduler(Generic[E, P]):
         self.stop()
         if not drain:
             self._queue.abandon()
-        for thread in self._threads:
-            thread.join(None if end is None else max(0.0, end - time.monotonic()))
+        for server in range(len(self._workers)):
+            while (thread := self._threads[server]).is_alive():  # a replacement may follow
+                thread.join(None if end is None else max(0.0, end - time.monotonic()))
+                if end is not None and time.monotonic() >= end:
+                    break
         self._queue.abandon()
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in self._threads.values())
 
-    def _batch_of(self, window: Sequence[Entry[E, P]]) -> set[int]:
-        return batch_of(window, self._max_batch_size, self._max_batch_steps)
+    def _start(self, server: int) -> None:
+        """Give a worker a thread."""
+        name = "-".join((*self._name, str(server)))
+        # A daemon, so that a batch that hangs cannot keep the process alive after `close`.
+        thread = threading.Thread(None, self._live, name, (server,), daemon=True)
+        thread.start()
+        self._threads[server] = thread
 
-    def _work(self, worker: Worker[E, P]) -> None:
-        while (batch := self._queue.take(self._batch_of)) is not None:
+    def _live(self, server: int) -> None:
+        """The life of a worker's thread. If something ends it, another one takes its place."""
+        while True:
             try:
-                self._serve(worker, batch)
+                return self._work(server)
             except BaseException:
-                # A thread that ends here would be missed until the queue is full.
-                for entry in batch:
-                    if not entry.future.done():
-                        entry.future.set_exception(InferenceFailed("the worker failed"))
-                _log.exception("worker_error", model=self._model)
-            del batch  # frees the arrays while this thread waits
+                _log.exception("worker_died", model=self._name[0], version=self._name[1])
+                self._meter.replaced()
+                try:
+                    return self._start(server)
+                except RuntimeError:  # no more threads are to be had; this one goes on instead
+                    continue
+
+    def _work(self, server: int) -> None:
+        worker, lock = self._workers[server]
+        while self._queue.wait():
+            looked = time.monotonic()
+            with self._cores.permit(self):
+                batch = self._queue.take(self._batch_of, wait=False, server=server)
+                if not batch:
+                    continue
+                work = sum(entry.seconds for entry in batch)
+                try:
+                    with lock:
+                        self._serve(worker, batch)
+                except BaseException:
+                    for entry in batch:
+                        if not entry.future.done():
+                            entry.future.set_exception(InferenceFailed("the worker failed"))
+                    self._queue.done(server)
+                    raise
+                self._queue.done(server, work, time.monotonic() - looked)
+                del batch  # frees the arrays while this thread waits
+
+    def _batch_of(self, window: Sequence[Entry[E, P]]) -> list[int]:
+        cost = self._costs.table(window[0].example).seconds
+        return batch_of(window, cost, self._max_batch_size, self._max_batch_steps)
 
     def _serve(self, worker: Worker[E, P], batch: list[Entry[E, P]]) -> None:
         """Compute a batch; if it fails, its rows alone, so that only the bad one fails."""
         start = time.monotonic()
+        examples = [entry.example for entry in batch]
         try:
-            predictions = worker([entry.example for entry in batch])
+            predictions, seconds, cost = timed(lambda: worker(examples))
             if len(predictions) != len(batch):
                 raise RuntimeError(f"{len(predictions)} predictions for {len(batch)} examples")
         except BaseException as error:
+            del examples
             if len(batch) == 1:
                 self._fail(batch[0], error)
             else:
-                _log.warning("batch_failed", model=self._model, rows=len(batch), error=repr(error))
+                model = self._name[0]
+                _log.warning("batch_failed", model=model, rows=len(batch), error=repr(error))
                 for entry in batch:
                     if entry.expired(time.monotonic()):
                         self._queue.drop([entry])
@@ -164,14 +199,23 @@ class Scheduler(Generic[E, P]):
                 del entry
             batch.clear()  # or the error would hold this frame, and the frame the error
             return
-        seconds = time.monotonic() - start
-        if len(batch) == 1:
-            self._costs.note(batch[0].example, seconds)
+        self._costs.note(examples, cost)
         runs = tracing.runs_since(start)
         self._meter.computed([entry.length for entry in batch], seconds)
         for entry, prediction in zip(batch, predictions, strict=True):
             waited = start - entry.arrived
             entry.future.set_result(Outcome(prediction, waited, seconds, len(batch), runs))
 
+    def _run_here(self, worker: Worker[E, P], example: E) -> Outcome[P]:
+        start = time.monotonic()
+        try:
+            [prediction], seconds, cost = timed(lambda: worker([example]))
+        except Exception as error:
+            raise failure_of(error, self._name[0]) from None
+        self._costs.note([example], cost)
+        self._meter.waited(0.0)
+        self._meter.computed([example.length], seconds)
+        return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
+
     def _fail(self, entry: Entry[E, P], error: BaseException) -> None:
-        entry.future.set_exception(entry.context.run(failure_of, error, self._model))
+        entry.future.set_exception(entry.context.run(failure_of, error, self._name[0]))

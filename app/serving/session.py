@@ -44,8 +44,8 @@ class TensorSpec:
 class Session:
     """A graph that is ready to run.
 
-    Parallelism comes from several sessions, one per worker thread, and not from threads inside
-    one: a recurrence has little to share out, and batches then never wait for each other.
+    Any thread may run it, several at once. Parallelism comes from that, and not from threads
+    inside: a recurrence has little to share out, and batches then never wait for each other.
     """
 
     def __init__(
@@ -84,6 +84,8 @@ class Session:
                     "the graph keeps weights in another file; `unroll import` puts them into it"
                 ) from error
             raise ModelRefused(f"the graph cannot be loaded: {_first_line(error)}") from error
+        # Kept for a change of providers, which never comes; it is as large as the weights.
+        self._session._model_bytes = None
         self.inputs: tuple[TensorSpec, ...] = _specs(self._session.get_inputs())
         self.outputs: tuple[TensorSpec, ...] = _specs(self._session.get_outputs())
         self.provider: str = self._session.get_providers()[0]

@@ -17,6 +17,8 @@ from app import metrics, tracing
 from app.errors import DeadlineExceeded, InferenceFailed, NotReady
 from app.log import get_logger
 from app.serving.batches import batch_of
+from app.serving.cores import Cores
+from app.serving.costs import Costs
 from app.serving.entry import Entry, Outcome, P, failure_of
 from app.serving.meter import Meter
 from app.serving.queue import Queue
@@ -59,24 +61,32 @@ class StepScheduler(Generic[E, P]):
         max_batch_size: int = 8,
         max_rows: int = 32,
         max_queue_size: int = 4096,
+        max_queue_seconds: float | None = None,
         max_batch_steps: int = 20_000,
+        costs: Costs | None = None,
+        cores: Cores | None = None,
     ) -> None:
         """max_batch_size: runs that begin together. max_rows: rows in one step; an example with
-        more has its steps to itself."""
+        more has its steps to itself. `costs` may know already what batches take; `cores` are shared
+        with other models."""
         if not workers or max_batch_size < 1 or max_rows < 1 or max_queue_size < 1:
             raise ValueError("workers and sizes must be at least 1")
         self._model = model
         self._max_batch_size = max_batch_size
         self._max_rows = max_rows
         self._max_batch_steps = max_batch_steps
+        self._costs = costs or Costs(max_batch_size)
+        self._cores = cores or Cores(len(workers))
         self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
         self._step_seconds = metrics.STEP_SECONDS.labels(model, version)
         self._step_rows = metrics.STEP_ROWS.labels(model, version)
         self._queue = Queue[E, P](
             self._meter,
             max_entries=max_queue_size,
+            max_seconds=max_queue_seconds,
             servers=len(workers),
             look_ahead=_LOOK_AHEAD,
+            work_of=self._costs.share,
         )
         # Rows of each worker, written by its own thread; `_choose` reads them all.
         self._rows = [0] * len(workers)
@@ -143,7 +153,8 @@ class StepScheduler(Generic[E, P]):
         if mine >= share:
             return set()
         if graph_of(window[0].example) is not None:
-            return batch_of(window, self._max_batch_size, self._max_batch_steps)
+            cost = self._costs.table(window[0].example).seconds
+            return set(batch_of(window, cost, self._max_batch_size, self._max_batch_steps))
         chosen: set[int] = set()
         for index, entry in enumerate(window[: self._max_batch_size]):
             rows = rows_of(entry.example)
@@ -159,11 +170,12 @@ class StepScheduler(Generic[E, P]):
     def _work(self, place: int, worker: Stepper) -> None:
         seats: list[_Seat[E, P]] = []
         while True:
-            taken = self._queue.take(partial(self._choose, place), wait=not seats)
+            taken = self._queue.take(partial(self._choose, place), wait=not seats, server=place)
             if taken is None:
                 return
             try:
-                self._turn(worker, seats, taken)
+                with self._cores.permit(self):
+                    self._turn(worker, seats, taken)
             except BaseException:
                 # A thread that ends here would be missed until the queue is full.
                 for entry in (*taken, *(seat.entry for seat in seats)):
@@ -172,6 +184,8 @@ class StepScheduler(Generic[E, P]):
                 seats.clear()
                 _log.exception("worker_error", model=self._model)
             self._rows[place] = sum(rows_of(seat.entry.example) for seat in seats)
+            if not seats:
+                self._queue.done(place)
             del taken  # frees the arrays while this thread waits
 
     def _turn(
@@ -260,6 +274,7 @@ class StepScheduler(Generic[E, P]):
         except BaseException as error:
             self._fail(entry, error)
             return
+        self._queue.learn(entry.seconds, seat.seconds)
         self._meter.computed([max(1, seat.row_steps)], seat.seconds)
         waited, seconds = seat.joined - entry.arrived, now - seat.joined
         entry.future.set_result(
