@@ -109,7 +109,7 @@ async def read_images(request: Request, max_images: int) -> ImageRequest:
                     allowed="no query",
                 )
     if not found.images:
-        raise InvalidInput("there is no image", field=FIELD, allowed=SHAPE if found.many else "")
+        raise InvalidInput("there is no image", field=FIELD, allowed=f"1 to {max_images} images")
     if len(found.images) > max_images:
         raise _too_many(len(found.images), max_images)
     return found

@@ -3,7 +3,7 @@
 Of the best `2 * beam_width` continuations of the open sequences, an end among the first
 `beam_width` is an ended sequence, and the best that are no ends stay open. So a width of 1 is
 greedy. The search is over with `beam_width` ended sequences, when no open one can come among those
-that are wanted, or at `max_length`, where open ones count as ended.
+that are wanted, or at `max_length`, where open ones count as ended. No sequence is empty.
 """
 
 import math
@@ -98,14 +98,14 @@ class BeamSearch:
         """
         options = self._options
         width = options.beam_width
+        never = options.never if self._length else options.never | {options.end}
         candidates = [
             (total + value, row, token)
             for row, ((total, _), values, tokens) in enumerate(
                 zip(self._open, log_probabilities.tolist(), token_ids.tolist(), strict=True)
             )
-            # One more than can stay open, since one of them may be the end.
-            for value, token in zip(values[: width + 1], tokens[: width + 1], strict=True)
-            if token not in options.never
+            for value, token in zip(values, tokens, strict=True)
+            if token not in never
         ]
         # Stable: equal ones stay in the order of rows and of a row's own answer.
         candidates.sort(key=lambda each: -each[0])
