@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from app import metrics
 from app.api import (
     authorship,
+    caption,
     forecast,
     health,
     inference,
@@ -37,6 +38,7 @@ from app.serving.repository import Repository
 from app.serving.threads import available_threads
 from app.settings import Settings
 from app.tasks.authorship import AuthorshipTask
+from app.tasks.caption import CaptionTask
 from app.tasks.forecast import ForecastTask
 from app.tasks.graphs import graph_tasks
 from app.tasks.sentiment import SentimentTask
@@ -46,9 +48,10 @@ TASKS: Final[TaskTypes] = {
     forecast.TASK: ForecastTask,
     sentiment.TASK: SentimentTask,
     authorship.TASK: AuthorshipTask,
+    caption.TASK: CaptionTask,
     "tensor": TensorTask,
 }
-_ROUTES: Final = (forecast, sentiment, authorship)
+_ROUTES: Final = (forecast, sentiment, authorship, caption)
 TASK_PATHS: Final = {route.PATH: route.TASK for route in _ROUTES}
 
 _DESCRIPTION: Final = """\
@@ -77,6 +80,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
             max_queue_seconds=settings.request_timeout_seconds,
             cores=Cores(settings.worker_threads or available_threads()),
             max_batch_steps=settings.max_steps,
+            max_step_rows=settings.max_step_rows,
             retire_seconds=settings.request_timeout_seconds,
             graph_tasks=graph_tasks,
         ),

@@ -42,7 +42,8 @@ REQUEST_SECONDS: Final = _Histogram(
 IN_FLIGHT: Final = Gauge("unroll_in_flight", "Requests being answered now.")
 INPUT_LENGTH: Final = _Histogram(
     "unroll_input_length",
-    "Length of one input as the client sent it: points of a series, characters of a text.",
+    "Length of one input as the client sent it: points of a series, characters of a text, bytes of "
+    "an image.",
     ("task", "model"),
     buckets=(2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000),
 )
@@ -67,7 +68,7 @@ UNKNOWN_TOKEN_RATIO: Final = Histogram(
 )
 PREDICTION_CONFIDENCE: Final = Histogram(
     "unroll_prediction_confidence",
-    "Probability of the label or author that was answered, 0 to 1.",
+    "Probability of the label or author that was answered, or of a caption per word, 0 to 1.",
     ("task", "model", "version"),
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
@@ -101,6 +102,18 @@ PADDING_RATIO: Final = _Histogram(
     ("model", "version"),
     buckets=(0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
 )
+STEP_SECONDS: Final = _Histogram(
+    "unroll_step_seconds",
+    "Time one step of a decoder took, for all runs that shared it.",
+    ("model", "version"),
+    buckets=_SECONDS,
+)
+STEP_ROWS: Final = _Histogram(
+    "unroll_step_rows",
+    "Rows in one step of a decoder: the beams of all runs that shared it.",
+    ("model", "version"),
+    buckets=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128),
+)
 STEPS: Final = Counter(
     "unroll_steps_total",
     "Steps computed, padding included.",
@@ -133,7 +146,7 @@ WORKER_REPLACEMENTS: Final = Counter(
 )
 REJECTIONS: Final = Counter(
     "unroll_rejections_total",
-    "Inputs that were not computed: queue_full, not_ready, deadline or cancelled.",
+    "Inputs that were not computed to their end: queue_full, not_ready, deadline or cancelled.",
     ("model", "reason"),
 )
 

@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     max_text_characters: int = Field(
         1_000_000, ge=1, description="Characters in all texts of one request together, at most."
     )
+    max_images: int = Field(16, ge=1, description="Images in one request, at most.")
+    max_pixels: int = Field(
+        50_000_000, ge=1, description="Pixels of one image as its header has them, at most."
+    )
+    max_step_rows: int = Field(
+        32, ge=10, le=4096, description="Rows (beams) computed together in one step, at most."
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Keys of which every request must carry one, separated by commas or as JSON.",

@@ -41,7 +41,11 @@ WorkOption: TypeAlias = Annotated[
 ]
 CellOption: TypeAlias = Annotated[
     str,
-    typer.Option("--cell", help="Recurrent cell: rnn, gru, lstm, peephole_lstm or layernorm_lstm."),
+    typer.Option(
+        "--cell",
+        help="Recurrent cell: rnn, gru, lstm, peephole_lstm, working_memory_lstm or "
+        "layernorm_lstm.",
+    ),
 ]
 HiddenOption: TypeAlias = Annotated[int, typer.Option(help="Units of a layer.", min=1)]
 LayersOption: TypeAlias = Annotated[int, typer.Option(help="Layers of each stack.", min=1)]

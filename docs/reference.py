@@ -26,13 +26,17 @@ SETTING_UNITS: Final = {
     "_texts": "texts",
     "_characters": "characters",
     "_horizon": "steps",
+    "_images": "images",
+    "_pixels": "pixels",
+    "_rows": "rows",
     "_steps": "steps",
 }
 METRIC_UNITS: Final = {
     "_seconds": "seconds",
     "_ratio": "0 to 1",
     "_steps_total": "steps",
-    "_length": "points or characters",
+    "_length": "points, characters or bytes",
+    "_rows": "rows",
     "_values_total": "points",
     "_requests_total": "requests",
     "_in_flight": "requests",

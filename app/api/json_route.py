@@ -28,7 +28,7 @@ class _ReadRequest(Request):
     def __init__(self, request: Request, content: bytes) -> None:
         super().__init__(request.scope, request.receive)
         self._body = content  # where starlette keeps what it has read
-        self._content = _parse(content)
+        self._content = parse_json(content)
 
     async def json(self) -> Any:
         return self._content
@@ -52,7 +52,7 @@ class JsonRoute(APIRoute):
             record = record_of(request.scope)
             record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
             _require_json(request.headers.get("content-type"))
-            _require_plain(request.headers.getlist("content-encoding"))
+            require_plain(request.headers.getlist("content-encoding"))
             try:
                 with tracing.span("parse"):
                     content = await read_body(request, settings.max_body_bytes, record.deadline)
@@ -75,7 +75,8 @@ def _require_json(content_type: str | None) -> None:
         raise RequestRefused(415, f"send the body with Content-Type: application/json{sent}")
 
 
-def _require_plain(encodings: list[str]) -> None:
+def require_plain(encodings: list[str]) -> None:
+    """Raise RequestRefused (415) for a body with a Content-Encoding."""
     # Unpacked, a small body may be larger than any limit.
     sent = ", ".join(encodings).strip()
     if sent and sent.lower() != "identity":
@@ -86,7 +87,7 @@ def _require_plain(encodings: list[str]) -> None:
         )
 
 
-def _parse(content: bytes) -> Any:
+def parse_json(content: bytes) -> Any:
     """NaN and Infinity pass here, so that the field they stand in can be named later."""
     if not content:
         raise RequestRefused(400, "the body is empty; send a JSON object")

@@ -55,7 +55,7 @@ async def prepare(
         return take()
     unwanted = threading.Event()
     try:
-        return await _wait(request, record, asyncio.ensure_future(asyncio.to_thread(take)))
+        return await waited_for(request, record, asyncio.ensure_future(asyncio.to_thread(take)))
     finally:
         unwanted.set()  # a thread cannot be cancelled, only asked
 
@@ -77,19 +77,19 @@ async def run(
     if len(examples) == 1 and (record.deadline is None or arrived < record.deadline):
         outcome = model.scheduler.run_now(examples[0])
         if outcome is not None:
-            return _predictions(record, arrived, [outcome])
+            return predictions_of(record, arrived, [outcome])
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
     answers = asyncio.gather(*map(asyncio.wrap_future, futures))
     try:
-        outcomes: list[Outcome[Any]] = await _wait(request, record, answers)
+        outcomes: list[Outcome[Any]] = await waited_for(request, record, answers)
     finally:
         for future in futures:
             future.cancel()
-        del futures, answers  # as in `_wait`
-    return _predictions(record, arrived, outcomes)
+        del futures, answers  # as in `waited_for`
+    return predictions_of(record, arrived, outcomes)
 
 
-def _predictions(
+def predictions_of(
     record: RequestRecord, arrived: float, outcomes: Sequence[Outcome[Any]]
 ) -> list[Any]:
     """What came out, once the timings are noted."""
@@ -100,7 +100,7 @@ def _predictions(
     return [outcome.prediction for outcome in outcomes]
 
 
-async def _wait(request: Request, record: RequestRecord, work: asyncio.Future[T]) -> T:
+async def waited_for(request: Request, record: RequestRecord, work: asyncio.Future[T]) -> T:
     """The result of `work`, which is cancelled at the deadline and when the client leaves."""
     # A failure that is never looked at, because the client has left, is not an accident.
     work.add_done_callback(lambda done: done.cancelled() or done.exception())

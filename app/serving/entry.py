@@ -25,6 +25,19 @@ class Outcome(Generic[P]):
     runs: tuple[tuple[float, float], ...] = ()  # of the network, if tracing is on
 
 
+class Answer(Future[P]):
+    """A future that remembers that nobody waits for it any more, also when it is too late.
+
+    One that runs cannot be cancelled, but whoever computes it in steps may ask in between.
+    """
+
+    unwanted = False
+
+    def cancel(self) -> bool:
+        self.unwanted = True
+        return super().cancel()
+
+
 @dataclass(slots=True)
 class Turn:
     """What still waits of one request: entries, and seconds of work."""
@@ -62,7 +75,7 @@ class Entry(Generic[E, P]):
         self.deadline = deadline
         self.arrived = arrived
         self.context = contextvars.copy_context()  # whose request it is, for the log
-        self.future: Future[Outcome[P]] = Future()
+        self.future: Answer[Outcome[P]] = Answer()
 
     def expired(self, now: float) -> bool:
         return self.deadline is not None and now >= self.deadline

@@ -21,10 +21,12 @@ from app.serving.leases import Leases
 from app.serving.manifest import Manifest, digest, read_manifest
 from app.serving.measure import Measured, measure
 from app.serving.pace import Rest, no_rest
+from app.serving.runs import Stepper
 from app.serving.scheduler import Scheduler, Worker
 from app.serving.session import Session
+from app.serving.stepping import StepScheduler
 from app.serving.stored import Snapshot, snapshot
-from app.serving.task import GraphTasks, Task
+from app.serving.task import GraphTasks, SteppingTask, Task
 
 TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
 
@@ -47,6 +49,7 @@ class ServingOptions:
     max_queue_size: int = 4096
     max_queue_seconds: float | None = None
     max_batch_steps: int = 20_000
+    max_step_rows: int = 32
     cores: Cores | None = None
     retire_seconds: float = 30.0
     graph_tasks: GraphTasks | None = None
@@ -66,7 +69,7 @@ class LoadedModel:
     version: str
     manifest: Manifest
     task: Task[Any, Any]
-    scheduler: Scheduler[Any, Any]
+    scheduler: Scheduler[Any, Any] | StepScheduler[Any, Any]
     folder: Path
     sessions: Mapping[str, int]
     files: Snapshot
@@ -193,17 +196,7 @@ def _load(
     # What was verified and what the sessions read is the same only if nobody wrote in between.
     if snapshot(folder) != files:
         raise ModelRefused("its files changed while they were being read")
-    scheduler: Scheduler[Any, Any] = Scheduler(
-        workers,
-        model=manifest.name,
-        version=manifest.version,
-        max_batch_size=options.max_batch_size,
-        max_queue_size=options.max_queue_size,
-        max_queue_seconds=options.max_queue_seconds,
-        max_batch_steps=options.max_batch_steps,
-        costs=costs,
-        cores=options.cores,
-    )
+    scheduler = _scheduler(tasks, graphs, workers, costs, manifest, options)
     seconds = time.monotonic() - start
     metrics.LOAD_SECONDS.labels(manifest.name).observe(seconds)
     _log.info(
@@ -225,6 +218,45 @@ def _load(
         files=files,
         graphs=graphs[0],
     )
+
+
+def _scheduler(
+    tasks: Sequence[Task[Any, Any]],
+    graphs: Sequence[Mapping[str, Task[Any, Any]]],
+    workers: Sequence[Worker[Any, Any]],
+    costs: Costs,
+    manifest: Manifest,
+    options: ServingOptions,
+) -> Scheduler[Any, Any] | StepScheduler[Any, Any]:
+    """Batches that stay together or, for tasks that step, runs that join and leave."""
+    if steppers := [Stepper(*each) for each in zip(_stepping(tasks), graphs, strict=False)]:
+        return StepScheduler(
+            steppers,
+            model=manifest.name,
+            version=manifest.version,
+            max_batch_size=options.max_batch_size,
+            max_rows=options.max_step_rows,
+            max_queue_size=options.max_queue_size,
+            max_queue_seconds=options.max_queue_seconds,
+            max_batch_steps=options.max_batch_steps,
+            costs=costs,
+            cores=options.cores,
+        )
+    return Scheduler(
+        workers,
+        model=manifest.name,
+        version=manifest.version,
+        max_batch_size=options.max_batch_size,
+        max_queue_size=options.max_queue_size,
+        max_queue_seconds=options.max_queue_seconds,
+        max_batch_steps=options.max_batch_steps,
+        costs=costs,
+        cores=options.cores,
+    )
+
+
+def _stepping(tasks: Sequence[Task[Any, Any]]) -> list[SteppingTask]:
+    return [task for task in tasks if isinstance(task, SteppingTask)]
 
 
 def _worker(task: Task[Any, Any], graphs: Mapping[str, Task[Any, Any]]) -> Worker[Any, Any]:

@@ -19,7 +19,8 @@ from app.serving.order import Order
 from app.serving.task import E
 from app.serving.waits import Waits
 
-# Which of the waiting entries, the next one first, to take, by their places: at least one.
+# Which of the waiting entries, the next one first, to take, by their places: at least one, unless
+# whoever takes does not wait.
 Choice: TypeAlias = Callable[[Sequence[Entry[Any, Any]]], Collection[int]]
 
 # A full queue is searched for dead entries this seldom: refusing must stay cheap under overload.
@@ -147,6 +148,11 @@ class Queue(Generic[E, P]):
         """
         with self._changed:
             self._waits.ended(server)
+        self.learn(work, seconds)
+
+    def learn(self, work: float, seconds: float) -> None:
+        """So much work has occupied a server for so long; counts while others wait."""
+        with self._changed:
             if self._waiting:
                 self._waits.note(work, seconds)
 

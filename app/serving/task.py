@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -62,4 +62,46 @@ class Task(Protocol[E, P]):
 
     def predict(self, examples: Sequence[E]) -> list[P]:
         """Answers in the order of `examples`; none of them depends on its batch-mates."""
+        ...
+
+
+R_co = TypeVar("R_co", bound=Prediction, covariant=True)
+
+
+class Run(Protocol[R_co]):
+    """One example on its way, some steps long."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that it has in its next step; its example's `rows` at most."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether it takes no more steps."""
+        ...
+
+    def prediction(self) -> R_co:
+        """Its answer, once it is finished."""
+        ...
+
+
+@runtime_checkable
+class SteppingTask(Protocol):
+    """A task whose networks take steps that the engine counts out.
+
+    Its examples have `rows`, the most rows that they take in a step. Runs join and leave between
+    steps, and no answer depends on who is there. `predict` does the same for a batch that stays
+    together. Both are called from the worker's own thread only.
+    """
+
+    def begin(self, examples: Sequence[Any]) -> Sequence[Run[Any]]:
+        """A run for each example, in order; what they need at first is computed together."""
+        ...
+
+    def step(self, runs: Sequence[Any]) -> None:
+        """One step of all `runs`, which are some that `begin` gave and none of them finished.
+
+        If it raises, none of them has taken it.
+        """
         ...

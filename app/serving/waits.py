@@ -25,8 +25,8 @@ class Waits:
         self.pace = 1.0
 
     def began(self, server: int, work: float) -> None:
-        """A server took so much work."""
-        self._free[server] = self._clock() + work * self.pace
+        """A server took so much work, to do after what it may have still."""
+        self._free[server] = max(self._free[server], self._clock()) + work * self.pace
 
     def ended(self, server: int) -> None:
         """A server is done with it."""

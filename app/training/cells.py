@@ -120,6 +120,62 @@ class PeepholeLstm(Lstm):
         return [graph.constant(torch.stack(rows), "peepholes")]
 
 
+class WorkingMemoryLstm(Cell):
+    """LSTM whose gates see the cell state through a projection and a tanh.
+
+    Landi, Baraldi, Cornia and Cucchiara 2021, "Working Memory Connections for LSTM" (arXiv
+    2109.00020). As with peepholes the input and the forget gate see the cell state of the step
+    before, the output gate the new one; but all of it, and bounded, where a peephole passes on
+    one unbounded number. The projections have no biases, and begin as Glorot's.
+    """
+
+    states = ("hidden_state", "cell_state")
+    gates = 4
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        memory = torch.empty(3 * hidden_size, hidden_size)
+        self.weight_memory = nn.Parameter(memory)  # input, forget, output
+        for gate in self.weight_memory.chunk(3):
+            nn.init.xavier_uniform_(gate)
+
+    def reset_parameters(self) -> None:
+        """As the LSTM: the forget gate starts open."""
+        super().reset_parameters()
+        nn.init.ones_(self.bias_ih.chunk(4)[1])
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        hidden, cell = state
+        gates = projected + functional.linear(hidden, weight_hh, self.bias_hh)
+        enter, forget, new, leave = gates.chunk(4, dim=1)
+        size = self.hidden_size
+        seen = torch.tanh(functional.linear(cell, self.weight_memory[: 2 * size]))
+        to_enter, to_forget = seen.chunk(2, dim=1)
+        kept = torch.sigmoid(forget + to_forget) * cell
+        cell = kept + torch.sigmoid(enter + to_enter) * torch.tanh(new)
+        to_leave = torch.tanh(functional.linear(cell, self.weight_memory[2 * size :]))
+        return torch.sigmoid(leave + to_leave) * torch.tanh(cell), cell
+
+    def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
+        hidden, cell = state
+        size = self.hidden_size
+        product = graph.op("MatMul", hidden, graph.constant(self.weight_hh.T, "weight_hh"))
+        product = graph.op("Add", product, graph.constant(self.bias_hh, "bias_hh"))
+        gates = graph.op("Add", projected, product)
+        enter, forget, new, leave = graph.op("Split", gates, outputs=4, axis=1, num_outputs=4)
+        before, after = self.weight_memory[: 2 * size].T, self.weight_memory[2 * size :].T
+        product = graph.op("MatMul", cell, graph.constant(before, "weight_memory"))
+        seen = graph.op("Tanh", product)
+        to_enter, to_forget = graph.op("Split", seen, outputs=2, axis=1, num_outputs=2)
+        forget = graph.op("Sigmoid", graph.op("Add", forget, to_forget))
+        enter = graph.op("Sigmoid", graph.op("Add", enter, to_enter))
+        kept = graph.op("Mul", forget, cell)
+        cell = graph.op("Add", kept, graph.op("Mul", enter, graph.op("Tanh", new)))
+        product = graph.op("MatMul", cell, graph.constant(after, "weight_memory"))
+        leave = graph.op("Sigmoid", graph.op("Add", leave, graph.op("Tanh", product)))
+        return graph.op("Mul", leave, graph.op("Tanh", cell)), cell
+
+
 class LayerNormLstm(Cell):
     """LSTM with layer norm on both products and on the new cell state.
 
@@ -185,5 +241,6 @@ CELLS: dict[str, type[Cell]] = {
     "gru": Gru,
     "lstm": Lstm,
     "peephole_lstm": PeepholeLstm,
+    "working_memory_lstm": WorkingMemoryLstm,
     "layernorm_lstm": LayerNormLstm,
 }

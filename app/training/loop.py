@@ -163,6 +163,10 @@ class _Run:
             pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
             for mean, weight in pairs:
                 mean.lerp_(weight, 1.0 - decay)
+            buffers = zip(self.average.buffers(), self.network.buffers(), strict=True)
+            for kept, new in buffers:  # such as the statistics of a batch normalisation
+                if kept.is_floating_point():
+                    kept.lerp_(new, 1.0 - decay)
         share = max(0.01, 1.0 / self.step)
         self.running += share * (value.item() - self.running)
         return self.running

@@ -72,6 +72,21 @@ def peephole_lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[Ar
     return o * np.tanh(c), c
 
 
+def working_memory_lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Landi et al. 2021: gates see a projection of the cell state through tanh."""
+    h, c = state
+    w_i, w_f, w_g, w_o = np.split(p["weight_ih"], 4)
+    u_i, u_f, u_g, u_o = np.split(p["weight_hh"], 4)
+    b_i, b_f, b_g, b_o = np.split(p["bias_ih"] + p["bias_hh"], 4)
+    v_i, v_f, v_o = np.split(p["weight_memory"], 3)
+    i = sigmoid(w_i @ x + u_i @ h + np.tanh(v_i @ c) + b_i)
+    f = sigmoid(w_f @ x + u_f @ h + np.tanh(v_f @ c) + b_f)
+    g = np.tanh(w_g @ x + u_g @ h + b_g)
+    c = f * c + i * g
+    o = sigmoid(w_o @ x + u_o @ h + np.tanh(v_o @ c) + b_o)
+    return o * np.tanh(c), c
+
+
 def layernorm_lstm(p: Parameters, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
     """Ba et al. 2016, equations 20 to 22."""
     h, c = state
@@ -87,6 +102,7 @@ STEPS: dict[str, Step] = {
     "gru": gru,
     "lstm": lstm,
     "peephole_lstm": peephole_lstm,
+    "working_memory_lstm": working_memory_lstm,
     "layernorm_lstm": layernorm_lstm,
 }
 

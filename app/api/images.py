@@ -1,0 +1,203 @@
+"""How images come in a request: as the body, as parts of a form, as base64 in JSON. Knows bodies.
+
+However they come, the options are the same: in the query beside a body that is an image, among the
+parts of a form, in the JSON object. Knows nothing of what is asked about the images.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, TypeVar
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from app import tracing
+from app.api.context import CLIENT_GONE, record_of
+from app.api.errors import RequestRefused
+from app.api.fields import WrongFields, clipped, shown
+from app.api.json_route import parse_json, require_plain
+from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.work import ClientGone
+from app.errors import InvalidInput
+from app.settings import Settings
+
+IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp")
+FORM_TYPE: Final = "multipart/form-data"
+JSON_TYPE: Final = "application/json"
+FIELD: Final = "image"
+SHAPE: Final = "an image as base64, or a list of such"
+_MAX_FIELDS: Final = 32
+
+Content: TypeAlias = bytes | str  # of a file, or that in base64
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What was sent. `many`: whether in a way that might have held several; else one image."""
+
+    images: list[Content]
+    many: bool
+    options: Mapping[str, Any]
+    as_text: bool
+
+    def parsed(self, options: type[O], allowed: Mapping[str, str]) -> O:
+        """The options, checked; `allowed` says what each may be. Raises WrongFields."""
+        try:
+            if self.as_text:
+                return options.model_validate_strings(dict(self.options))
+            return options.model_validate(self.options)
+        except ValidationError as error:
+            raise wrong_fields(error, allowed) from None
+
+    def field(self, index: int) -> str:
+        """Where image number `index` stands in the request."""
+        return f"{FIELD}[{index}]" if self.many else FIELD
+
+
+class ImageRoute(APIRoute):
+    """Reads the body within its limits and sets the deadline; the endpoint takes a Request.
+
+    When the client has left, nothing is answered, wherever that was noticed.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def read_and_handle(request: Request) -> Response:
+            settings: Settings = request.app.state.settings
+            record = record_of(request.scope)
+            record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
+            _require_known(_media_type(request))
+            require_plain(request.headers.getlist("content-encoding"))
+            try:
+                content = await read_body(request, settings.max_body_bytes, record.deadline)
+                read = Request(request.scope, request.receive)
+                read._body = content  # where starlette keeps what it has read
+                return await handle(read)
+            except (ClientDisconnect, ClientGone):
+                return Response(status_code=CLIENT_GONE)
+
+        return read_and_handle
+
+
+async def read_images(request: Request, max_images: int) -> ImageRequest:
+    """What a request to an ImageRoute holds.
+
+    Raises RequestRefused for a body that cannot be taken apart, InvalidInput for one without an
+    image, with too many of them, or with options in the wrong place.
+    """
+    with tracing.span("parse"):
+        media_type = _media_type(request)
+        if media_type == FORM_TYPE:
+            found = await _from_form(request, max_images)
+        elif media_type in IMAGE_TYPES:
+            body = await request.body()
+            if not body:
+                raise RequestRefused(400, "the body is empty; send an image")
+            found = ImageRequest([body], False, dict(request.query_params), True)
+        else:
+            found = _from_json(await request.body(), max_images)
+            if request.query_params:
+                raise InvalidInput(
+                    "options of a JSON request stand in its body",
+                    field=clipped(next(iter(request.query_params))),
+                    allowed="no query",
+                )
+    if not found.images:
+        raise InvalidInput("there is no image", field=FIELD, allowed=SHAPE if found.many else "")
+    if len(found.images) > max_images:
+        raise _too_many(len(found.images), max_images)
+    return found
+
+
+def wrong_fields(error: ValidationError, allowed: Mapping[str, str]) -> WrongFields:
+    """pydantic's findings about the options of a request."""
+    found: list[Any] = [
+        {**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)
+    ]
+    return WrongFields(RequestValidationError(found), allowed)
+
+
+def _from_json(content: bytes, max_images: int) -> ImageRequest:
+    body = parse_json(content)
+    if not isinstance(body, dict):
+        raise InvalidInput(
+            f"expected a JSON object, got {shown(body)}", allowed=f"an object with {FIELD}: {SHAPE}"
+        )
+    options = dict(body)
+    if FIELD not in options:
+        raise InvalidInput("this field is required", field=FIELD, allowed=SHAPE)
+    value = options.pop(FIELD)
+    many = isinstance(value, list)
+    images = value if many else [value]
+    if len(images) > max_images:
+        raise _too_many(len(images), max_images)
+    for index, image in enumerate(images):
+        if not isinstance(image, str):
+            raise InvalidInput(
+                f"expected base64, got {shown(image)}",
+                field=f"{FIELD}[{index}]" if many else FIELD,
+                allowed="an image as base64" if many else SHAPE,
+            )
+    return ImageRequest(images, many, options, False)
+
+
+async def _from_form(request: Request, max_images: int) -> ImageRequest:
+    """Every part that is a file is an image, whatever its name; the others are options."""
+    parser = MultiPartParser(
+        Headers(scope=request.scope),
+        _chunks(await request.body()),
+        max_files=max_images + 1,  # the first one too many is counted, and refused by us
+        max_fields=_MAX_FIELDS,
+    )
+    # The body is in memory already, and a container's disk may be read-only.
+    parser.spool_max_size = len(await request.body()) + 1
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise _too_many(max_images + 1, max_images) from None
+        raise RequestRefused(400, f"the form is malformed: {clipped(error.message)}") from None
+    except (KeyError, ValueError, LookupError) as error:
+        raise RequestRefused(400, f"the form is malformed: {type(error).__name__}") from None
+    images: list[Content] = []
+    options: dict[str, Any] = dict(request.query_params)
+    try:
+        for name, part in form.multi_items():
+            if not isinstance(part, str):
+                images.append(await part.read())
+            elif name in options:
+                raise InvalidInput("it is sent twice", field=clipped(name), allowed="one value")
+            else:
+                options[name] = part
+    finally:
+        await form.close()
+    return ImageRequest(images, len(images) > 1, options, True)
+
+
+async def _chunks(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _require_known(media_type: str) -> None:
+    if media_type not in (*IMAGE_TYPES, FORM_TYPE, JSON_TYPE):
+        sent = f", not {clipped(media_type)}" if media_type else ""
+        known = ", ".join((*IMAGE_TYPES, FORM_TYPE))
+        raise RequestRefused(415, f"send the body as {known} or {JSON_TYPE}{sent}")
+
+
+def _too_many(count: int, most: int) -> InvalidInput:
+    return InvalidInput(
+        f"{count} images are too many",
+        field=FIELD,
+        allowed=f"at most {most} images",
+    )
