@@ -114,7 +114,8 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
-    app.add_middleware(Shortcut, routes=inference.router.routes, is_short=inference.is_inference)
+    short = [each for route in (*_ROUTES, inference) for each in route.router.routes]
+    app.add_middleware(Shortcut, routes=short)
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from app import log
 from app.api.lifecycle import Lifecycle
+from app.connection import Connection
 from app.log import get_logger
 from app.settings import Settings
 
@@ -56,6 +57,8 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         app,
         host=settings.host,
         port=settings.port,
+        http=Connection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
