@@ -98,7 +98,7 @@ def test_imports_run_one_way(path: Path) -> None:
             assert target in allowed | INSIDE.get(part, set()), module
         if part != "training":
             assert top not in TRAINING_ONLY, module
-        if part not in {"api", "main", "server"}:
+        if part not in {"api", "connection", "main", "server"}:
             assert top not in WEB, module
 
 

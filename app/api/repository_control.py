@@ -179,8 +179,9 @@ async def _control(request: Request, change: Any) -> None:
 async def _content(request: Request, settings: Settings) -> Mapping[str, Any]:
     """The object in the body, empty for none; sets the deadline of the request."""
     record = record_of(request.scope)
-    record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
-    body = await read_body(request, min(_MAX_BYTES, settings.max_body_bytes), record.deadline)
+    headers, most = record.headers, min(_MAX_BYTES, settings.max_body_bytes)
+    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
+    body = await read_body(request, headers, most, record.deadline)
     if not body:
         return {}
     try:
