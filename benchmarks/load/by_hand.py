@@ -128,7 +128,9 @@ def make_app(models: Path, fifo: int) -> FastAPI:
 
     @app.post("/v2/models/small/infer")
     async def infer(body: InferRequest) -> InferAnswer:
-        feeds = {each.name: np.array(each.data, np.int64).reshape(each.shape) for each in body.inputs}
+        feeds = {
+            each.name: np.array(each.data, np.int64).reshape(each.shape) for each in body.inputs
+        }
         if fifo:
             logits = (await batchers[0].run(feeds["token_ids"][0]))[None]
         else:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 MEDIAN: Final = 26
 SIGMA: Final = 0.8
 LONGEST: Final = 256
-WORDS: Final = 2000  # in the vocabulary, besides padding and unknown
+WORDS: Final = 1998  # in the vocabulary, besides padding and unknown
 
 
 def lengths(count: int, seed: int = 5) -> NDArray[np.int64]:

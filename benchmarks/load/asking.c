@@ -1,7 +1,7 @@
 /* A client for load tests. Knows sockets and times; not what it asks.
  *
- *   client PORT REQUESTS closed CONNECTIONS SECONDS SEED
- *   client PORT REQUESTS open   CONNECTIONS TIMEOUT SCHEDULE
+ *   asking PORT REQUESTS closed CONNECTIONS SECONDS SEED
+ *   asking PORT REQUESTS open   CONNECTIONS TIMEOUT SCHEDULE
  *
  * REQUESTS: whole HTTP/1.1 requests, each after its length as a 32 bit little endian number.
  * closed: every connection sends the next request, picked at random, when it has its answer.
