@@ -97,7 +97,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         version = self.parser.get_http_version()
         path, raw_path, query = self._target()
-        self.scope = {
+        scope: Any = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
             "http_version": version,
@@ -111,11 +111,12 @@ class Connection(HttpToolsProtocol):
             "path": path,
             "raw_path": raw_path,
             "query_string": query,
-        }  # type: ignore[typeddict-item]
+        }
+        self.scope = scope
         before, exchange = (
             self.cycle,
             Exchange(
-                scope=self.scope,
+                scope=scope,
                 transport=self.transport,
                 flow=self.flow,
                 logger=self.logger,

@@ -6,7 +6,7 @@ what clients send.
 """
 
 from bisect import bisect_left
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
@@ -16,7 +16,7 @@ class _Counter(Counter):
     """Looks a child up that is there already; the library checks and locks first."""
 
     def labels(self, *values: object, **named: object) -> Self:
-        child: Self | None = self._metrics.get(values)
+        child: Any = self._metrics.get(values)  # type: ignore[arg-type]  # others are not found
         return child if child is not None else super().labels(*values, **named)
 
 
@@ -24,7 +24,7 @@ class _Histogram(Histogram):
     """The same; and finds an amount's bucket by bisection, not by trying one after the other."""
 
     def labels(self, *values: object, **named: object) -> Self:
-        child: Self | None = self._metrics.get(values)
+        child: Any = self._metrics.get(values)  # type: ignore[arg-type]  # others are not found
         return child if child is not None else super().labels(*values, **named)
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
@@ -144,6 +144,16 @@ REJECTIONS: Final = _Counter(
     ("model", "reason"),
 )
 
+PROCESSES: Final = Gauge(
+    "unroll_processes",
+    "Processes that serve behind the port; absent where one serves alone.",
+    registry=None,
+)
+PROCESS_DEATHS: Final = Counter(
+    "unroll_process_deaths_total",
+    "Processes that ended unasked and were replaced; absent where one serves alone.",
+    registry=None,
+)
 BUILD_INFO: Final = Gauge(
     "unroll_build_info",
     "1 for the version of the service itself.",

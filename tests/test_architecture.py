@@ -31,6 +31,11 @@ LEAVES = {"errors", "settings", "metrics", "log", "tracing"}
 MAY_IMPORT = {
     "errors": set[str](),
     "begun": set[str](),
+    "channel": set[str](),
+    "merge": set[str](),
+    "fleet": {"channel", "merge"},
+    "supervisor": LEAVES | {"channel", "merge"},
+    "worker": LEAVES | {"fleet", "main", "server"},
     "connection": {"begun"},
     "metrics": set[str](),
     "lines": set[str](),
@@ -40,10 +45,10 @@ MAY_IMPORT = {
     "features": {"errors"},
     "serving": LEAVES,
     "tasks": LEAVES | {"features", "serving"},
-    "api": LEAVES | {"begun", "tasks", "serving"},
+    "api": LEAVES | {"begun", "channel", "fleet", "tasks", "serving"},
     "client": {"errors", "settings"},
     "inventory": LEAVES | {"serving"},
-    "main": LEAVES | {"api", "tasks", "serving"},
+    "main": LEAVES | {"api", "fleet", "tasks", "serving"},
     "server": LEAVES | {"api", "connection"},
     "training": LEAVES | {"features", "serving", "tasks"},
     "training_commands": LEAVES,
@@ -51,7 +56,7 @@ MAY_IMPORT = {
     "authorship_commands": LEAVES | {"training_commands"},
     "import_command": LEAVES | {"training_commands"},
     "predict": LEAVES | {"client", "training_commands"},
-    "__main__": LEAVES | set(INSIDE) | {"inventory", "main", "predict", "server"},
+    "__main__": LEAVES | set(INSIDE) | {"inventory", "main", "predict", "server", "supervisor"},
     "__init__": set[str](),
 }
 TRAINING_ONLY = {"torch", "onnx", "statsforecast", "sklearn", "scipy", "matplotlib"}

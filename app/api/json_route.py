@@ -67,14 +67,18 @@ class JsonRoute(ShortRoute):
     @cached_property
     def _body_model(self) -> type[BaseModel]:
         assert self.body_field is not None
-        model: type[BaseModel] = self.body_field.field_info.annotation
+        model = self.body_field.field_info.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
         return model
 
     @cached_property
     def _dependencies(self) -> list[tuple[str, Callable[[Request], Awaitable[Any]]]]:
-        needed = self.dependant.dependencies
-        assert all(each.name and each.call for each in needed)
-        return [(each.name, each.call) for each in needed]
+        return [
+            (each.name, each.call)
+            for each in self.dependant.dependencies
+            if each.name is not None and each.call is not None
+        ]
 
     async def answer(self, request: Request) -> Response:
         try:

@@ -96,10 +96,10 @@ class Shortcut:
         route = self._plain.get(path)
         if route is not None:
             scope["path_params"] = {}
-            return route if scope["method"] in route.methods else None
+            return route if scope["method"] in (route.methods or ()) else None
         for route in self._patterns:
             match = route.path_regex.match(path)
-            if match and scope["method"] in route.methods:
+            if match and scope["method"] in (route.methods or ()):
                 scope["path_params"] = match.groupdict()
                 return route
         return None

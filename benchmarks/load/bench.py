@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.load import closed, policies, report
 from benchmarks.load.client import Client
 from benchmarks.load.closed import CLIENTS, Turn, median, ratio
-from benchmarks.load.corpus import write_requests
+from benchmarks.load.corpus import rows, write_requests
 from benchmarks.load.networks import LARGE, SMALL
 from benchmarks.load.overload import latency_curve, overload
 from benchmarks.load.services import Running, by_hand, running, unroll
@@ -74,7 +74,7 @@ class Bench:
     def _service(self, name: str) -> Running:
         how, path = {
             UNROLL: (unroll(self._models), "/health/ready"),
-            TWO: (unroll(self._models, workers=1), "/health/ready"),
+            TWO: (unroll(self._models, workers=2), "/health/ready"),
             HAND: (by_hand(self._models), "/docs"),
             HAND_TWO: (by_hand(self._models, "--workers", "2"), "/docs"),
             SILENT: (by_hand(self._models, "--no-access-log"), "/docs"),
@@ -124,8 +124,8 @@ class Bench:
         steps, padded = np.subtract(self._steps(), before)
         one = self._turns(LARGE, (UNROLL, HAND), 1)
         self._rates[LARGE] = median(turns[UNROLL], "per_second")
-        rows = [np.array(each, np.int64) for each in policies.rows(self.plan.policy_rows)]
-        best = policies.offline_best(self._models / LARGE / "1", rows)
+        known = [np.array(each, np.int64) for each in rows(self.plan.policy_rows)]
+        best = policies.offline_best(self._models / LARGE / "1", known)
         return {
             "large_c32_per_second": self._rates[LARGE],
             "large_c32_by_hand_per_second": median(turns[HAND], "per_second"),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from tokenizers import Tokenizer
 
-from benchmarks.load.networks import LABELS
+from benchmarks.load.corpus import LABELS
 
 WAIT_SECONDS = 0.005  # of the batcher, for its batch to fill
 

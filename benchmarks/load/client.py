@@ -32,7 +32,8 @@ class Answers:
 
     def of(self, status: int) -> NDArray[np.float64]:
         """Seconds of those that were answered with this status."""
-        return self.seconds[self.status == status]
+        seconds: NDArray[np.float64] = self.seconds[self.status == status]
+        return seconds
 
     def between(self, start: float, end: float) -> "Answers":
         """Those that were due in this time."""

@@ -68,8 +68,10 @@ def ratio(
 ) -> float:
     """The median over the rounds of ours over the other's."""
     pairs = zip(turns[ours], turns[other], strict=True)
-    return statistics.median(getattr(mine, what) / getattr(its, what) for mine, its in pairs)
+    ratios: list[float] = [getattr(mine, what) / getattr(its, what) for mine, its in pairs]
+    return statistics.median(ratios)
 
 
 def median(turns: Sequence[Turn], what: str) -> float:
-    return statistics.median(getattr(each, what) for each in turns)
+    values: list[float] = [getattr(each, what) for each in turns]
+    return statistics.median(values)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 MEDIAN: Final = 26
 SIGMA: Final = 0.8
 LONGEST: Final = 256
+LABELS: Final = ("negative", "neutral", "positive")
 WORDS: Final = 1998  # in the vocabulary, besides padding and unknown
 
 

@@ -17,15 +17,14 @@ from app.features.text import PAD, TOKENIZER_FILE, UNKNOWN, TextReader
 from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
 from app.serving.session import Session
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
-from benchmarks.load.corpus import LONGEST, WORDS, word
+from benchmarks.load.corpus import LABELS, LONGEST, WORDS, word
 from benchmarks.v2 import publish as publish_small
 
 SMALL: Final = "small"
 LARGE: Final = "large"
-LABELS: Final = ("negative", "neutral", "positive")
 EMBEDDING, HIDDEN, OPSET = 128, 256, 20
 
-__all__ = ["LABELS", "LARGE", "SMALL", "publish_large", "publish_small"]
+__all__ = ["LARGE", "SMALL", "publish_large", "publish_small"]
 
 
 def tokenizer_json() -> str:

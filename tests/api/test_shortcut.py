@@ -68,7 +68,7 @@ def test_series_are_answered_alike(service: Service, value: str) -> None:
 
 
 def test_an_overridden_dependency_counts(texts: Service) -> None:
-    narrow = texts.app.state.settings.model_copy(update={"max_texts": 1})
+    narrow: Settings = texts.app.state.settings.model_copy(update={"max_texts": 1})
 
     def settings() -> Settings:  # no coroutine: FastAPI calls it in a thread
         return narrow
