@@ -19,22 +19,29 @@ class Unanswered(Exception):
 class Channel:
     """One side; both may ask at any time. `answer` is called with (what is asked, its value).
 
-    Used in one event loop. `listen` runs as long as the other side lives.
+    Used in one event loop: `connect` it, then `listen` runs as long as the other side lives.
     """
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
+        self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone = False
 
-    async def listen(self, end: socket.socket) -> None:
-        """Answer, and hand out answers, until the other side closes `end`."""
-        reader, self._writer = await asyncio.open_connection(sock=end, limit=_LINE)
+    async def connect(self, end: socket.socket) -> None:
+        """Speak through `end` from now on."""
+        end.setblocking(False)
+        self._reader, self._writer = await asyncio.open_connection(sock=end, limit=_LINE)
+
+    async def listen(self) -> None:
+        """Answer, and hand out answers, until the other side closes its end."""
+        assert self._reader is not None
+        assert self._writer is not None
         try:
-            while line := await reader.readline():
+            while line := await self._reader.readline():
                 message = json.loads(line)
                 if "ask" in message:
                     task = asyncio.create_task(self._reply(message))

@@ -32,9 +32,10 @@ class Fleet:
         self._listening: asyncio.Task[None] | None = None
         self.ready = False  # whether every process was ready once
 
-    def start(self, answers: Answers) -> None:
+    async def start(self, answers: Answers) -> None:
         """Answer from now on; without the parent the process ends as if by SIGTERM."""
         self._answers = answers
+        await self._channel.connect(self._end)
         self._listening = asyncio.create_task(self._listen())
 
     def stop(self) -> None:
@@ -66,7 +67,7 @@ class Fleet:
             await self._channel.ask("loaded")
 
     async def _listen(self) -> None:
-        await self._channel.listen(self._end)
+        await self._channel.listen()
         os.kill(os.getpid(), signal.SIGTERM)  # nobody is left who would end us
 
     async def _answer(self, what: str, value: Any) -> Any:

@@ -89,7 +89,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # In a thread, so that /health answers meanwhile.
         if fleet is not None:
-            fleet.start(answers(repository))
+            await fleet.start(answers(repository))
         loaded = partial(_tell, fleet, asyncio.get_running_loop())
         arguments = (repository, settings.watch_seconds, loaded)
         keeper = threading.Thread(None, _keep, "models", arguments)

@@ -110,7 +110,8 @@ class Supervisor:
             metrics.PROCESSES.set(len(self._children))
             self._ended = merged([self._ended, cumulative(child.last)])
             if self._ending.is_set():
-                self._failed = self._failed or status != 0
+                # One that had not begun does not know yet how to end well.
+                self._failed = self._failed or (child.loaded and status != 0)
                 return
             if not child.loaded and not self._was_ready:  # it would not start the next time
                 _log.error("process_failed", process=child.process.pid, status=status)
@@ -133,18 +134,19 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C reaches them once, through us
             )
         settings = pickle.dumps(self._settings)
-        ours.sendall(len(settings).to_bytes(4, "big") + settings)
-        ours.setblocking(False)
+        with suppress(OSError):  # it has ended already; its status tells
+            ours.sendall(len(settings).to_bytes(4, "big") + settings)
 
         async def answer(what: str, value: Any) -> Any:
             return await self._answer(child, what, value)
 
         child = Child(process, Channel(answer))
+        await child.channel.connect(ours)
         self._children.append(child)
         metrics.PROCESSES.set(len(self._children))
         if self._signals:  # it came while the process was being started
             child.signal(signal.SIGTERM)
-        return child, asyncio.create_task(child.channel.listen(ours))
+        return child, asyncio.create_task(child.channel.listen())
 
     async def _answer(self, child: Child, what: str, value: Any) -> Any:
         if what == "loaded":
@@ -153,9 +155,10 @@ class Supervisor:
         if what == "others":
             others = [each for each in self._children if each is not child]
             return await _all(others, lambda each: each.channel.ask(question, about))
+        there = [each for each in self._children if each.loaded or each is child]
         if question == "metrics":
-            return await self._metrics()
-        return await _all(self._children, lambda each: each.channel.ask(question, about, _PATIENCE))
+            return await self._metrics(there)
+        return await _all(there, lambda each: each.channel.ask(question, about, _PATIENCE))
 
     async def _note_loaded(self, child: Child) -> None:
         child.loaded = True
@@ -169,7 +172,7 @@ class Supervisor:
         self._was_ready = True
         await _all(told, lambda each: each.channel.ask("all_ready", None, _PATIENCE))
 
-    async def _metrics(self) -> list[Snapshot]:
+    async def _metrics(self, children: Sequence[Child]) -> list[Snapshot]:
         """Of every process: as it says, or as it was last known; of those that ended; our own."""
 
         async def one(child: Child) -> Snapshot:
@@ -177,7 +180,7 @@ class Supervisor:
                 child.last = await child.channel.ask("metrics", None, _PATIENCE)
             return child.last
 
-        taken = await asyncio.gather(*map(one, list(self._children)))
+        taken = await asyncio.gather(*map(one, children))
         return [*taken, self._ended, snapshot(self._registry.collect())]
 
 
