@@ -50,6 +50,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
     models_dir: ModelsOption = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes behind the port; docs/operations.md says when.")
+    ] = None,
     worker_threads: Annotated[
         int | None, typer.Option(help="Threads per model; 0 means every usable core.")
     ] = None,
@@ -72,6 +75,7 @@ def serve(
             host=host,
             port=port,
             models_dir=models_dir,
+            workers=workers,
             worker_threads=worker_threads,
             log_level=log_level,
             log_format=log_format,
@@ -80,6 +84,11 @@ def serve(
             raise ConfigurationError(
                 f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
             )
+    if settings.workers > 1:
+        from app.supervisor import supervise
+
+        with errors_in_one_line():
+            raise typer.Exit(supervise(settings))
     from app import log, server, tracing
     from app.main import create_app
 
