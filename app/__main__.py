@@ -9,6 +9,7 @@ import typer
 
 from app import text_commands
 from app.authorship_commands import evaluate_authorship, train_authorship
+from app.caption_commands import train_caption
 from app.encoder_commands import train_encoder
 from app.errors import ConfigurationError
 from app.import_command import import_graph
@@ -27,6 +28,7 @@ evaluate.command("sentiment")(text_commands.evaluate_sentiment)
 cli.add_typer(predict, name="predict")
 train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
+train.command("caption")(train_caption)
 evaluate.command("authorship")(evaluate_authorship)
 cli.command("import")(import_graph)
 cli.add_typer(train, name="train")

@@ -22,6 +22,7 @@ MAX_LINES = 300
 # Commands that import other parts inside their functions, and which: see the last test.
 INSIDE = {
     "authorship_commands": {"training"},
+    "caption_commands": {"training", "tasks"},
     "encoder_commands": {"training"},
     "import_command": {"training"},
     "training_commands": {"training"},
@@ -55,6 +56,7 @@ MAY_IMPORT = {
     "training_commands": LEAVES,
     "text_commands": LEAVES | {"training_commands"},
     "authorship_commands": LEAVES | {"training_commands"},
+    "caption_commands": LEAVES | {"training_commands"},
     "encoder_commands": LEAVES | {"training_commands"},
     "import_command": LEAVES | {"training_commands"},
     "predict": LEAVES | {"client", "training_commands"},

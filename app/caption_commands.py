@@ -1,0 +1,64 @@
+"""The commands of captions. Knows arguments; recipes and scores only by import.
+
+Imports of `app.training` and `app.tasks` lie inside the commands: the service is installed without
+torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from app.training_commands import (
+    CellOption,
+    HiddenOption,
+    OutOption,
+    SeedOption,
+    WorkOption,
+    errors_in_one_line,
+    training_extra,
+)
+
+ImagesOption: TypeAlias = Annotated[
+    Path,
+    typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
+]
+
+
+def train_caption(
+    data: ImagesOption,
+    encoder: Annotated[
+        Path,
+        typer.Option("--encoder", help="ONNX file: images to a map or vector.", metavar="FILE"),
+    ],
+    cell: CellOption = "lstm",
+    hidden_size: HiddenOption = 512,
+    attention: Annotated[
+        int, typer.Option(help="Units of the attention over the encoder's map; 0: none.", min=0)
+    ] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the captions; else the recipe's.", min=1)
+    ] = None,
+    seed: SeedOption = 0,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "caption",
+    out: OutOption = Path("models"),
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Train a decoder that says what an encoder sees, and publish both as one model.
+
+    Any encoder will do: docs/models.md tells how. Ctrl-C ends the training and publishes the best
+    network so far; running the same command again goes on from the checkpoints in the work folder.
+    """
+    with errors_in_one_line(), training_extra():
+        from dataclasses import replace
+
+        from app.training.caption_recipe import CaptionRecipe
+        from app.training.train_caption import train_caption as run
+
+        recipe = CaptionRecipe(
+            cell=cell, hidden_size=hidden_size, attention_size=attention, seed=seed
+        )
+        if epochs is not None:
+            recipe = replace(recipe, epochs=epochs)
+        folder = run(data, encoder, recipe, name=name, repository=out, work=work)
+        typer.echo(f"published {folder}")
