@@ -25,9 +25,11 @@ Choice: TypeAlias = Callable[[Sequence[Entry[Any, Any]]], Collection[int]]
 
 # A full queue is searched for dead entries this seldom: refusing must stay cheap under overload.
 _PURGE_SECONDS: Final = 0.1
-# Estimates err, and the answer has a way to go: an entry is accepted if it should be done when
-# this part of its time has passed. A shorter queue costs no throughput as long as there is one.
-_IN_TIME: Final = 0.8
+# Estimates err, and the answer has a way to go: so much of its time may an entry wait, and so much
+# may all of it take. A shorter queue costs no throughput as long as there is one. The first one is
+# the same for all inputs: else only the short ones would get in while too much is asked.
+_WAITING: Final = 0.6
+_IN_ALL: Final = 0.95
 _SHORTEST: Final = 0.1  # seconds after which to come back to a queue whose pace is not known
 
 
@@ -230,14 +232,15 @@ class Queue(Generic[E, P]):
         if deadline is None or deadline <= now:  # for the latter it is too late already
             return None
         # An entry is answered with its whole batch.
-        batch = max(entry.seconds for entry in entries) * self._batch_size
+        batch = max(entry.seconds for entry in entries) * self._batch_size * self._waits.pace
         end = max(self._waits.until(ahead + own), wait + batch)
-        allowed = _IN_TIME * (deadline - now)
-        if end <= allowed:
+        left = deadline - now
+        over = max(wait - _WAITING * left, end - _IN_ALL * left)
+        if over <= 0:
             return None
         return QueueFull(
-            f"the answer would take {end:.2f} s, longer than the {deadline - now:.2f} s it has",
-            retry_after=end - allowed,
+            f"the answer would take {end:.2f} s, too long for the {left:.2f} s it has",
+            retry_after=over,
         )
 
     def _purge(self, dropped: list[Entry[E, P]], now: float) -> bool:
