@@ -239,16 +239,14 @@ def _captions(files: Sequence[str], captions: Sequence[Any]) -> "Iterator[Render
 
 
 def _looks(attention: Mapping[str, Any]) -> "Table":
-    """Per word the cell of the grid that weighed most, counted from the top left."""
+    """Per word the cell of the grid that the network looked at most, from the top left."""
     rows, columns = attention["grid"]
     found = []
     for each in attention["words"]:
         share = max(each["weights"])
         row, column = divmod(each["weights"].index(share), columns)
         found.append([each["word"], f"{row + 1}, {column + 1}", _percent(share)])
-    table = _table(["word", "looked most at", "weight"], found)
-    table.caption = _plain(f"row and column of a grid of {rows} x {columns}")
-    return table
+    return _table(["word", f"row, column of {rows} x {columns}", "weight"], found)
 
 
 def _ranked(probabilities: Mapping[str, float]) -> list[str]:

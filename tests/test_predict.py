@@ -153,7 +153,7 @@ def test_captions(url: str, service: Service, tmp_path: Path) -> None:
         place = look["weights"].index(max(look["weights"]))
         row, column = place // 2 + 1, place % 2 + 1
         assert [look["word"], f"{row},", str(column)] in [words[:3] for words in words_of(lines)]
-    assert "row and column of a grid of 2 x 2" in out
+    assert "row, column of 2 x 2" in out
     assert lines[-1].split() == ["answered", "by", "caption", "1"]
     _, out, _ = run("caption", str(file), "-", *options, "--json", stdin=png(2))
     assert json.loads(out) == answer
