@@ -35,7 +35,7 @@ def post(name: str, *headers: str, body: bytes = BODY, path: str = "/forecast") 
 
 def read(connection: socket.socket, answers: int) -> list[tuple[int, str, bytes]]:
     """(status, request id, body) of so many answers; each must say how long it is."""
-    found = []
+    found: list[tuple[int, str, bytes]] = []
     content = b""
     while len(found) < answers:
         head, end, rest = content.partition(b"\r\n\r\n")

@@ -31,7 +31,8 @@ class Fleet:
     url: str
 
     def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.parent.pid).children()
+        children: list[psutil.Process] = psutil.Process(self.parent.pid).children()
+        return children
 
     def forecast(self) -> int:
         """The status of a request over a connection of its own: any of the processes answers."""
