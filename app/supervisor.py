@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-import app
 from app import log, metrics
 from app.channel import Channel, Unanswered
 from app.errors import ConfigurationError
@@ -33,7 +32,7 @@ _LAST_SECONDS: Final = 5.0  # from the second signal until the processes are kil
 
 # The module is found where this one lies, whatever the working directory holds.
 _BEGIN: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from {} import main; main()"
-_ROOT: Final = str(Path(app.__file__).resolve().parent.parent)
+_ROOT: Final = str(Path(__file__).resolve().parent.parent)
 _log = get_logger(__name__)
 
 
