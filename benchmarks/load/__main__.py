@@ -50,6 +50,7 @@ def run(
         for part in only.split(","):
             typer.echo(f"{part} ...")
             facts |= getattr(bench, part)()
+            facts |= {f"{part}_date": facts["date"], f"{part}_quick": quick}
             merged = report.merge(out / "latest.json", facts)
             text = "\n".join([*bench.tables, report.targets(merged)])
             (out / "load.md").write_text(text, encoding="utf-8")

@@ -164,9 +164,9 @@ class Bench:
                 counts = found.goodput, found.refused, found.late
                 lines.append((f"{network}, {name}", *counts, refused, found.recovery_seconds))
                 if name == UNROLL:
-                    refusals.append(refused)
+                    refusals += [refused] if found.refused else []
                     recoveries.append(found.recovery_seconds)
-        facts["overload_refusal_p99_ms"] = float(np.nanmax(refusals)) if refusals else None
+        facts["overload_refusal_p99_ms"] = max(refusals, default=None)
         facts["overload_recovery_s"] = max(recoveries)
         headings = ("twice the capacity", "in time / capacity", "refused", "late or lost")
         self.tables.append(report.table((*headings, "refusal p99 ms", "recovery s"), lines))
