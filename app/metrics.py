@@ -146,7 +146,8 @@ WORKER_REPLACEMENTS: Final = Counter(
 )
 REJECTIONS: Final = Counter(
     "unroll_rejections_total",
-    "Inputs that were not computed to their end: queue_full, not_ready, deadline or cancelled.",
+    "Inputs that were not computed to their end: queue_full, not_ready, deadline, cancelled"
+    " or, for requests that were not let in, overload.",
     ("model", "reason"),
 )
 

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from app.api.errors import RequestRefused
 from app.api.fields import shown
 from app.errors import DeadlineExceeded, InvalidInput
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
+_TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower().encode()
 
 
 def deadline_of(request: Request, started: float, longest: float) -> float:
@@ -32,6 +33,14 @@ def deadline_of(request: Request, started: float, longest: float) -> float:
             allowed="a positive whole number of milliseconds",
         )
     return started + min(longest, int(value) / 1000)
+
+
+def patience_of(scope: Scope, longest: float) -> float:
+    """How many seconds a request has, before it is looked at any closer; never raises."""
+    for name, value in scope["headers"]:
+        if name == _TIMEOUT_NAME and value.isdigit() and len(value) < 16:
+            return min(longest, int(value) / 1000)
+    return longest
 
 
 async def read_body(request: Request, max_bytes: int, deadline: float) -> bytes:
@@ -113,4 +122,11 @@ def _too_large(max_bytes: int) -> RequestRefused:
     return RequestRefused(413, f"the body is larger than {max_bytes} bytes")
 
 
-__all__ = ["TIMEOUT_HEADER", "ClientDisconnect", "client_gone", "deadline_of", "read_body"]
+__all__ = [
+    "TIMEOUT_HEADER",
+    "ClientDisconnect",
+    "client_gone",
+    "deadline_of",
+    "patience_of",
+    "read_body",
+]
