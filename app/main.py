@@ -26,6 +26,7 @@ from app.api import (
     repository_control,
     sentiment,
 )
+from app.api.door import Door
 from app.api.errors import add_error_handlers
 from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
@@ -138,7 +139,13 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.
-    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=_task_of)
+    app.add_middleware(
+        RequestMiddleware,
+        lifecycle=lifecycle,
+        task_of=_task_of,
+        door=Door(settings.max_in_flight),
+        longest=settings.request_timeout_seconds,
+    )
     add_error_handlers(app)
     add_openapi(app, None if access is None else access.needs_key)
     for route in (*_ROUTES, models, health, inference, protocol, repository_control):

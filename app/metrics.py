@@ -158,7 +158,8 @@ WORKER_REPLACEMENTS: Final = _Counter(
 )
 REJECTIONS: Final = _Counter(
     "unroll_rejections_total",
-    "Inputs that were not computed to their end: queue_full, not_ready, deadline or cancelled.",
+    "Inputs that were not computed to their end: queue_full, not_ready, deadline, cancelled"
+    " or, for requests that were not let in, overload.",
     ("model", "reason"),
 )
 

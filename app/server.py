@@ -1,6 +1,6 @@
 """Runs the application under uvicorn. Knows signals and sockets; no route and no model."""
 
-import signal
+import os
 import socket
 import time
 from types import FrameType
@@ -21,7 +21,7 @@ _log = get_logger(__name__)
 
 
 class DrainingServer(uvicorn.Server):
-    """On a signal: not ready, finish what was accepted, then stop; on a second one, stop now.
+    """On a signal: not ready, finish what was accepted, then stop; on a second one, end at once.
 
     uvicorn alone would close the door first, so that nobody could ask whether it is ready, and
     would end with the signal instead of the exit code 0.
@@ -34,13 +34,13 @@ class DrainingServer(uvicorn.Server):
         self._drain_end: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The signal handler: it runs between any two instructions, so it only sets flags."""
+        """The signal handler: it runs between any two instructions, so it does next to nothing."""
         if self._drain_end is None:
             self._lifecycle.drain()
             self._drain_end = time.monotonic() + self._drain_timeout
         else:
-            self.should_exit = True
-            self.force_exit = sig == signal.SIGINT
+            # Nothing in order: what still computes in a thread would have to be waited for.
+            os._exit(128 + sig)
 
     async def on_tick(self, counter: int) -> bool:
         """Called every tenth of a second; true ends the main loop."""

@@ -95,7 +95,7 @@ def network(hidden: int, layers: int, directions: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def measured(graph: bytes, repeats: int = 3) -> Cost:
+def measured(graph: bytes, repeats: int = 5) -> Cost:
     """What batches of (longest, rows) cost, interpolated between those that were measured."""
     session = Session(graph)
     grid = np.empty((len(LENGTHS), len(ROWS)))

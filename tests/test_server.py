@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,9 +44,21 @@ def _address(child: subprocess.Popen[str]) -> str:
     return address
 
 
+def until_computing(address: str) -> None:
+    """Return when one request is being answered."""
+    while "unroll_in_flight 1.0" not in httpx.get(f"{address}/metrics").text:
+        pass
+
+
+def until_draining(address: str) -> None:
+    """Return when the signal has arrived."""
+    while httpx.get(f"{address}/health/ready").status_code != 503:
+        pass
+
+
 @pytest.fixture(name="models_dir")
 def slow_model(tmp_path: Path) -> Path:
-    write_version(tmp_path, predict_seconds=0.8)
+    write_version(tmp_path, predict_seconds=2)
     return tmp_path
 
 
@@ -60,11 +71,10 @@ def test_accepted_work_is_finished(models_dir: Path) -> None:
     ):
         assert http.get("/health/ready").status_code == 200
         working = other.submit(httpx.post, f"{address}/forecast", json=body, timeout=10)
-        time.sleep(0.3)
+        until_computing(address)
         child.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        until_draining(address)
         # Fresh connections: the door is still open, but it says no.
-        assert httpx.get(f"{address}/health/ready").status_code == 503
         assert httpx.get(f"{address}/health/live").status_code == 200
         refused = httpx.post(f"{address}/forecast", json=body)
         assert refused.status_code == 503
@@ -80,10 +90,25 @@ def test_work_that_takes_too_long_is_cut(models_dir: Path) -> None:
     ):
         body = {"series": [1], "horizon": 1}
         working = other.submit(httpx.post, f"{address}/forecast", json=body, timeout=20)
-        time.sleep(0.2)
+        until_computing(address)
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
         working.exception()  # answered or cut off: either is fine
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    write_version(tmp_path, predict_seconds=30)
+    with process(tmp_path) as (child, address), ThreadPoolExecutor(1) as other:
+        working = other.submit(
+            httpx.post, f"{address}/forecast", json={"series": [1], "horizon": 1}
+        )
+        until_computing(address)
+        child.send_signal(number)
+        until_draining(address)
+        child.send_signal(number)
+        assert child.wait(5) == 128 + number  # neither what computes nor the drain timeout
+        assert isinstance(working.exception(), httpx.TransportError)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -34,6 +34,14 @@ def deadline_of(headers: Mapping[str, str], started: float, longest: float) -> f
     return started + min(longest, int(value) / 1000)
 
 
+def patience_of(headers: Mapping[str, str], longest: float) -> float:
+    """How many seconds a request has, before it is looked at any closer; never raises."""
+    value = headers.get(_TIMEOUT_NAME, "")
+    if value.isascii() and value.isdecimal() and len(value) < 16:
+        return min(longest, int(value) / 1000)
+    return longest
+
+
 async def read_body(
     request: Request, headers: Mapping[str, str], max_bytes: int, deadline: float
 ) -> bytes:
@@ -84,4 +92,11 @@ def _too_large(max_bytes: int) -> RequestRefused:
     return RequestRefused(413, f"the body is larger than {max_bytes} bytes")
 
 
-__all__ = ["TIMEOUT_HEADER", "ClientDisconnect", "client_gone", "deadline_of", "read_body"]
+__all__ = [
+    "TIMEOUT_HEADER",
+    "ClientDisconnect",
+    "client_gone",
+    "deadline_of",
+    "patience_of",
+    "read_body",
+]

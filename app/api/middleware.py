@@ -13,9 +13,12 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import log, metrics, tracing
-from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
-from app.api.errors import INTERNAL_ERROR, problem_response
+from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of, record_of
+from app.api.door import Door
+from app.api.errors import ERRORS, INTERNAL_ERROR, problem_response
 from app.api.lifecycle import Lifecycle
+from app.api.limits import patience_of
+from app.errors import QueueFull
 from app.log import get_logger, request_context
 from app.serving.statistics import statistics_of
 from app.tracing import RequestSpan
@@ -24,6 +27,7 @@ _SANE_ID: Final = re.compile("[A-Za-z0-9._:-]{1,128}")
 _QUIET: Final = ("/health/", "/metrics", "/v2/health/")
 # Anything else a client may call a method would make names of spans without end.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_COME_BACK: Final = {"Retry-After": "1"}
 _log = get_logger(__name__)
 _requests: Final = logging.getLogger(__name__)
 
@@ -31,14 +35,24 @@ _requests: Final = logging.getLogger(__name__)
 class RequestMiddleware:
     """Gives every request an id and a record; writes one log line and the metrics at its end.
 
-    `task_of` tells the task of a path, "" for one that asks no network. An exception that no
-    handler took becomes a 500 that carries the request id and nothing else.
+    `task_of` tells the task of a path, "" for one that asks no network. Those that ask one go
+    through the `door`; they take `longest` seconds at most. An exception that no handler took
+    becomes a 500 that carries the request id and nothing else.
     """
 
-    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, task_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        lifecycle: Lifecycle,
+        task_of: Callable[[str], str],
+        door: Door,
+        longest: float,
+    ) -> None:
         self._app = app
         self._lifecycle = lifecycle
         self._task_of = task_of
+        self._door = door
+        self._longest = longest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,6 +77,12 @@ class RequestMiddleware:
             await send(message)
 
         if record.task:
+            refusal = self._door.refuses(
+                self._lifecycle.in_flight, lambda: patience_of(headers, self._longest)
+            )
+            if refusal:
+                await self._turn_away(scope, receive, send_with_headers, refusal)
+                return
             self._lifecycle.in_flight += 1
             metrics.IN_FLIGHT.inc()
         quiet = path.startswith(_QUIET)
@@ -80,6 +100,15 @@ class RequestMiddleware:
                 await response(scope, receive, send_with_headers)
             finally:
                 self._finish(scope, record, span)
+
+    async def _turn_away(self, scope: Scope, receive: Receive, send: Send, why: str) -> None:
+        """Answer a request that is not let in: nothing is logged, for there may be a great many."""
+        record = record_of(scope)
+        metrics.REJECTIONS.labels("", "overload").inc()
+        metrics.REQUESTS.labels(record.task, "", "", "429").inc()
+        await problem_response(scope, ERRORS[QueueFull], why, headers=_COME_BACK)(
+            scope, receive, send
+        )
 
     def _finish(self, scope: Scope, record: RequestRecord, span: RequestSpan) -> None:
         record.finish()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from app.errors import (
     DeadlineExceeded,
@@ -122,17 +123,27 @@ def test_a_row_that_would_end_the_thread_fails_alone() -> None:
     assert isinstance(futures[1].exception(0), InferenceFailed)
 
 
-def test_a_callback_that_ends_the_thread_does_not() -> None:
+def test_a_thread_that_dies_is_replaced_and_counted() -> None:
     def end(_: object) -> None:
         raise SystemExit
 
+    def replaced() -> float:
+        labels = {"model": "test", "version": "1"}
+        return REGISTRY.get_sample_value("unroll_worker_replacements_total", labels) or 0.0
+
     doubler = Doubler()
     with running(doubler, held=True) as scheduler:
+        before = replaced()
+        [old] = [each for each in threading.enumerate() if each.name == "test-1-0"]
         first, second = scheduler.submit_many([Item(1), Item(2)])
         first.add_done_callback(end)
         doubler.free.set()
         assert isinstance(second.exception(PATIENCE), InferenceFailed)
         assert scheduler.submit(Item(3)).result(PATIENCE).prediction == 6
+        old.join(PATIENCE)
+        [new] = [each for each in threading.enumerate() if each.name == "test-1-0"]
+        assert new is not old
+        assert replaced() == before + 1
 
 
 def test_a_length_that_raises_is_the_callers_problem() -> None:

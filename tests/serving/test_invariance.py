@@ -1,0 +1,36 @@
+"""What ships answers the same, to the bit, whoever shares the batch."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.main import TASKS
+from app.serving.loader import LoadedModel, ServingOptions, load_version
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+NAMES = sorted(path.name for path in MODELS.iterdir())
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def model(request: pytest.FixtureRequest) -> Iterator[LoadedModel]:
+    [folder] = (MODELS / request.param).iterdir()
+    one = load_version(folder, TASKS, ServingOptions(workers=2))
+    yield one
+    assert one.close(timeout=60)
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_an_answer_never_depends_on_its_batch_mates(model: LoadedModel, data: Any) -> None:
+    examples = [model.task.encode(**golden.request) for golden in model.manifest.golden]
+    short = [each for each in examples if each.length <= 1000]
+    alone = [json.dumps(model.task.predict([each])[0].to_json()) for each in short]
+    places = data.draw(st.lists(st.integers(0, len(short) - 1), min_size=1, max_size=20))
+    futures = model.scheduler.submit_many([short[place] for place in places])
+    for place, future in zip(places, futures, strict=True):
+        assert json.dumps(future.result(60).prediction.to_json()) == alone[place]
