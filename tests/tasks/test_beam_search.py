@@ -149,7 +149,7 @@ def test_what_is_seen_follows_its_sequence() -> None:
         logs = np.stack([model(row) for row in rows])
         order = np.argsort(-logs, axis=1, kind="stable")
         values = np.take_along_axis(logs, order, axis=1)
-        parents = search.advance(values, order.astype(np.int64), rows)  # the row saw itself
+        parents = search.advance(values.tolist(), order.tolist(), rows)  # the row saw itself
     for each in search.best():
         assert each.seen == tuple((BEGIN, *each.ids[:place]) for place in range(len(each.ids)))
 
