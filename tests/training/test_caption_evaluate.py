@@ -93,6 +93,11 @@ def test_figures_and_examples_are_recorded(place: Path) -> None:
     assert "Not yet" not in card
     assert card.count("\n## Examples\n") == 1
     assert read_manifest(place / "models/caption/1").evaluation["rows"] == rows
+    code, shown, _ = run(*arguments[:-1])
+    assert code == 0
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "its captions, of other images" in shown
+    assert "…" not in shown
     code, again, _ = run(*arguments, "--record")  # what was recorded is loaded, and replaced
     assert (code, again) == (0, out)
     assert (place / "models/caption/1/README.md").read_text() == card
