@@ -9,7 +9,7 @@ import typer
 
 from app import text_commands
 from app.authorship_commands import evaluate_authorship, train_authorship
-from app.caption_commands import train_caption
+from app.caption_commands import evaluate_caption, train_caption
 from app.encoder_commands import train_encoder
 from app.errors import ConfigurationError
 from app.import_command import import_graph
@@ -30,6 +30,7 @@ train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
 train.command("caption")(train_caption)
 evaluate.command("authorship")(evaluate_authorship)
+evaluate.command("caption")(evaluate_caption)
 cli.command("import")(import_graph)
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
