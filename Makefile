@@ -23,7 +23,7 @@ IMAGE ?= unroll
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check audit format train evaluate bench image clean
+.PHONY: help serve test check audit format train evaluate bench soak image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -53,8 +53,11 @@ train: $(TRAINING) ## train a model: make train TASK=forecast DATA=dir OPTIONS="
 evaluate: $(TRAINING) ## score the served models against baselines: make evaluate DATA=dir
 	$(BIN)/unroll evaluate $(TASK) --data $(DATA) $(OPTIONS)
 
-bench: $(DEVELOPMENT) ## measure requests against a service started for it
-	$(BIN)/python -m benchmarks.http $(OPTIONS)
+bench: $(DEVELOPMENT) ## measure load against services by hand (OPTIONS=--quick for two minutes; needs a C compiler)
+	$(BIN)/python -m benchmarks.load run $(OPTIONS)
+
+soak: $(DEVELOPMENT) ## half an hour of load; does the service grow? (OPTIONS="--minutes 5")
+	$(BIN)/python -m benchmarks.load soak $(OPTIONS)
 
 image: ## build the container image
 	docker build --tag $(IMAGE) .

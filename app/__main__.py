@@ -9,6 +9,7 @@ import typer
 
 from app import text_commands
 from app.authorship_commands import evaluate_authorship, train_authorship
+from app.caption_commands import evaluate_caption, train_caption
 from app.encoder_commands import train_encoder
 from app.errors import ConfigurationError
 from app.import_command import import_graph
@@ -27,7 +28,9 @@ evaluate.command("sentiment")(text_commands.evaluate_sentiment)
 cli.add_typer(predict, name="predict")
 train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
+train.command("caption")(train_caption)
 evaluate.command("authorship")(evaluate_authorship)
+evaluate.command("caption")(evaluate_caption)
 cli.command("import")(import_graph)
 cli.add_typer(train, name="train")
 cli.add_typer(evaluate, name="evaluate")
@@ -50,6 +53,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
     models_dir: ModelsOption = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes behind the port; docs/operations.md says when.")
+    ] = None,
     worker_threads: Annotated[
         int | None, typer.Option(help="Threads per model; 0 means every usable core.")
     ] = None,
@@ -72,6 +78,7 @@ def serve(
             host=host,
             port=port,
             models_dir=models_dir,
+            workers=workers,
             worker_threads=worker_threads,
             log_level=log_level,
             log_format=log_format,
@@ -80,6 +87,11 @@ def serve(
             raise ConfigurationError(
                 f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
             )
+    if settings.workers > 1:
+        from app.supervisor import supervise
+
+        with errors_in_one_line():
+            raise typer.Exit(supervise(settings))
     from app import log, server, tracing
     from app.main import create_app
 

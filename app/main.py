@@ -6,8 +6,9 @@ Importing this imports no torch and no onnx: the service runs without them.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -32,6 +33,8 @@ from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
 from app.api.shortcut import Service, Shortcut
+from app.api.siblings import answers
+from app.fleet import Fleet
 from app.log import get_logger
 from app.serving.cores import Cores
 from app.serving.loader import ServingOptions, TaskTypes
@@ -62,8 +65,10 @@ if you send one) and `Server-Timing`."""
 _log = get_logger(__name__)
 
 
-def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
+def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None = None) -> FastAPI:
     """The application; models load when it starts, and it is not ready until they have.
+
+    `fleet`: the other processes behind the port, None if there are none.
 
     Raises ConfigurationError for a file of API keys that cannot be used.
     """
@@ -74,7 +79,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
         settings.models_dir,
         tasks,
         options=ServingOptions(
-            workers=settings.worker_threads or available_threads(),
+            workers=settings.worker_threads or max(1, available_threads() // settings.workers),
             execution_providers=settings.execution_providers,
             max_batch_size=settings.max_batch_size,
             max_queue_size=settings.max_queue_size,
@@ -91,7 +96,11 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # In a thread, so that /health answers meanwhile.
-        keeper = threading.Thread(None, _keep, "models", (repository, settings.watch_seconds))
+        if fleet is not None:
+            await fleet.start(answers(repository))
+        loaded = partial(_tell, fleet, asyncio.get_running_loop())
+        arguments = (repository, settings.watch_seconds, loaded)
+        keeper = threading.Thread(None, _keep, "models", arguments)
         keeper.start()
         yield
         # A server that drains has waited already, and an orchestrator's patience counts once.
@@ -99,6 +108,8 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
         lifecycle.drain()
         await asyncio.to_thread(repository.close, patience)
         await asyncio.to_thread(keeper.join)
+        if fleet is not None:
+            fleet.stop()
         _log.info("stopped")
 
     app = Service(
@@ -122,7 +133,9 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS) -> FastAPI:
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
-    app.add_middleware(Shortcut, routes=inference.router.routes, is_short=inference.is_inference)
+    app.state.fleet = fleet
+    short = [each for route in (*_ROUTES, inference) for each in route.router.routes]
+    app.add_middleware(Shortcut, routes=short)
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.
@@ -145,11 +158,18 @@ def _task_of(path: str) -> str:
     return TASK_PATHS.get(path) or (inference.TASK if inference.is_inference(path) else "")
 
 
-def _keep(repository: Repository, watch_seconds: float) -> None:
+def _tell(fleet: Fleet | None, loop: asyncio.AbstractEventLoop) -> None:
+    """From a thread: let the other processes know that this one has loaded its models."""
+    if fleet is not None:
+        loop.call_soon_threadsafe(fleet.tell_loaded)
+
+
+def _keep(repository: Repository, watch_seconds: float, loaded: Callable[[], None]) -> None:
     """Load every model, then look after them until the repository is closed."""
     started = time.monotonic()
     repository.load_all()
     served = {model.name: model.version for model in repository.loaded()}
     seconds = round(time.monotonic() - started, 3)
     _log.info("loaded", models=served, refused=len(repository.refused()), seconds=seconds)
+    loaded()
     repository.watch(watch_seconds)

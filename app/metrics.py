@@ -6,14 +6,26 @@ what clients send.
 """
 
 from bisect import bisect_left
-from typing import Final
+from typing import Any, Final, Self
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
 
+class _Counter(Counter):
+    """Looks a child up that is there already; the library checks and locks first."""
+
+    def labels(self, *values: object, **named: object) -> Self:
+        child: Any = self._metrics.get(values)  # type: ignore[arg-type]  # others are not found
+        return child if child is not None else super().labels(*values, **named)
+
+
 class _Histogram(Histogram):
-    """Finds an amount's bucket by bisection; the library tries one bucket after the other."""
+    """The same; and finds an amount's bucket by bisection, not by trying one after the other."""
+
+    def labels(self, *values: object, **named: object) -> Self:
+        child: Any = self._metrics.get(values)  # type: ignore[arg-type]  # others are not found
+        return child if child is not None else super().labels(*values, **named)
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         self._sum.inc(amount)
@@ -28,7 +40,7 @@ _SECONDS: Final = (
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
 
-REQUESTS: Final = Counter(
+REQUESTS: Final = _Counter(
     "unroll_requests_total",
     "Requests answered, by HTTP status.",
     ("task", "model", "version", "status"),
@@ -47,7 +59,7 @@ INPUT_LENGTH: Final = _Histogram(
     ("task", "model"),
     buckets=(2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000),
 )
-MISSING_VALUES: Final = Counter(
+MISSING_VALUES: Final = _Counter(
     "unroll_missing_values_total",
     "Missing points of input series that were imputed.",
     ("model",),
@@ -60,19 +72,19 @@ INTERVAL_WIDTH: Final = _Histogram(
     ("model", "version"),
     buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0, 50.0),
 )
-UNKNOWN_TOKEN_RATIO: Final = Histogram(
+UNKNOWN_TOKEN_RATIO: Final = _Histogram(
     "unroll_unknown_token_ratio",
     "Share of one text's tokens that the model's vocabulary does not know, 0 to 1.",
     ("model", "version"),
     buckets=(0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0),
 )
-PREDICTION_CONFIDENCE: Final = Histogram(
+PREDICTION_CONFIDENCE: Final = _Histogram(
     "unroll_prediction_confidence",
     "Probability of the label or author that was answered, or of a caption per word, 0 to 1.",
     ("task", "model", "version"),
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
-ABSTENTIONS: Final = Counter(
+ABSTENTIONS: Final = _Counter(
     "unroll_abstentions_total",
     "Texts for whose author the evidence was too thin: answered with `abstained`.",
     ("model", "version"),
@@ -114,12 +126,12 @@ STEP_ROWS: Final = _Histogram(
     ("model", "version"),
     buckets=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128),
 )
-STEPS: Final = Counter(
+STEPS: Final = _Counter(
     "unroll_steps_total",
     "Steps computed, padding included.",
     ("model", "version"),
 )
-PADDED_STEPS: Final = Counter(
+PADDED_STEPS: Final = _Counter(
     "unroll_padded_steps_total",
     "Steps computed only because a batch-mate was longer.",
     ("model", "version"),
@@ -139,18 +151,28 @@ WORKERS: Final = Gauge(
     "Worker threads.",
     ("model", "version"),
 )
-WORKER_REPLACEMENTS: Final = Counter(
+WORKER_REPLACEMENTS: Final = _Counter(
     "unroll_worker_replacements_total",
     "Worker threads that died and were replaced.",
     ("model", "version"),
 )
-REJECTIONS: Final = Counter(
+REJECTIONS: Final = _Counter(
     "unroll_rejections_total",
     "Inputs that were not computed to their end: queue_full, not_ready, deadline, cancelled"
     " or, for requests that were not let in, overload.",
     ("model", "reason"),
 )
 
+PROCESSES: Final = Gauge(
+    "unroll_processes",
+    "Processes that serve behind the port; absent where one serves alone.",
+    registry=None,
+)
+PROCESS_DEATHS: Final = Counter(
+    "unroll_process_deaths_total",
+    "Processes that ended unasked and were replaced; absent where one serves alone.",
+    registry=None,
+)
 BUILD_INFO: Final = Gauge(
     "unroll_build_info",
     "1 for the version of the service itself.",
@@ -161,18 +183,18 @@ MODEL_INFO: Final = Gauge(
     "1 for every model version that is served.",
     ("task", "model", "version"),
 )
-MODEL_LOADS: Final = Counter(
+MODEL_LOADS: Final = _Counter(
     "unroll_model_loads_total",
     "Model versions loaded or refused.",
     ("model", "status"),
 )
-LOAD_SECONDS: Final = Histogram(
+LOAD_SECONDS: Final = _Histogram(
     "unroll_load_seconds",
     "Time from the first byte read of a version until it was verified and warm.",
     ("model",),
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
 )
-SWAPS: Final = Counter(
+SWAPS: Final = _Counter(
     "unroll_swaps_total",
     "Changes of what a model serves: first, newer, older, reloaded or unloaded.",
     ("model", "reason"),

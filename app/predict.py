@@ -3,6 +3,7 @@
 Loads no model: whatever can be asked over HTTP can be asked so.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ def predict_sentiment(
     Put -- before a text that begins with a dash.
     """
     with errors_in_one_line():
-        known = [_standard_input() if text == _STANDARD_INPUT else text for text in texts]
+        known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
         body = _body(known, model, version) | {"explain": explain}
         answer = ask(url, "/sentiment", body, api_key=api_key)
         _show(answer, as_json, lambda found: _sentiments(known, found))
@@ -87,6 +88,37 @@ def predict_authorship(
         _show(answer, as_json, lambda found: _authors(files, found))
 
 
+@predict.command("caption")
+def predict_caption(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="JPEG, PNG or WebP files; - reads standard input.", metavar="FILE"),
+    ],
+    url: UrlOption = _URL,
+    beam_width: Annotated[
+        int | None, typer.Option(help="Captions followed at once; 1 is greedy.", min=1)
+    ] = None,
+    num_captions: Annotated[int, typer.Option(help="Captions of each image.", min=1)] = 1,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Show where the network looked at each word.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "caption",
+    version: VersionOption = None,
+    api_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in a sentence what images show."""
+    with errors_in_one_line():
+        images = [base64.b64encode(_bytes(file)).decode("ascii") for file in files]
+        body = {
+            "image": images if len(images) > 1 else images[0],
+            **{"beam_width": beam_width, "num_captions": num_captions, "attention": attention},
+            **{"model": model, "version": version},
+        }
+        answer = ask(url, "/caption", body, api_key=api_key)
+        _show(answer, as_json, lambda found: _captions(files, found), "captions")
+
+
 def _body(texts: list[str], model: str, version: str | None) -> dict[str, Any]:
     for text in texts:
         if any("\ud800" <= character <= "\udfff" for character in text):
@@ -96,27 +128,27 @@ def _body(texts: list[str], model: str, version: str | None) -> dict[str, Any]:
 
 
 def _content(file: str) -> str:
-    if file == _STANDARD_INPUT:
-        return _standard_input()
     try:
-        return Path(file).read_bytes().decode("utf-8-sig")
+        return _bytes(file).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        name = "standard input" if file == _STANDARD_INPUT else file
+        raise ConfigurationError(f"{name} is not UTF-8 text") from None
+
+
+def _bytes(file: str) -> bytes:
+    if file == _STANDARD_INPUT:
+        return typer.get_binary_stream("stdin").read()
+    try:
+        return Path(file).read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{file} is not UTF-8 text") from None
-
-
-def _standard_input() -> str:
-    try:
-        return typer.get_binary_stream("stdin").read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigurationError("standard input is not UTF-8 text") from None
 
 
 def _show(
     answer: Mapping[str, Any],
     as_json: bool,
     render: Callable[[list[Any]], "Iterator[RenderableType]"],
+    field: str = "predictions",
 ) -> None:
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
@@ -124,7 +156,7 @@ def _show(
     from rich.console import Console
 
     with _expected():
-        parts = list(render(answer["predictions"]))
+        parts = list(render(answer[field]))
         name = one_line(f"{answer['model']} {answer['version']}")
     console = Console()
     for part in parts:
@@ -190,6 +222,31 @@ def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[Rend
                     for part in each["evidence"]
                 ],
             )
+
+
+def _captions(files: Sequence[str], captions: Sequence[Any]) -> "Iterator[RenderableType]":
+    yield _table(
+        ["file", "caption", "sure", "score"],
+        [
+            [file, each["text"], _percent(each["probability"]), f"{each['score']:.3f}"]
+            for file, caption in zip(files, captions, strict=True)
+            for each in caption["candidates"]
+        ],
+    )
+    for caption in captions:
+        if "attention" in caption:
+            yield _looks(caption["attention"])
+
+
+def _looks(attention: Mapping[str, Any]) -> "Table":
+    """Per word the cell of the grid that the network looked at most, from the top left."""
+    rows, columns = attention["grid"]
+    found = []
+    for each in attention["words"]:
+        share = max(each["weights"])
+        row, column = divmod(each["weights"].index(share), columns)
+        found.append([each["word"], f"{row + 1}, {column + 1}", _percent(share)])
+    return _table(["word", f"row, column of {rows} x {columns}", "weight"], found)
 
 
 def _ranked(probabilities: Mapping[str, float]) -> list[str]:

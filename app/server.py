@@ -1,6 +1,7 @@
 """Runs the application under uvicorn. Knows signals and sockets; no route and no model."""
 
 import os
+import socket
 import time
 from types import FrameType
 from typing import Final
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 
 from app import log
 from app.api.lifecycle import Lifecycle
+from app.connection import Connection
 from app.log import get_logger
 from app.settings import Settings
 
@@ -56,6 +58,8 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         app,
         host=settings.host,
         port=settings.port,
+        http=Connection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -70,5 +74,19 @@ def serve(app: FastAPI, settings: Settings) -> bool:
     """Serve until a signal; returns whether the service had started at all."""
     log.configure(settings.log_format, settings.log_level)
     server = make_server(app, settings)
-    server.run()
+    if settings.workers == 1:
+        server.run()
+    else:
+        with shared_socket(settings) as listening:
+            server.run([listening])
+    log.flush()
     return server.started
+
+
+def shared_socket(settings: Settings) -> socket.socket:
+    """A socket on the port that other processes listen on as well; the kernel spreads clients."""
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((settings.host, settings.port))
+    return listening

@@ -54,11 +54,14 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="How a log line looks; auto is console on a terminal, else json."
     )
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that serve behind the port, each with all models."
+    )
     worker_threads: int = Field(
         0,
         ge=0,
         le=1024,
-        description="Worker threads per model; 0 means the cores this process may use.",
+        description="Worker threads per model; 0 means each process's share of the cores.",
     )
     execution_providers: Annotated[tuple[str, ...], NoDecode] = Field(
         ("CPUExecutionProvider",),

@@ -19,6 +19,7 @@ SETTING_UNITS: Final = {
     "_seconds": "seconds",
     "_bytes": "bytes",
     "_threads": "threads",
+    "workers": "processes",
     "_batch_size": "inputs",
     "_queue_size": "inputs",
     "_series": "series",
@@ -49,6 +50,8 @@ METRIC_UNITS: Final = {
     "_confidence": "0 to 1",
     "_abstentions_total": "texts",
     "_workers": "threads",
+    "_processes": "processes",
+    "_deaths_total": "processes",
     "": "inputs",
 }
 

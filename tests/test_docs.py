@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from app import errors, metrics
+from app.api.caption import CaptionOptions
 from app.api.errors import ERRORS, STATUSES
 from app.main import create_app
 from app.settings import Settings
@@ -56,11 +57,14 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
         *("ForecastRequest", "Forecast", "ForecastAnswer", "Problem", "FieldError"),
         *("SentimentRequest", "Sentiment", "SentimentAnswer", "SentimentExplanation"),
         *("TokenContribution", "AuthorshipRequest", "Authorship", "AuthorshipAnswer"),
-        "ChunkEvidence",
+        *("ChunkEvidence", "Caption", "CaptionAnswer", "CaptionCandidate", "WordAttention"),
+        "Attention",
     }
     for schema in sorted(names):
         for field in schemas[schema]["properties"]:
             assert f"`{field}`" in text, f"{schema}.{field}"
+    for option in CaptionOptions.model_fields:
+        assert f"| `{option}` |" in text, option
 
 
 def test_every_problem_is_documented() -> None:

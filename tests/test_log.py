@@ -126,6 +126,7 @@ def test_the_short_way_writes_the_same_line() -> None:
         with log.request_context("abc", trace_id="t"):
             log.write(logging.getLogger("app.x"), level, "request", facts)
             getattr(log.get_logger("app.x"), name)("request", **facts)
+        log.flush()
         written = lines(stream)
         assert len(written) == wanted
         for line in written:

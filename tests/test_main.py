@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.api import authorship, forecast, sentiment
+from app.api import authorship, caption, forecast, sentiment
 from app.main import TASK_PATHS, TASKS, create_app
 from app.settings import Settings
 
@@ -20,7 +20,7 @@ def test_two_applications_share_nothing(tmp_path: Path) -> None:
 
 
 def test_every_task_has_a_path() -> None:
-    routes = (forecast, sentiment, authorship)
+    routes = (forecast, sentiment, authorship, caption)
     assert {route.PATH: route.TASK for route in routes} == TASK_PATHS
     assert set(TASKS) - {"tensor"} == set(TASK_PATHS.values())  # that one is asked under /v2
     assert all(path == f"/{task}" for path, task in TASK_PATHS.items())

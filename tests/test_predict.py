@@ -8,13 +8,15 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import cli
+from app.tasks.caption import CaptionTask
 from app.tasks.sentiment import SentimentTask
 from tests.api.authors import WordTask, write_authors
 from tests.api.service import Service, running
+from tests.captioner import ATTENDING, as_text, png, write_captioner
 from tests.classifier import write_classifier
 from tests.test_client import answering, free_address
 
-TASKS = {"sentiment": SentimentTask, "authorship": WordTask}
+TASKS = {"sentiment": SentimentTask, "authorship": WordTask, "caption": CaptionTask}
 FEDERALIST = "It depends upon the Union. " + "x" * 40 + " whilst upon"
 
 
@@ -23,6 +25,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     write_classifier(root)
     write_authors(root)
+    write_captioner(root, features=ATTENDING)
     return root
 
 
@@ -133,6 +136,33 @@ def test_authorship_as_json(url: str) -> None:
     assert json.loads(out)["predictions"][0]["author"] == "Hamilton"
 
 
+def test_captions(url: str, service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "image.png"
+    file.write_bytes(png(1))
+    options = ("--num-captions", "2", "--attention", "--url", url)
+    code, out, err = run("caption", str(file), "-", *options, stdin=png(2))
+    assert (code, err) == (0, "")
+    body = {"image": [as_text(png(1)), as_text(png(2))], "num_captions": 2, "attention": True}
+    answer = service.http.post("/caption", json=body).json()
+    lines = out.splitlines()
+    assert lines[0].split() == ["file", "caption", "sure", "score"]
+    for caption in answer["captions"]:
+        for each in caption["candidates"]:
+            assert any(each["text"] in line and f"{each['score']:.3f}" in line for line in lines)
+        (look, *_) = caption["attention"]["words"]
+        place = look["weights"].index(max(look["weights"]))
+        row, column = place // 2 + 1, place % 2 + 1
+        assert [look["word"], f"{row},", str(column)] in [words[:3] for words in words_of(lines)]
+    assert "row, column of 2 x 2" in out
+    assert lines[-1].split() == ["answered", "by", "caption", "1"]
+    _, out, _ = run("caption", str(file), "-", *options, "--json", stdin=png(2))
+    assert json.loads(out) == answer
+
+
+def words_of(lines: list[str]) -> list[list[str]]:
+    return [line.split() for line in lines]
+
+
 def test_markup_and_control_characters_stay_text(url: str) -> None:
     code, out, _ = run("sentiment", "[red]good[/nothing] \x1b[31m\x07 [pad]", "--url", url)
     assert code == 0
@@ -151,6 +181,9 @@ def test_markup_and_control_characters_stay_text(url: str) -> None:
         (("sentiment", "\udcff"), 2, "the text is not UTF-8"),
         (("authorship", "/nowhere/at/all"), 2, "/nowhere/at/all cannot be read: No such file"),
         (("authorship", "/"), 2, "/ cannot be read: Is a directory"),
+        (("caption", "/"), 2, "/ cannot be read: Is a directory"),
+        (("caption", "pyproject.toml"), 1, "422 Invalid input: image: this is no image in a"),
+        (("caption", "-", "--beam-width", "11"), 1, "422 Invalid input: beam_width: expected at"),
     ],
 )
 def test_what_goes_wrong_is_one_line(

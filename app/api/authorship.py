@@ -1,6 +1,5 @@
 """POST /authorship: its schema and its route. Knows HTTP; who may be an author its models know."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
 
 from app import metrics
+from app.api.answers import JsonAnswer
 from app.api.dependencies import RecordDep, SettingsDep
 from app.api.json_route import JsonRoute
 from app.api.openapi import problems
@@ -111,7 +111,7 @@ async def authorship(
     abstained = sum(each["abstained"] for each in predictions)
     metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
     answer = {"model": model.name, "version": model.version, "predictions": predictions}
-    return Response(json.dumps(answer, allow_nan=False), media_type="application/json")
+    return JsonAnswer(answer)
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import metrics, tracing
-from app.api.caption_schema import CaptionAnswer, operation
+from app.api.caption_schema import EVENTS, CaptionAnswer, operation
 from app.api.dependencies import RecordDep, SettingsDep, get_model
 from app.api.events import answer_in_events, wants_events
 from app.api.images import FIELD, SHAPE, ImageRequest, ImageRoute, read_images
@@ -70,7 +70,7 @@ router = APIRouter(route_class=ImageRoute, tags=["tasks"])
     PATH,
     summary="Say in a sentence what images show",
     response_model=CaptionAnswer,
-    responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
+    responses={**EVENTS, **problems(400, 404, 413, 415, 422, 429, 500, 503, 504)},
     openapi_extra=operation(CaptionOptions),
 )
 async def caption(request: Request, settings: SettingsDep, record: RecordDep) -> Response:

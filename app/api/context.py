@@ -1,7 +1,7 @@
 """What is noted about one request while it is answered. Knows timings; no route and no model."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,11 +16,13 @@ RECORD_KEY: Final = "unroll.record"
 class RequestRecord:
     """The facts of one request; routes fill in what they find out.
 
-    Seconds throughout. `started` and `deadline` are `time.monotonic()` values.
+    Seconds throughout. `headers`: by their names in lower case, those sent twice as one list.
+    `started` and `deadline` are `time.monotonic()` values.
     """
 
     request_id: str
     task: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     deadline: float | None = None
     model: str = ""
@@ -44,6 +46,18 @@ class RequestRecord:
             return total
         both = (self.queue_seconds * 1000, self.inference_seconds * 1000)
         return b"queue;dur=%.3f, inference;dur=%.3f, " % both + total
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers of a request by name; the values of one that was sent twice are joined."""
+    sent: list[tuple[bytes, bytes]] = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
+    if len(headers) < len(sent):  # RFC 9110, section 5.3
+        headers = {
+            name: ", ".join(value.decode("latin-1") for key, value in sent if key.decode() == name)
+            for name in headers
+        }
+    return headers
 
 
 def record_of(scope: Scope) -> RequestRecord:

@@ -1,6 +1,5 @@
 """POST /forecast: its schema and its route. Knows HTTP; what a forecast is stands in its task."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from app import metrics, tracing
+from app.api.answers import JsonAnswer
 from app.api.dependencies import RecordDep, SettingsDep, get_model
 from app.api.fields import shown
 from app.api.json_route import JsonRoute
@@ -180,8 +180,7 @@ async def forecast(
     forecasts = [prediction.to_json() for prediction in predictions]
     metrics.MISSING_VALUES.labels(model.name).inc(sum(each["imputed"] for each in forecasts))
     answer = {"model": model.name, "version": model.version, "forecasts": forecasts}
-    # Already plain values: FastAPI would copy and validate every one of them first.
-    return Response(json.dumps(answer, allow_nan=False), media_type="application/json")
+    return JsonAnswer(answer)
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:

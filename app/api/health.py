@@ -2,12 +2,13 @@
 
 from typing import Final, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from app.api.dependencies import LifecycleDep, RepositoryDep
 from app.api.openapi import problems
+from app.api.siblings import fleet_of
 from app.errors import NotReady
 
 _REASONS: Final = {
@@ -41,9 +42,12 @@ async def live() -> Live:
 
 @router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", summary="May requests be sent?", responses=problems(500, 503))
-async def ready(repository: RepositoryDep, lifecycle: LifecycleDep) -> Ready:
+async def ready(request: Request, repository: RepositoryDep, lifecycle: LifecycleDep) -> Ready:
     """200 with the served versions; 503 while loading, without a model, and while draining."""
     lifecycle.require_open()
+    fleet = fleet_of(request)
+    if fleet is not None and not fleet.ready:
+        raise NotReady("not every process has loaded its models")
     if repository.status != "ready":
         raise NotReady(_REASONS[repository.status])
     return Ready(models={model.name: model.version for model in repository.loaded()})
@@ -59,6 +63,8 @@ async def ready(repository: RepositoryDep, lifecycle: LifecycleDep) -> Ready:
         **problems(500),
     },
 )
-async def prometheus() -> Response:
-    """Every metric of this process; docs/operations.md explains them."""
-    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+async def prometheus(request: Request) -> Response:
+    """Every metric of the service; docs/operations.md explains them."""
+    fleet = fleet_of(request)
+    page = generate_latest() if fleet is None else await fleet.metrics()
+    return Response(page, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -71,11 +71,14 @@ class ImageRoute(APIRoute):
         async def read_and_handle(request: Request) -> Response:
             settings: Settings = request.app.state.settings
             record = record_of(request.scope)
-            record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
+            headers = record.headers
+            record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
             _require_known(_media_type(request))
-            require_plain(request.headers.getlist("content-encoding"))
+            require_plain(headers.get("content-encoding"))
             try:
-                content = await read_body(request, settings.max_body_bytes, record.deadline)
+                content = await read_body(
+                    request, headers, settings.max_body_bytes, record.deadline
+                )
                 read = Request(request.scope, request.receive)
                 read._body = content  # where starlette keeps what it has read
                 return await handle(read)
@@ -109,7 +112,7 @@ async def read_images(request: Request, max_images: int) -> ImageRequest:
                     allowed="no query",
                 )
     if not found.images:
-        raise InvalidInput("there is no image", field=FIELD, allowed=SHAPE if found.many else "")
+        raise InvalidInput("there is no image", field=FIELD, allowed=f"1 to {max_images} images")
     if len(found.images) > max_images:
         raise _too_many(len(found.images), max_images)
     return found

@@ -4,13 +4,12 @@ The shortest way through the service: FastAPI describes the route and finds it, 
 request over as it is. What a request may take is limited before anything is made of it.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
 import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 
 from app import metrics, tracing
 from app.api.context import CLIENT_GONE, record_of
@@ -22,6 +21,7 @@ from app.api.infer_body import LENGTH_HEADER, read_request, write_answer
 from app.api.infer_head import Head
 from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.openapi import protocol_errors
+from app.api.shortcut import DirectRoute
 from app.api.work import ClientGone, in_thread, run
 from app.errors import ModelNotFound
 from app.serving.loader import LoadedModel
@@ -37,16 +37,9 @@ _INLINE_BYTES: Final = 64 * 1024
 _INLINE_VALUES: Final = 16 * 1024  # that are written one by one
 _JSON: Final = [(b"content-type", b"application/json")]
 _BINARY: Final = [(b"content-type", b"application/octet-stream")]
-_LENGTH: Final = LENGTH_HEADER.lower().encode()
+_LENGTH_NAME: Final = LENGTH_HEADER.lower()
+_LENGTH: Final = _LENGTH_NAME.encode()
 _WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
-
-
-class DirectRoute(APIRoute):
-    """A route whose endpoint gets the request and returns a response, with nothing in between."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return endpoint
 
 
 router = APIRouter(prefix=PROTOCOL, route_class=DirectRoute, tags=["inference protocol"])
@@ -132,13 +125,13 @@ async def infer(request: Request) -> Response:
     """
     record = record_of(request.scope)
     settings: Settings = request.app.state.settings
-    headers = request.headers
-    record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
+    headers = record.headers
+    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
     model, task = find_graph(request)
     encoding = encoding_of(headers.get("content-encoding", ""))
     try:
-        body = await read_body(request, settings.max_body_bytes, record.deadline)
-        read = partial(_read, body, encoding, headers.get(LENGTH_HEADER), task, settings)
+        body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
+        read = partial(_read, body, encoding, headers.get(_LENGTH_NAME), task, settings)
         with tracing.span("parse"):
             short = len(body) <= _INLINE_BYTES and not encoding
             head, examples = read() if short else await in_thread(request, record, read)

@@ -1,16 +1,17 @@
 """The route class of everything that takes a JSON body. Knows bodies; not what they mean.
 
 FastAPI would read a body of any size, parse it with the slow parser of the standard library and
-report what goes wrong on the way in bodies of its own. Here a body is read within its limits and
-parsed once, before FastAPI validates it.
+report what goes wrong on the way in bodies of its own. Here a body is read within its limits, and
+parsed and validated at once.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cached_property
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from app import tracing
@@ -18,6 +19,7 @@ from app.api.context import CLIENT_GONE, record_of
 from app.api.errors import RequestRefused
 from app.api.fields import WrongFields, clipped
 from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.shortcut import Detour, ShortRoute
 from app.api.work import ClientGone
 from app.settings import Settings
 
@@ -34,9 +36,11 @@ class _ReadRequest(Request):
         return self._content
 
 
-class JsonRoute(APIRoute):
+class JsonRoute(ShortRoute):
     """Checks the media type, reads the body within its limits, parses it, sets the deadline.
 
+    Its endpoint takes `request`, `body`, and dependencies that ask for the request alone. A body
+    is validated while it is parsed; a wrong one goes to FastAPI, which tells what is wrong.
     When the client has left, nothing is answered, wherever that was noticed.
     """
 
@@ -48,25 +52,62 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def read_and_handle(request: Request) -> Response:
-            settings: Settings = request.app.state.settings
-            record = record_of(request.scope)
-            record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
-            _require_json(request.headers.get("content-type"))
-            require_plain(request.headers.getlist("content-encoding"))
             try:
                 with tracing.span("parse"):
-                    content = await read_body(request, settings.max_body_bytes, record.deadline)
-                    parsed = _ReadRequest(request, content)
+                    parsed = _ReadRequest(request, await _read(request))
                 return await handle(parsed)
             except (ClientDisconnect, ClientGone):
                 return Response(status_code=CLIENT_GONE)
             except RequestValidationError as error:
-                raise WrongFields(error, self.allowed(settings)) from None
+                allowed = self.allowed(request.app.state.settings)
+                raise WrongFields(error, allowed) from None
 
         return read_and_handle
 
+    @cached_property
+    def _body_model(self) -> type[BaseModel]:
+        assert self.body_field is not None
+        model = self.body_field.field_info.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        return model
+
+    @cached_property
+    def _dependencies(self) -> list[tuple[str, Callable[[Request], Awaitable[Any]]]]:
+        return [
+            (each.name, each.call)
+            for each in self.dependant.dependencies
+            if each.name is not None and each.call is not None
+        ]
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            with tracing.span("parse"):
+                content = await _read(request)
+                try:
+                    body = self._body_model.model_validate_json(content)
+                except ValidationError:
+                    raise Detour(content) from None
+            needed = {name: await find(request) for name, find in self._dependencies}
+            response: Response = await self.endpoint(request=request, body=body, **needed)
+            return response
+        except (ClientDisconnect, ClientGone):
+            return Response(status_code=CLIENT_GONE)
+
+
+async def _read(request: Request) -> bytes:
+    settings: Settings = request.app.state.settings
+    record = record_of(request.scope)
+    headers = record.headers
+    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
+    _require_json(headers.get("content-type"))
+    require_plain(headers.get("content-encoding"))
+    return await read_body(request, headers, settings.max_body_bytes, record.deadline)
+
 
 def _require_json(content_type: str | None) -> None:
+    if content_type == "application/json":
+        return
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -75,10 +116,10 @@ def _require_json(content_type: str | None) -> None:
         raise RequestRefused(415, f"send the body with Content-Type: application/json{sent}")
 
 
-def require_plain(encodings: list[str]) -> None:
+def require_plain(encoding: str | None) -> None:
     """Raise RequestRefused (415) for a body with a Content-Encoding."""
     # Unpacked, a small body may be larger than any limit.
-    sent = ", ".join(encodings).strip()
+    sent = (encoding or "").strip()
     if sent and sent.lower() != "identity":
         raise RequestRefused(
             415,

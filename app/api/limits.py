@@ -2,28 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Coroutine, Generator
-from functools import partial
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Scope
 
 from app.api.errors import RequestRefused
 from app.api.fields import shown
+from app.begun import Begun
 from app.errors import DeadlineExceeded, InvalidInput
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
-_TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower().encode()
+_TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower()
 
 
-def deadline_of(request: Request, started: float, longest: float) -> float:
+def deadline_of(headers: Mapping[str, str], started: float, longest: float) -> float:
     """The `time.monotonic()` value by which the answer must be out.
 
     The client may ask for less than `longest` seconds, never for more. Raises InvalidInput for a
     header that is not a positive whole number.
     """
-    value = request.headers.get(TIMEOUT_HEADER)
+    value = headers.get(_TIMEOUT_NAME)
     if value is None:
         return started + longest
     if not (value.isascii() and value.isdecimal() and len(value) < 16 and int(value) > 0):
@@ -35,24 +34,26 @@ def deadline_of(request: Request, started: float, longest: float) -> float:
     return started + min(longest, int(value) / 1000)
 
 
-def patience_of(scope: Scope, longest: float) -> float:
+def patience_of(headers: Mapping[str, str], longest: float) -> float:
     """How many seconds a request has, before it is looked at any closer; never raises."""
-    for name, value in scope["headers"]:
-        if name == _TIMEOUT_NAME and value.isdigit() and len(value) < 16:
-            return min(longest, int(value) / 1000)
+    value = headers.get(_TIMEOUT_NAME, "")
+    if value.isascii() and value.isdecimal() and len(value) < 16:
+        return min(longest, int(value) / 1000)
     return longest
 
 
-async def read_body(request: Request, max_bytes: int, deadline: float) -> bytes:
+async def read_body(
+    request: Request, headers: Mapping[str, str], max_bytes: int, deadline: float
+) -> bytes:
     """The whole body, `max_bytes` at most, whether its length was announced or not.
 
     Raises RequestRefused (413), DeadlineExceeded for a body that trickles in too slowly, and
     starlette's ClientDisconnect.
     """
-    announced = request.headers.get("content-length", "")
+    announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(max_bytes)
-    begun = _Begun(request.receive())
+    begun = Begun(request.receive())
     message = begun.result
     if message is not None and "body" in message and not message.get("more_body"):
         # It has arrived with its head, as most have: there is nothing to wait for, nor to time.
@@ -75,7 +76,7 @@ async def read_body(request: Request, max_bytes: int, deadline: float) -> bytes:
                     raise _too_large(max_bytes)
                 if not message.get("more_body"):
                     return b"".join(chunks)
-                begun = _Begun(request.receive())
+                begun = Begun(request.receive())
                 message = begun.result
     except TimeoutError:
         raise DeadlineExceeded("the deadline passed before the body had arrived") from None
@@ -85,37 +86,6 @@ async def client_gone(request: Request) -> None:
     """Return when the client has closed the connection; call it once the body is read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-class _Begun:
-    """A coroutine whose first step is done; `result` is what it returned, None if it waits.
-
-    Whether a message is there already can only be told by asking for it. Await the object to go on.
-    """
-
-    def __init__(self, coroutine: Awaitable[Message]) -> None:
-        assert isinstance(coroutine, Coroutine)
-        self._coroutine = coroutine
-        self._waits_for: Any = None
-        self.result: Message | None = None
-        try:
-            self._waits_for = coroutine.send(None)
-        except StopIteration as end:
-            self.result = end.value
-
-    def __await__(self) -> Generator[Any, Any, Message]:
-        while True:
-            try:
-                sent = yield self._waits_for
-            except BaseException as error:  # cancelled, most of all: it must get to know
-                proceed = partial(self._coroutine.throw, error)
-            else:
-                proceed = partial(self._coroutine.send, sent)
-            try:
-                self._waits_for = proceed()
-            except StopIteration as end:
-                message: Message = end.value
-                return message
 
 
 def _too_large(max_bytes: int) -> RequestRefused:

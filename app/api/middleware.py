@@ -7,13 +7,13 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import log, metrics, tracing
-from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, record_of
+from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of, record_of
 from app.api.door import Door
 from app.api.errors import ERRORS, INTERNAL_ERROR, problem_response
 from app.api.lifecycle import Lifecycle
@@ -23,7 +23,7 @@ from app.log import get_logger, request_context
 from app.serving.statistics import statistics_of
 from app.tracing import RequestSpan
 
-_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_SANE_ID: Final = re.compile("[A-Za-z0-9._:-]{1,128}")
 _QUIET: Final = ("/health/", "/metrics", "/v2/health/")
 # Anything else a client may call a method would make names of spans without end.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -58,7 +58,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = RequestRecord(_request_id(scope), self._task_of(scope["path"]))
+        path, headers = scope["path"], headers_of(scope)
+        record = RequestRecord(_request_id(headers), self._task_of(path), headers)
         scope[RECORD_KEY] = record
         started = False
 
@@ -77,14 +78,14 @@ class RequestMiddleware:
 
         if record.task:
             refusal = self._door.refuses(
-                self._lifecycle.in_flight, lambda: patience_of(scope, self._longest)
+                self._lifecycle.in_flight, lambda: patience_of(headers, self._longest)
             )
             if refusal:
                 await self._turn_away(scope, receive, send_with_headers, refusal)
                 return
             self._lifecycle.in_flight += 1
             metrics.IN_FLIGHT.inc()
-        quiet = scope["path"].startswith(_QUIET)
+        quiet = path.startswith(_QUIET)
         with (
             tracing.request_span(scope["headers"], quiet=quiet) as span,
             request_context(record.request_id, **span.ids),
@@ -172,10 +173,9 @@ def _finish_span(scope: Scope, record: RequestRecord, status: int, span: Request
     span.finish(f"{method} {route}".strip(), facts, failed=status >= 500)
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(headers: Mapping[str, str]) -> str:
     """The client's id if it is sane (it goes into logs and headers), else a fresh one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            request_id: str = value.decode("ascii")
-            return request_id
+    sent = headers.get("x-request-id")
+    if sent is not None and _SANE_ID.fullmatch(sent):
+        return sent
     return f"{random.getrandbits(128):032x}"  # a name, not a secret

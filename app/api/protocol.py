@@ -3,6 +3,7 @@
 Knows the protocol's words for what is served. Inference has a file of its own, and so has loading.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -14,9 +15,10 @@ from app.api.errors import PROTOCOL
 from app.api.fields import clipped
 from app.api.inference import find_graph
 from app.api.openapi import protocol_errors
+from app.api.siblings import fleet_of, statistics
 from app.serving.datatypes import Datatype
 from app.serving.loader import LoadedModel
-from app.serving.statistics import Duration, statistics_of
+from app.serving.statistics import Duration, Snapshot
 from app.settings import Settings
 from app.tasks.tensor import TensorTask
 from app.tasks.tensor_features import Tensor
@@ -97,17 +99,19 @@ async def live() -> ServerLive:
 
 @router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", summary="May requests be sent?", responses=protocol_errors(500, 503))
-async def ready(repository: RepositoryDep, lifecycle: LifecycleDep) -> ServerReady:
+async def ready(
+    request: Request, repository: RepositoryDep, lifecycle: LifecycleDep
+) -> ServerReady:
     """200 when `/health/ready` is 200, for the same reasons."""
-    await health.ready(repository, lifecycle)
+    await health.ready(request, repository, lifecycle)
     return ServerReady()
 
 
 @router.head("/models/stats", include_in_schema=False)
 @router.get("/models/stats", summary="Statistics of every model", responses=protocol_errors(500))
-async def all_statistics(repository: RepositoryDep) -> dict[str, Any]:
+async def all_statistics(request: Request, repository: RepositoryDep) -> dict[str, Any]:
     """Those of every served version, since the process started."""
-    return {"model_stats": [_statistics(model) for model in repository.loaded()]}
+    return await _statistics_of(request, repository.loaded())
 
 
 @router.head("/models/{name}", include_in_schema=False)
@@ -156,11 +160,11 @@ async def model_config(request: Request, name: str, settings: SettingsDep) -> di
 )
 @router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
 async def model_statistics(
-    repository: RepositoryDep, name: str, version: str | None = None
+    request: Request, repository: RepositoryDep, name: str, version: str | None = None
 ) -> dict[str, Any]:
     """Requests, inputs and batches of the served version, since the process started."""
     base = clipped(name).partition(".")[0]
-    return {"model_stats": [_statistics(repository.get(base, version))]}
+    return await _statistics_of(request, [repository.get(base, version)])
 
 
 def configuration(
@@ -207,8 +211,12 @@ def _sizes(tensor: Tensor) -> list[int]:
     return [size if isinstance(size, int) else -1 for size in tensor.shape]
 
 
-def _statistics(model: LoadedModel) -> dict[str, Any]:
-    now = statistics_of(model.name, model.version).snapshot()
+async def _statistics_of(request: Request, models: Sequence[LoadedModel]) -> dict[str, Any]:
+    figures = await statistics(fleet_of(request), models)
+    return {"model_stats": list(map(_statistics, models, figures))}
+
+
+def _statistics(model: LoadedModel, now: Snapshot) -> dict[str, Any]:
     nothing = _duration(Duration())  # not told apart: a batch is timed as a whole
     return {
         "name": model.name,

@@ -20,6 +20,7 @@ from app.api.inference import graph_of
 from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.openapi import protocol_errors
 from app.api.protocol import configuration
+from app.api.siblings import fleet_of, repeat
 from app.api.work import ClientGone, in_thread
 from app.errors import InvalidInput, ModelNotFound, ModelRefused
 from app.serving.repository import Repository
@@ -123,6 +124,7 @@ async def load(
             raise RequestRefused(501, f"parameters.{key[:60]}: only a config can be sent")
         version = _version(value, name, repository, settings)
     await _control(request, partial(repository.load, name, version))
+    await repeat(fleet_of(request), "load", [name, version])
     return Response()
 
 
@@ -148,6 +150,7 @@ async def unload(
     lifecycle.require_open()
     _parameters(await _content(request, settings))
     await _control(request, partial(repository.unload, name))
+    await repeat(fleet_of(request), "unload", name)
     return Response()
 
 
@@ -179,8 +182,9 @@ async def _control(request: Request, change: Any) -> None:
 async def _content(request: Request, settings: Settings) -> Mapping[str, Any]:
     """The object in the body, empty for none; sets the deadline of the request."""
     record = record_of(request.scope)
-    record.deadline = deadline_of(request, record.started, settings.request_timeout_seconds)
-    body = await read_body(request, min(_MAX_BYTES, settings.max_body_bytes), record.deadline)
+    headers, most = record.headers, min(_MAX_BYTES, settings.max_body_bytes)
+    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
+    body = await read_body(request, headers, most, record.deadline)
     if not body:
         return {}
     try:

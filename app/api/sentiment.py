@@ -1,6 +1,5 @@
 """POST /sentiment: its schema and its route. Knows HTTP; what a label means stands in its task."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
 
 from app import metrics
+from app.api.answers import JsonAnswer
 from app.api.dependencies import RecordDep, SettingsDep
 from app.api.json_route import JsonRoute
 from app.api.openapi import problems
@@ -114,7 +114,7 @@ async def sentiment(
     for each in predictions:
         unknown.observe(each["unknown_tokens"] / each["tokens"])
     answer = {"model": model.name, "version": model.version, "predictions": predictions}
-    return Response(json.dumps(answer, allow_nan=False), media_type="application/json")
+    return JsonAnswer(answer)
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:

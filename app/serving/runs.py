@@ -1,4 +1,4 @@
-"""What a worker that steps is given: runs of a task and of its graphs. Knows no queue."""
+"""What a worker that steps is given: the runs of a task and of its graphs. Knows no queue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,12 +3,13 @@
 Of the best `2 * beam_width` continuations of the open sequences, an end among the first
 `beam_width` is an ended sequence, and the best that are no ends stay open. So a width of 1 is
 greedy. The search is over with `beam_width` ended sequences, when no open one can come among those
-that are wanted, or at `max_length`, where open ones count as ended.
+that are wanted, or at `max_length`, where open ones count as ended. No sequence is empty.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -20,7 +21,12 @@ Ids: TypeAlias = npt.NDArray[np.int64]
 # the likeliest continuations (rows, k), from the likeliest down.
 Step: TypeAlias = Callable[[Ids, Ids], tuple[Floats, Ids]]
 
+# The id at the end of a sequence, what came before it, what the caller gave for its step. Plain
+# tuples: some are made in every step for every row.
+Chain: TypeAlias = "tuple[int, Chain, Any] | None"
+
 MAX_BEAM_WIDTH: Final = 10
+_TOTAL = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +49,6 @@ class BeamOptions:
         mean per id.
         """
         return total / math.pow(length, self.length_penalty)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One id at the end of a sequence; `seen` is what the caller gave for its step."""
-
-    id: int
-    before: "Link | None"
-    seen: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class BeamSearch:
 
     def __init__(self, options: BeamOptions, begin: int) -> None:
         self._options = options
-        self._open: list[tuple[float, Link | None]] = [(0.0, None)]
+        self._open: list[tuple[float, Chain]] = [(0.0, None)]
         self._ended: list[Sequenced] = []
         self._length = 0  # of the open ones
         self.ids: list[int] = [begin]
@@ -90,7 +87,10 @@ class BeamSearch:
         return len(self._open)
 
     def advance(
-        self, log_probabilities: Floats, token_ids: Ids, seen: Sequence[Any] | None = None
+        self,
+        log_probabilities: Sequence[Sequence[float]],
+        token_ids: Sequence[Sequence[int]],
+        seen: Sequence[Any] | None = None,
     ) -> list[int]:
         """Take in a step's answer, both (rows, k); which row each of the next rows came from.
 
@@ -98,27 +98,19 @@ class BeamSearch:
         """
         options = self._options
         width = options.beam_width
-        candidates = [
-            (total + value, row, token)
-            for row, ((total, _), values, tokens) in enumerate(
-                zip(self._open, log_probabilities.tolist(), token_ids.tolist(), strict=True)
-            )
-            # One more than can stay open, since one of them may be the end.
-            for value, token in zip(values[: width + 1], tokens[: width + 1], strict=True)
-            if token not in options.never
-        ]
+        candidates = self._candidates(log_probabilities, token_ids)
         # Stable: equal ones stay in the order of rows and of a row's own answer.
-        candidates.sort(key=lambda each: -each[0])
+        candidates.sort(key=_TOTAL, reverse=True)
         self._length += 1
         parents: list[int] = []
-        going: list[tuple[float, Link | None]] = []
+        going: list[tuple[float, Chain]] = []
         for rank, (total, row, token) in enumerate(candidates[: 2 * width]):
             before = self._open[row][1]
             if token == options.end:
                 if rank < width and len(self._ended) < width:
                     self._ended.append(self._sequenced(total, before, cut=False))
             elif len(going) < width:
-                going.append((total, Link(token, before, None if seen is None else seen[row])))
+                going.append((total, (token, before, None if seen is None else seen[row])))
                 parents.append(row)
         if len(self._ended) == width or self._is_decided(going):
             going = []
@@ -127,7 +119,7 @@ class BeamSearch:
             self._ended += [self._sequenced(*each, cut=True) for each in going[:room]]
             going = []
         self._open = going
-        self.ids = [link.id for _, link in going if link is not None]
+        self.ids = [link[0] for _, link in going if link is not None]
         return parents[: len(going)]
 
     def newest(self) -> int | None:
@@ -139,7 +131,25 @@ class BeamSearch:
         ranked = sorted(self._ended, key=lambda each: -each.score)
         return ranked[: self._options.wanted]
 
-    def _is_decided(self, going: Sequence[tuple[float, Link | None]]) -> bool:
+    def _candidates(
+        self, log_probabilities: Sequence[Sequence[float]], token_ids: Sequence[Sequence[int]]
+    ) -> list[tuple[float, int, int]]:
+        """(total, row, id) of what may go on from each row, from the likeliest down."""
+        options = self._options
+        never = options.never if self._length else options.never | {options.end}
+        # One more than can stay open, since one of them may be the end.
+        most = options.beam_width + 1
+        found: list[tuple[float, int, int]] = []
+        for row, (total, _) in enumerate(self._open):
+            end = len(found) + most
+            for value, token in zip(log_probabilities[row], token_ids[row], strict=True):
+                if token not in never:
+                    found.append((total + value, row, token))
+                    if len(found) == end:
+                        break
+        return found
+
+    def _is_decided(self, going: Sequence[tuple[float, Chain]]) -> bool:
         """Whether whatever may still end comes behind all that are wanted."""
         options = self._options
         if len(self._ended) < options.wanted:
@@ -152,12 +162,12 @@ class BeamSearch:
         worst = sorted((each.score for each in self._ended), reverse=True)[options.wanted - 1]
         return worst >= bound
 
-    def _sequenced(self, total: float, link: Link | None, *, cut: bool) -> Sequenced:
+    def _sequenced(self, total: float, link: Chain, *, cut: bool) -> Sequenced:
         ids, seen = [], []
         while link is not None:
-            ids.append(link.id)
-            seen.append(link.seen)
-            link = link.before
+            token, link, value = link
+            ids.append(token)
+            seen.append(value)
         return Sequenced(
             ids=tuple(reversed(ids)),
             seen=tuple(reversed(seen)),
@@ -174,5 +184,6 @@ def beam_search(step: Step, begin: int, options: BeamOptions) -> list[Sequenced]
     parents = [0]
     while search.rows:
         ids, rows = np.array(search.ids, np.int64), np.array(parents, np.int64)
-        parents = search.advance(*step(ids, rows))
+        values, found = step(ids, rows)
+        parents = search.advance(values.tolist(), found.tolist())
     return search.best()

@@ -151,17 +151,24 @@ class CaptionTask:
         values, ids = (outputs[name] for name in _ANSWERS)  # (rows, k)
         if np.isnan(values).any():
             raise InferenceFailed("the decoder's answer is not a number")
+        value_rows, id_rows = values.tolist(), ids.tolist()
         first = 0
+        places: list[int] = []
         for run in runs:
             rows = slice(first, first + run.rows)
             attention = outputs[ATTENTION][rows] if run.attends else None
-            parents = run.advance(values[rows], ids[rows], attention)
-            if parents:
-                places = [first + parent for parent in parents]
-                run.states = {name: outputs[_NEXT + name][places] for name in self._states}
+            parents = run.advance(value_rows[rows], id_rows[rows], attention)
+            places += [first + parent for parent in parents]
             first = rows.stop
-        if all(run.finished for run in runs):
+        if not places:
             self._kept = ((), {})  # nothing of an image stays
+            return
+        states = {name: outputs[_NEXT + name][places] for name in self._states}
+        first = 0
+        for run in runs:
+            last = first + run.rows
+            run.states = {name: value[first:last] for name, value in states.items()}
+            first = last
 
     def predict(self, examples: Sequence[CaptionExample]) -> list[CaptionPrediction]:
         """All images from their first step to their last, side by side."""

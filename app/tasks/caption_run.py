@@ -118,7 +118,9 @@ class CaptionRun:
     def finished(self) -> bool:
         return not self.search.rows
 
-    def advance(self, values: Array, ids: Array, attention: Array | None) -> list[int]:
+    def advance(
+        self, values: list[list[float]], ids: list[list[int]], attention: Array | None
+    ) -> list[int]:
         """Take in one step's answer, each (rows, k or cells): where the next rows came from."""
         seen = None if attention is None else [row.copy() for row in attention]
         parents = self.search.advance(values, ids, seen)

@@ -9,34 +9,20 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
+from app.features.image import ImageOptions, Pixels, normalised, read_pixels, resized
 from app.training.caption_features import Features, Floats, read_features
 
 _AT_ONCE: Final = 16
+_MAX_PIXELS: Final = 200_000_000
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class ImageInput:
-    """How an image becomes an encoder's input: (pixel / 255 - mean) / std per channel, RGB.
-
-    `resize` is "squash", straight to the size, or "crop", the shorter side to the size and then
-    the centre of the longer one.
-    """
-
-    height: int
-    width: int
-    mean: tuple[float, float, float] = _IMAGENET_MEAN
-    std: tuple[float, float, float] = _IMAGENET_STD
-    layout: Literal["NCHW", "NHWC"] = "NCHW"
-    resize: Literal["squash", "crop"] = "squash"
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class EncoderFile:
     """An encoder as it was found: the file's content, what it wants, what it gives."""
 
     content: bytes
-    image: ImageInput
+    image: ImageOptions
     input_name: str
     output_name: str
     channels: int
@@ -55,7 +41,7 @@ class EncoderFile:
 def read_encoder(path: Path) -> EncoderFile:
     """The encoder in an ONNX file, with the `.json` beside it, if there is one.
 
-    That file may hold `image` (the fields of `ImageInput`), `output` (else the first one) and
+    That file may hold `image` (the fields of `ImageOptions`), `output` (else the first one) and
     `training`, which goes into the model's manifest. What it does not say: the size is the
     graph's own, mean and std are those that ImageNet networks are used to.
 
@@ -74,36 +60,48 @@ def read_encoder(path: Path) -> EncoderFile:
     if output not in outputs:
         raise ValueError(f"{path} has no output {output!r}; it has {', '.join(outputs)}")
     image = _image_input(path, inputs[0].shape, told.get("image") or {})
-    probe = np.zeros((1, *_shape(image)), np.float32)
-    found = session.run([output], {inputs[0].name: probe})[0]
+    return _encoder_file(content, session, image, output, told.get("training") or {}, str(path))
+
+
+def version_encoder(content: bytes, image: ImageOptions, output: str | None) -> EncoderFile:
+    """The encoder of a published version, by its graph and what the manifest says."""
+    session = _session(content)
+    name = output or session.get_outputs()[0].name
+    return _encoder_file(content, session, image, name, {}, "the encoder")
+
+
+def _encoder_file(
+    content: bytes,
+    session: onnxruntime.InferenceSession,
+    image: ImageOptions,
+    output: str,
+    training: dict[str, Any],
+    where: str,
+) -> EncoderFile:
+    """Raises ValueError if it does not give features for images."""
+    name = session.get_inputs()[0].name
+    found = session.run([output], {name: np.zeros((1, *image.shape), np.float32)})[0]
     if found.ndim not in (2, 4) or found.dtype != np.float32:
         raise ValueError(
-            f"{path}: {output} must be float32 (batch, channels) or (batch, channels, height, "
+            f"{where}: {output} must be float32 (batch, channels) or (batch, channels, height, "
             f"width), and is {found.dtype} of {found.shape}"
         )
     grid = (int(found.shape[2]), int(found.shape[3])) if found.ndim == 4 else None
-    return EncoderFile(
-        content,
-        image,
-        inputs[0].name,
-        output,
-        int(found.shape[1]),
-        grid,
-        told.get("training") or {},
-    )
+    return EncoderFile(content, image, name, output, int(found.shape[1]), grid, training)
 
 
-def _image_input(path: Path, shape: list[Any], told: dict[str, Any]) -> ImageInput:
+def _image_input(path: Path, shape: list[Any], told: dict[str, Any]) -> ImageOptions:
     layout = told.get("layout") or ("NHWC" if shape[3] == 3 else "NCHW")
     own = dict(
         zip(("height", "width"), shape[1:3] if layout == "NHWC" else shape[2:4], strict=True)
     )
     values: dict[str, Any] = {name: s for name, s in own.items() if isinstance(s, int)}
+    values |= {"mean": _IMAGENET_MEAN, "std": _IMAGENET_STD}
     values |= {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
     if not {"height", "width"} <= values.keys():
         raise ValueError(f"{path} takes any size: tell height and width in {path.stem}.json")
     try:
-        return ImageInput(**{**values, "layout": layout})
+        return ImageOptions(**{**values, "layout": layout})
     except TypeError as error:
         raise ValueError(f"{path.with_suffix('.json')}: image: {error}") from None
 
@@ -112,12 +110,6 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def _shape(image: ImageInput) -> tuple[int, int, int]:
-    if image.layout == "NHWC":
-        return image.height, image.width, 3
-    return 3, image.height, image.width
 
 
 @dataclass(frozen=True)
@@ -178,7 +170,7 @@ def _write(
     pooled: list[Floats] = []
     maps: list[NDArray[np.float16]] = []
     for place, (name, content) in enumerate(images):
-        pixels = np.stack(list(_views_of(content, place, encoder.image, views)))
+        pixels = normalised(_views_of(content, place, encoder.image, views), encoder.image)
         found = _run(session, encoder, pixels)
         names.append(name)
         pooled.append(found if found.ndim == 2 else found.mean((2, 3), dtype=np.float32))
@@ -206,14 +198,16 @@ def _run(session: onnxruntime.InferenceSession, encoder: EncoderFile, pixels: Fl
 
 
 def _views_of(
-    content: bytes, place: int, spec: ImageInput, views: ViewOptions | None
-) -> Iterable[Floats]:
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    yield to_input(image, spec)
+    content: bytes, place: int, options: ImageOptions, views: ViewOptions | None
+) -> Pixels:
+    """Views (views, height, width, 3) of image number `place`; view 0 is what the service sees."""
+    plain = read_pixels(content, options, max_pixels=_MAX_PIXELS)
     if views is None:
-        return
+        return plain[None]
+    seen = [plain, plain[:, ::-1]]
+    with Image.open(io.BytesIO(content)) as file:
+        image = ImageOps.exif_transpose(file).convert("RGB")
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    yield to_input(mirrored, spec)
     draw = np.random.default_rng((views.seed, place))
     for _ in range(views.crops):
         side = float(np.sqrt(draw.uniform(views.smallest, 1.0)))
@@ -221,21 +215,6 @@ def _views_of(
         left = int(draw.integers(0, image.width - width + 1))
         top = int(draw.integers(0, image.height - height + 1))
         source = mirrored if draw.random() < 0.5 else image
-        yield to_input(source.crop((left, top, left + width, top + height)), spec)
-
-
-def to_input(image: Image.Image, spec: ImageInput) -> Floats:
-    """An RGB image as one encoder input, (3, height, width) or (height, width, 3)."""
-    box = (0.0, 0.0, float(image.width), float(image.height))
-    if spec.resize == "crop":
-        scale = min(image.width / spec.width, image.height / spec.height)
-        across, down = (
-            (image.width - scale * spec.width) / 2,
-            (image.height - scale * spec.height) / 2,
-        )
-        box = (across, down, image.width - across, image.height - down)
-    small = image.resize((spec.width, spec.height), Image.Resampling.BILINEAR, box=box)
-    values = np.asarray(small, np.float32) / np.float32(255)
-    mean, std = (np.array(each, np.float32) for each in (spec.mean, spec.std))
-    found: Floats = (values - mean) / std
-    return found if spec.layout == "NHWC" else np.ascontiguousarray(found.transpose(2, 0, 1))
+        crop = source.crop((left, top, left + width, top + height))
+        seen.append(np.asarray(resized(crop, options)))
+    return np.stack(seen)

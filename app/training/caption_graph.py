@@ -74,7 +74,9 @@ def decoder_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.Mode
     state = tuple(graph.input(name, np.float32, ("rows", o.hidden_size)) for name in names)
     image = graph.input("image", np.float32, ("rows", o.embedding_size))
     embedding = graph.constant(network.embedding.weight, "embedding")
-    entry = graph.op("Add", graph.op("Gather", embedding, tokens, axis=0), image)
+    word = graph.op("Gather", embedding, tokens, axis=0)
+    word = graph.op("Mul", word, np.array(network.loudness, np.float32))
+    entry = graph.op("Add", word, image)
     if network.attends:
         keys = graph.input("keys", np.float32, ("rows", cells, o.attention_size))
         values = graph.input("values", np.float32, ("rows", cells, o.embedding_size))

@@ -92,15 +92,20 @@ def bleu_scores(captions: Sequence[Words], references: References) -> list[float
 _HEADINGS = ("CIDEr-D", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "unique", "copied")
 
 
+_SHOWN = ("CIDEr-D", "BLEU-4", "ROUGE-L", "unique", "copied")
+
+
 def caption_table(rows: Sequence[CaptionRow]) -> Table:
-    """The rows for a terminal."""
-    title = f"{rows[0].images} images, {rows[0].references} references each; CIDEr-D is 0 to 10"
+    """The rows for a terminal of 80 columns, without some of the scores."""
+    title = f"{rows[0].images} images, {rows[0].references} references each; all scores: --json"
     table = Table(title=title)
     table.add_column("captions")
-    for heading in (*_HEADINGS, "words"):
+    for heading in _SHOWN:
         table.add_column(heading, justify="right", no_wrap=True)
+    places = [_HEADINGS.index(heading) for heading in _SHOWN]
     for row in rows:
-        table.add_row(row.method, *_cells(row))
+        cells = _cells(row)
+        table.add_row(row.method, *(cells[place] for place in places))
     return table
 
 

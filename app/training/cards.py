@@ -108,13 +108,18 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def with_figures(card: str, figures: str) -> str:
-    """The card with `figures` as its section of figures, in the place of what stood there.
+    """The card with `figures` as its section of figures; raises as `with_section` does."""
+    return with_section(card, "Figures", figures)
+
+
+def with_section(card: str, title: str, text: str) -> str:
+    """The card with `text` as its section `title`, in the place of what stood there.
 
     Raises:
         ValueError: the card has no such section.
     """
-    before, heading, after = card.partition("\n## Figures\n")
+    before, heading, after = card.partition(f"\n## {title}\n")
     if not heading:
-        raise ValueError("the model card has no section '## Figures'")
+        raise ValueError(f"the model card has no section '## {title}'")
     _, next_heading, rest = after.partition("\n## ")
-    return f"{before}{heading}\n{figures}\n{next_heading}{rest}"
+    return f"{before}{heading}\n{text}\n{next_heading}{rest}"

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from app.tasks.caption import CaptionTask
 from app.tasks.sentiment import SentimentTask
 from tests.api.authors import WordTask, write_authors
 from tests.api.doubles import NaiveTask, write_version
 from tests.api.service import Service, running
+from tests.captioner import ATTENDING, FEATURES, write_captioner
 from tests.classifier import write_classifier
 
+IMAGE_TASKS = {"caption": CaptionTask}
 TEXT_TASKS = {"sentiment": SentimentTask, "authorship": WordTask, "forecast": NaiveTask}
 
 
@@ -58,4 +61,16 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     write_authors(root, "authorship-slow", encode_seconds=0.05)
     write_version(root)
     with running(root, tasks=TEXT_TASKS, max_texts=50, max_text_characters=20_000) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of captions: one that does not attend, one that does, one that is long."""
+    root = tmp_path_factory.mktemp("images")
+    write_captioner(root)
+    write_captioner(root, "caption-attending", features=ATTENDING)
+    long = FEATURES.model_copy(update={"max_length": 1000})
+    write_captioner(root, "caption-long", features=long, ends=False)
+    with running(root, tasks=IMAGE_TASKS, max_images=4, max_pixels=10_000) as one:
         yield one

@@ -86,6 +86,16 @@ def running(
         assert not thread.is_alive()
 
 
+@contextmanager
+def by_the_router(service: Service) -> Iterator[None]:
+    """Inside, every request is answered by FastAPI's router: a dependency is overridden."""
+    service.app.dependency_overrides[by_the_router] = lambda: None
+    try:
+        yield
+    finally:
+        service.app.dependency_overrides.clear()
+
+
 def until(condition: Any, seconds: float = 10.0) -> None:
     """Wait until `condition()` holds; fail after `seconds`."""
     end = time.monotonic() + seconds

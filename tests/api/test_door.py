@@ -82,14 +82,14 @@ def test_only_so_many_are_answered_at_once() -> None:
 
 
 def test_patience_is_read_without_complaint() -> None:
-    def scope(*values: bytes) -> dict[str, object]:
-        return {"headers": [(b"x-request-timeout-ms", each) for each in values]}
+    def headers(value: str) -> dict[str, str]:
+        return {"x-request-timeout-ms": value}
 
-    assert patience_of(scope(b"250"), 30.0) == 0.25
-    assert patience_of(scope(b"99999"), 30.0) == 30.0
-    for wrong in (b"", b"-1", b"soon", b"1" * 20, b"\xb2"):
-        assert patience_of(scope(wrong), 30.0) == 30.0
-    assert patience_of(scope(), 30.0) == 30.0
+    assert patience_of(headers("250"), 30.0) == 0.25
+    assert patience_of(headers("99999"), 30.0) == 30.0
+    for wrong in ("", "-1", "soon", "1" * 20, "\xb2"):
+        assert patience_of(headers(wrong), 30.0) == 30.0
+    assert patience_of({}, 30.0) == 30.0
 
 
 def test_who_is_not_let_in_is_told_when_to_come_back(models_dir: Path) -> None:

@@ -12,9 +12,8 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
-from app.api.shortcut import Shortcut
 from app.serving.entry import Entry
-from tests.api.service import Service, until
+from tests.api.service import Service, by_the_router, until
 from tests.api.triton import FP32, ROWS, check, post, protocol_service, write_models
 from tests.tensors import running_sum, write_tensor_version
 
@@ -81,25 +80,12 @@ def held(scheduler: Any) -> Iterator[None]:
 
 def test_the_router_answers_as_the_shortcut_does(served: Service) -> None:
     """The short way and the one through FastAPI: the same bodies, to the byte."""
-    shortcuts = [each for each in layers(served.app) if isinstance(each, Shortcut)]
-    assert len(shortcuts) == 1
     bodies: list[Any] = [{"inputs": [FP32]}, {"inputs": []}, b"{", {"inputs": [FP32], "id": "1"}]
     short = [post(served, body) for body in bodies]
-    routes, shortcuts[0]._routes = shortcuts[0]._routes, []
-    try:
+    with by_the_router(served):
         long = [post(served, body) for body in bodies]
-    finally:
-        shortcuts[0]._routes = routes
     assert [each.content for each in long] == [each.content for each in short]
     assert [each.status_code for each in long] == [200, 422, 400, 200]
-
-
-def layers(app: Any) -> list[Any]:
-    found, layer = [], app.middleware_stack
-    while layer is not None:
-        found.append(layer)
-        layer = getattr(layer, "_app", None) or getattr(layer, "app", None)
-    return found
 
 
 def test_what_was_refused_is_freed_at_once(served: Service) -> None:

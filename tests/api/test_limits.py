@@ -14,22 +14,21 @@ from app.errors import DeadlineExceeded, InvalidInput
 from tests.api.service import Service
 
 
-def request_with(value: str | None) -> Request:
-    headers = [] if value is None else [(b"x-request-timeout-ms", value.encode("latin-1"))]
-    return Request({"type": "http", "headers": headers})
+def headers_with(value: str | None) -> dict[str, str]:
+    return {} if value is None else {"x-request-timeout-ms": value}
 
 
 @pytest.mark.parametrize(
     ("value", "deadline"), [(None, 130.0), ("1500", 101.5), ("1", 100.001), ("999999999", 130.0)]
 )
 def test_deadline(value: str | None, deadline: float) -> None:
-    assert deadline_of(request_with(value), 100.0, 30.0) == pytest.approx(deadline)
+    assert deadline_of(headers_with(value), 100.0, 30.0) == pytest.approx(deadline)
 
 
 @pytest.mark.parametrize("value", ["0", "-5", "1.5", "soon", "", "1e3", "\xb2", "9" * 5000])
 def test_wrong_deadline(value: str) -> None:
     with pytest.raises(InvalidInput, match="milliseconds") as caught:
-        deadline_of(request_with(value), 100.0, 30.0)
+        deadline_of(headers_with(value), 100.0, 30.0)
     assert caught.value.field == "X-Request-Timeout-Ms"
 
 
@@ -88,7 +87,7 @@ GONE = {"type": "http.disconnect"}
 
 def read(*messages: dict[str, Any] | None, seconds: float = 10.0) -> bytes:
     request = Request({"type": "http", "headers": []}, Body(*messages).receive)
-    return asyncio.run(read_body(request, 10, time.monotonic() + seconds))
+    return asyncio.run(read_body(request, {}, 10, time.monotonic() + seconds))
 
 
 @pytest.mark.parametrize(

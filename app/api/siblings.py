@@ -1,0 +1,86 @@
+"""What the processes behind one port ask each other. Knows models and statistics; no route."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import Request
+
+from app.channel import Unanswered
+from app.errors import ModelRefused
+from app.fleet import Answers, Fleet
+from app.serving.loader import LoadedModel
+from app.serving.repository import Repository
+from app.serving.statistics import Duration, Snapshot, statistics_of
+
+
+def fleet_of(request: Request) -> Fleet | None:
+    """The other processes; None if this one serves alone."""
+    fleet: Fleet | None = request.app.state.fleet
+    return fleet
+
+
+def answers(repository: Repository) -> Answers:
+    """What this process answers to the others."""
+
+    async def statistics(models: list[list[str]]) -> list[dict[str, Any]]:
+        return [asdict(statistics_of(*each).snapshot()) for each in models]
+
+    async def load(about: list[Any]) -> None:
+        await asyncio.to_thread(repository.load, *about)
+
+    async def unload(name: str) -> None:
+        await asyncio.to_thread(repository.unload, name)
+
+    return {"statistics": statistics, "load": load, "unload": unload}
+
+
+async def statistics(fleet: Fleet | None, models: Sequence[LoadedModel]) -> list[Snapshot]:
+    """The figures of each model, those of all processes together."""
+    if fleet is None:
+        return [statistics_of(each.name, each.version).snapshot() for each in models]
+    names = [[each.name, each.version] for each in models]
+    try:
+        found = await fleet.gather("statistics", names)
+    except Unanswered:  # one of them is just ending
+        return await statistics(None, models)
+    return [_sum([_snapshot(process[index]) for process in found]) for index in range(len(names))]
+
+
+async def repeat(fleet: Fleet | None, what: str, value: Any) -> None:
+    """Have every other process do what this one has done. Raises ModelRefused if one could not."""
+    if fleet is None:
+        return
+    try:
+        await fleet.others(what, value)
+    except Unanswered as error:
+        raise ModelRefused(f"done here, but not by another process: {error}") from error
+
+
+def _snapshot(sent: dict[str, Any]) -> Snapshot:
+    return Snapshot(
+        Duration(**sent["success"]),
+        Duration(**sent["fail"]),
+        Duration(**sent["queue"]),
+        {int(size): Duration(**batch) for size, batch in sent["batches"].items()},
+        sent["last"],
+    )
+
+
+def _sum(snapshots: Sequence[Snapshot]) -> Snapshot:
+    sizes = sorted({size for each in snapshots for size in each.batches})
+    return Snapshot(
+        _total([each.success for each in snapshots]),
+        _total([each.fail for each in snapshots]),
+        _total([each.queue for each in snapshots]),
+        {
+            size: _total([each.batches[size] for each in snapshots if size in each.batches])
+            for size in sizes
+        },
+        max(each.last for each in snapshots),
+    )
+
+
+def _total(durations: Sequence[Duration]) -> Duration:
+    return Duration(sum(each.count for each in durations), sum(each.seconds for each in durations))

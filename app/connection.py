@@ -1,0 +1,164 @@
+"""One HTTP connection: uvicorn's, with less between the socket and the application.
+
+Knows HTTP/1.1 and ASGI; no route. A request that arrives whole, as most do, is answered in the
+callback that brought its last byte: no task, no event, one write. Everything else (bodies in
+parts, pipelining, answers in parts, errors of HTTP) goes the way that it goes in uvicorn.
+"""
+
+import asyncio
+import re
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from app.begun import begin
+
+Message: TypeAlias = Any  # uvicorn's own types of messages are private to it
+
+# What `parse_url` would give back as it is: nothing to decode, no query, no host.
+_PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
+_FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
+
+
+class Exchange(RequestResponseCycle):
+    """One request and its answer, which leaves in one write if it has one part."""
+
+    _start: Message | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is None:
+            await super().send(message)
+            return
+        head = self._head(start, message)
+        if head is None:
+            await super().send(start)
+            await super().send(message)
+            return
+        self.response_started = True
+        if self.disconnected:
+            return
+        self.transport.write(head + message["body"])
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _head(self, start: Message, message: Message) -> bytes | None:
+        """Status line and headers before a body; None if something needs a closer look."""
+        body, status = message.get("body"), start["status"]
+        if not body or message.get("more_body") or self.flow.write_paused:
+            return None
+        if self.scope["method"] == "HEAD" or status in (204, 304):
+            return None
+        parts = [STATUS_LINE[status]]
+        lines: list[bytes] = []
+        sized = False
+        for name, value in (*self.default_headers, *start.get("headers", ())):
+            if name == b"content-length":
+                sized = value == b"%d" % len(body)
+            elif name in (b"transfer-encoding", b"connection"):
+                return None
+            lines += (name, value)
+            parts += (name, b": ", value, b"\r\n")
+        if not sized or _FORBIDDEN.search(b"".join(lines)):
+            return None
+        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        return b"".join(parts)
+
+
+class Connection(HttpToolsProtocol):
+    """Answers the requests of one client, in their order."""
+
+    _whole: Exchange | None = None
+    _at_once = False
+
+    def data_received(self, data: bytes) -> None:
+        self._at_once = True
+        super().data_received(data)
+        if self._whole is not None and not self.transport.is_closing():
+            self._start_later()  # its body is still to come
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        version = self.parser.get_http_version()
+        path, raw_path, query = self._target()
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": {},
+            "method": self.parser.get_method().decode("ascii"),
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+        }
+        self.scope = scope
+        before, exchange = (
+            self.cycle,
+            Exchange(
+                scope=scope,
+                transport=self.transport,
+                flow=self.flow,
+                logger=self.logger,
+                access_logger=self.access_logger,
+                access_log=False,
+                default_headers=self.server_state.default_headers,
+                message_event=asyncio.Event(),
+                expect_100_continue=self.expect_100_continue,
+                keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+                on_response=self.on_response_complete,
+            ),
+        )
+        self.cycle = exchange
+        if before is None or before.response_complete:
+            self._whole = exchange
+            if not self._at_once:
+                self._start_later()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        # One of those that came together: the others must not keep everybody else waiting.
+        if self._whole is None or not self._at_once:
+            return
+        exchange, self._whole, self._at_once = self._whole, None, False
+        task = begin(exchange.run_asgi(self.app), self.loop)
+        if task is not None:
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    def _start_later(self) -> None:
+        exchange, self._whole = self._whole, None
+        assert exchange is not None
+        self._start_asgi_task(exchange, self.app)
+
+    def _target(self) -> tuple[str, bytes, bytes]:
+        """(path, the path as it was sent, query) of the request."""
+        url = self.url
+        if _PLAIN_PATH.fullmatch(url):
+            return url.decode("ascii"), url, b""
+        parsed = httptools.parse_url(url)
+        path = parsed.path.decode("ascii")
+        return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""

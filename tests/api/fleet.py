@@ -1,0 +1,24 @@
+"""Several processes with the doubles, for tests that send signals. Knows no route.
+
+`python -m tests.api.fleet MODELS_DIR` supervises processes of which each calls `main` here.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from app import worker
+from app.main import create_app
+from app.settings import load_settings
+from app.supervisor import supervise
+from tests.api.doubles import TASKS
+
+
+def main() -> None:
+    """What each process calls."""
+    worker.main(partial(create_app, tasks=TASKS))
+
+
+if __name__ == "__main__":
+    known = load_settings(models_dir=Path(sys.argv[1]), log_format="json")
+    sys.exit(supervise(known, "tests.api.fleet"))
