@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from app.serving.manifest import Golden, Manifest, Network, digest, write_manife
 from app.serving.session import Session
 from app.tasks.caption import DECODER, ENCODER, START, CaptionTask
 from app.tasks.caption_features import EOS, VOCABULARY_FILE, CaptionFeatures, ImageFeatures
-from app.training.caption_encode import ImageInput
 from app.training.caption_graph import decoder_graph, halved, start_graph
 from app.training.caption_network import Captioner
 from app.training.caption_recipe import CaptionRecipe
+from app.training.distillation import MEAN, STD
 from app.training.encoder_graph import encoder_graph
 from app.training.encoder_network import Encoder, EncoderOptions
 from app.training.graph import OPSET
@@ -39,7 +38,7 @@ def write_random(root: Path, recipe: CaptionRecipe | None = None) -> Path:
     with torch.no_grad():
         network.bias[EOS] = -1e9
     grid = (sizes.grid, sizes.grid)
-    image = ImageFeatures(**asdict(ImageInput(sizes.size, sizes.size)))
+    image = ImageFeatures(height=sizes.size, width=sizes.size, mean=MEAN, std=STD)
     features = CaptionFeatures(
         image=image, grid=grid if network.attends else None, max_length=_LONGEST
     )

@@ -19,6 +19,7 @@ TOP = 11
 """How many words a step answers: one more than the widest beam, since one of them may end it."""
 _NEVER = -1e30
 _SMALL = 1024
+_MOST = float(np.finfo(np.float16).max)
 
 
 def start_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.ModelProto:
@@ -133,7 +134,8 @@ def halved(model: onnx.ModelProto) -> bytes:
             graph.initializer.append(tensor)
             continue
         stored = f"{tensor.name}/half"
-        graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), stored))
+        half = np.clip(values, -_MOST, _MOST).astype(np.float16)  # a mask may hold more
+        graph.initializer.append(numpy_helper.from_array(half, stored))
         graph.node.append(
             helper.make_node("Cast", [stored], [tensor.name], name=f"{stored}/cast", to=1)
         )
