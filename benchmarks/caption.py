@@ -232,13 +232,18 @@ def main(
             whole = best(ask, rounds)
     rows = [(part, f"{value:.2f}") for part, value in figures.items()]
     loads = [
-        (what, str(rate.clients), f"{rate.per_second:.1f}", f"{rate.cpu:.1f}", f"{factor:.2f}")
-        for what, rates in (("POST /caption", whole), ("decoder alone", decoder))
-        for rate, factor in zip(
-            rates, (1.0, rates[1].per_second / rates[0].per_second), strict=True
+        (
+            what,
+            str(rate.clients),
+            f"{rate.per_second:.1f}",
+            f"{rate.per_second / rates[0].per_second:.2f}",
+            f"{rate.cpu:.1f}",
+            f"{rates[0].cpu / rate.cpu:.2f}",
         )
+        for what, rates in (("POST /caption", whole), ("decoder alone", decoder))
+        for rate in rates
     ]
-    heading = f"{'random weights' if is_random else folder.name}, beam {beam_width}, "
+    heading = f"{'random weights' if is_random else f'{name} {folder.name}'}, beam {beam_width}, "
     heading += f"{available_threads()} cores"
     text = "\n\n".join(
         (
