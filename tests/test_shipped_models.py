@@ -45,7 +45,7 @@ def test_all_versions_together_stay_small() -> None:
 def test_every_version_tells_how_it_was_made(folder: Path) -> None:
     manifest = read_manifest(folder)
     assert {"recipe", "libraries"} <= manifest.training.keys()
-    assert {"members", "phases"} & manifest.training.keys(), "no fit"
+    assert {"members", "phases", "steps"} & manifest.training.keys(), "no fit"
     assert manifest.evaluation, "no figures"
     card = (folder / "README.md").read_text(encoding="utf-8")
     for heading in ("## Use", "## Data", "## Licence", "## Figures"):
