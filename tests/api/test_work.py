@@ -8,7 +8,6 @@ from app import metrics
 from tests.api.service import Service, until
 from tests.api.test_errors import check
 
-
 _DROPPED = ("cancelled", "deadline", "queue_full")
 
 
