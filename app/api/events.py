@@ -78,8 +78,14 @@ async def answer_in_events(
         listening(listen), deadline=record.deadline
     )
     done = asyncio.wrap_future(future)
-    # Behind the last piece: both come from the worker's thread, in this order.
-    done.add_done_callback(lambda _: pieces.put_nowait(None))
+
+    def end(done: asyncio.Future[Outcome[Any]]) -> None:
+        # Behind the last piece: both come from the worker's thread, in this order. A failure that
+        # is never looked at, because the client has left, is not an accident.
+        pieces.put_nowait(None)
+        done.cancelled() or done.exception()
+
+    done.add_done_callback(end)
     try:
         first = await waited_for(request, record, asyncio.ensure_future(pieces.get()))
         if first is None:

@@ -26,6 +26,8 @@ from app.serving.runs import Stepper, graph_of, rows_of
 from app.serving.task import E, Run
 
 _LOOK_AHEAD: Final = 64  # entries
+# To begin takes as long as many steps. While others are under way so many join at once, at most.
+_JOINING: Final = 2
 _log = get_logger(__name__)
 
 
@@ -156,7 +158,8 @@ class StepScheduler(Generic[E, P]):
             cost = self._costs.table(window[0].example).seconds
             return set(batch_of(window, cost, self._max_batch_size, self._max_batch_steps))
         chosen: set[int] = set()
-        for index, entry in enumerate(window[: self._max_batch_size]):
+        most = min(_JOINING, self._max_batch_size) if mine else self._max_batch_size
+        for index, entry in enumerate(window[:most]):
             rows = rows_of(entry.example)
             if mine >= share or (mine and mine + rows > self._max_rows):
                 break

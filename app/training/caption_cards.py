@@ -1,5 +1,6 @@
 """Writes the model card of a captioner; knows what a reader must be told, and figures as given."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,11 +16,12 @@ Young and Hockenmaier 2013), whose photographs belong to their Flickr owners and
 published further, and whose captions were released for research. Neither is part of the project."""
 OWN_LICENSE = "Trained on images and captions of its maker, who states the terms."
 
+_SHORTEST = 3  # letters of a word that says something
 _CARD = """\
 # {name}: an image in one sentence
 
 Give it a photograph; it answers a sentence in English, with others that are nearly as likely. A
-convolutional encoder looks at the image once ({encoder}); a decoder, a {cell} of
+convolutional encoder looks at the image once ({encoder}); a decoder, {cell} of
 {hidden}{attention}, says the caption word by word out of {words:,} words, hearing the last word and
 the image at every step. The words it hears and says share one matrix.
 
@@ -85,17 +87,27 @@ def caption_card(name: str, training: Mapping[str, JsonValue], license: str) -> 
     )
 
 
+def _words_used(captions: Sequence[str], most: int = 10) -> list[str]:
+    """The words of captions, those of most captions first, then by the alphabet; no short ones."""
+    counts = Counter(
+        word for caption in captions for word in set(words_of(caption)) if len(word) >= _SHORTEST
+    )
+    return sorted(counts, key=lambda word: (-counts[word], word))[:most]
+
+
 def contact_sheet(
     images: Sequence[Captioned], said: Sequence[str], *, number: int = 12, seed: int = 0
 ) -> str:
     """Some validation images, drawn with a seed and not chosen, in words: what was said of each,
-    and what people said. In Markdown; the photographs are not published."""
+    and the words that people used, by how many of them. In Markdown; neither the photographs nor
+    people's sentences are published."""
     drawn = np.random.default_rng(seed).permutation(len(images))[:number]
     blocks = [
-        "The photographs themselves may not be published. Drawn at random, with seed "
+        "The photographs and the sentences of people are not published; of the latter only words, "
+        "those that most of them used first. Drawn at random, with seed "
         f"{seed}, from the {len(images):,} validation images; none was put back:"
     ]
     for place in drawn.tolist():
-        people = "; ".join(" ".join(words_of(c)) for c in images[place].captions)
-        blocks.append(f"- `{images[place].image}`: **{said[place]}**. People: {people}.")
+        people = ", ".join(_words_used(images[place].captions))
+        blocks.append(f"- `{images[place].image}`: **{said[place]}**. People's words: {people}.")
     return "\n".join([blocks[0], "", *blocks[1:]])

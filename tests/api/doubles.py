@@ -17,6 +17,7 @@ from app.serving.loader import TaskTypes
 from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
 from app.serving.task import OpenSession
 
+_GOLDEN = (4.0, 5.0)  # the last values of the golden series
 POISON = -666.0  # a series that ends in it makes `predict` raise
 
 
@@ -103,7 +104,9 @@ class NaiveTask:
         )
 
     def predict(self, examples: Sequence[NaiveExample]) -> list[NaivePrediction]:
-        time.sleep(self._predict_seconds)
+        # A version loads in no time, however slow it is: its golden examples are computed, too.
+        golden = all(example.last in _GOLDEN for example in examples)
+        time.sleep(min(self._predict_seconds, 0.02) if golden else self._predict_seconds)
         if any(example.last == POISON for example in examples):
             raise RuntimeError("a secret of the network")
         return [

@@ -133,6 +133,17 @@ def test_an_idle_worker_is_preferred_to_a_busy_one() -> None:
         assert second.result(PATIENCE).prediction == 4
 
 
+def test_few_join_at_once_while_others_are_under_way() -> None:
+    counter = Counter(held=True)
+    with stepping(counter, rows=100, batch=5) as scheduler:
+        futures = scheduler.submit_many([Count(key, length=9) for key in range(5)])
+        counter.next_step()
+        futures += scheduler.submit_many([Count(key) for key in range(5, 10)])
+        counter.release()
+        assert [future.result(PATIENCE).prediction for future in futures] == list(range(0, 20, 2))
+    assert counter.begun == [[0, 1, 2, 3, 4], [5, 6], [7, 8], [9]]
+
+
 def test_tensors_are_computed_between_steps() -> None:
     counter = Counter(held=True)
     with stepping(counter) as scheduler:

@@ -143,5 +143,6 @@ def test_the_sheet_shows_what_was_drawn_with_peoples_words_and_no_image() -> Non
     assert len(set(lines)) == 12
     for line in lines:
         number = line.split("`")[1].removesuffix(".jpg")
-        assert line == f"- `{number}.jpg`: **said {number}**. People: scene {number}; another."
+        words = "another, scene"
+        assert line == f"- `{number}.jpg`: **said {number}**. People's words: {words}."
     assert sheet == contact_sheet(images, [f"said {n}" for n in range(40)], seed=3)

@@ -89,7 +89,8 @@ def test_figures_and_examples_are_recorded(place: Path) -> None:
     card = (place / "models/caption/1/README.md").read_text()
     assert f"| caption/1 | {rows[0]['cider_d']:.3f} |" in card
     assert "- `18.png`: **" in card
-    assert "People: a red wall of a house; all red in the bright sun." in card
+    assert "People's words: red, all, bright, house, sun, the, wall." in card
+    assert "a red wall of a house" not in card
     assert "Not yet" not in card
     assert card.count("\n## Examples\n") == 1
     assert read_manifest(place / "models/caption/1").evaluation["rows"] == rows
