@@ -7,6 +7,7 @@ parts, pipelining, answers in parts, errors of HTTP) goes the way that it goes i
 
 import asyncio
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -19,6 +20,9 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from app.begun import begin
 
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+# The answer to a request by its path, its headers and those of every answer, or None to let it in.
+Gate: TypeAlias = Callable[[str, Headers, Headers], bytes | None]
 Message: TypeAlias = Any  # uvicorn's own types of messages are private to it
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
@@ -82,6 +86,12 @@ class Connection(HttpToolsProtocol):
 
     _whole: Exchange | None = None
     _at_once = False
+    _refusal: bytes | None = None
+
+    def __init__(self, gate: Gate, **options: Any) -> None:
+        """`gate` has the answer to a request that is not let in; `options` are uvicorn's."""
+        super().__init__(**options)
+        self._gate = gate
 
     def data_received(self, data: bytes) -> None:
         self._at_once = True
@@ -97,6 +107,13 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         version = self.parser.get_http_version()
         path, raw_path, query = self._target()
+        before = self.cycle
+        free = before is None or before.response_complete
+        if free and not self.expect_100_continue:
+            common = self.server_state.default_headers
+            self._refusal = self._gate(path, self.headers, common)
+            if self._refusal is not None:
+                return
         scope: Any = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -113,24 +130,21 @@ class Connection(HttpToolsProtocol):
             "query_string": query,
         }
         self.scope = scope
-        before, exchange = (
-            self.cycle,
-            Exchange(
-                scope=scope,
-                transport=self.transport,
-                flow=self.flow,
-                logger=self.logger,
-                access_logger=self.access_logger,
-                access_log=False,
-                default_headers=self.server_state.default_headers,
-                message_event=asyncio.Event(),
-                expect_100_continue=self.expect_100_continue,
-                keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-                on_response=self.on_response_complete,
-            ),
+        exchange = Exchange(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
         )
         self.cycle = exchange
-        if before is None or before.response_complete:
+        if free:
             self._whole = exchange
             if not self._at_once:
                 self._start_later()
@@ -138,7 +152,14 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
+    def on_body(self, body: bytes) -> None:
+        if self._refusal is None:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
+        if self._refusal is not None:
+            self._turn_away(self._refusal)
+            return
         super().on_message_complete()
         # One of those that came together: the others must not keep everybody else waiting.
         if self._whole is None or not self._at_once:
@@ -148,6 +169,14 @@ class Connection(HttpToolsProtocol):
         if task is not None:
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
+
+    def _turn_away(self, answer: bytes) -> None:
+        """Once its body has gone by: a client that still sends might not read."""
+        self._refusal = None
+        self.transport.write(answer)
+        if self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive():
+            self.transport.close()
+        self.on_response_complete()
 
     def _start_later(self) -> None:
         exchange, self._whole = self._whole, None

@@ -28,6 +28,7 @@ from app.api import (
 )
 from app.api.door import Door
 from app.api.errors import add_error_handlers
+from app.api.gate import Gate
 from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
@@ -133,19 +134,15 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
+    door = Door(settings.max_in_flight)
+    app.state.gate = Gate(door, lifecycle, _task_of, settings.request_timeout_seconds)
     app.state.fleet = fleet
     short = [each for route in (*_ROUTES, inference) for each in route.router.routes]
     app.add_middleware(Shortcut, routes=short)
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.
-    app.add_middleware(
-        RequestMiddleware,
-        lifecycle=lifecycle,
-        task_of=_task_of,
-        door=Door(settings.max_in_flight),
-        longest=settings.request_timeout_seconds,
-    )
+    app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=_task_of)
     add_error_handlers(app)
     add_openapi(app, None if access is None else access.needs_key)
     for route in (*_ROUTES, models, health, inference, protocol, repository_control):

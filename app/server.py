@@ -1,8 +1,10 @@
 """Runs the application under uvicorn. Knows signals and sockets; no route and no model."""
 
+import asyncio
 import os
 import socket
 import time
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -10,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import log
+from app.accepting import Acceptor
 from app.api.lifecycle import Lifecycle
 from app.connection import Connection
 from app.log import get_logger
@@ -32,6 +35,26 @@ class DrainingServer(uvicorn.Server):
         self._lifecycle = lifecycle
         self._drain_timeout = drain_timeout
         self._drain_end: float | None = None
+        self._acceptors: list[Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        for server in self.servers:
+            for listening in server.sockets:
+                self._acceptors.append(Acceptor(listening.fileno(), self._connection))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in, and let go of those who are there."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        """As uvicorn makes one."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signal handler: it runs between any two instructions, so it does next to nothing."""
@@ -58,7 +81,7 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         app,
         host=settings.host,
         port=settings.port,
-        http=Connection,
+        http=partial(Connection, app.state.gate),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,

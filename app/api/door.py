@@ -13,13 +13,13 @@ from typing import Final
 
 # Below this nobody is asked for their deadline.
 _UNNOTICED_SECONDS: Final = 0.002
-_IDLE_SECONDS: Final = 0.0005  # between two rounds: then the loop had nothing to do
+_REST_SECONDS: Final = 0.005  # between two rounds, in which the loop had nothing to do
 # Shares of a request's time that a round may take before it: it has waited for as long as the
-# last round, at worst, before this one. The small one holds once the loop has had no rest for half
-# of that time: then it is no burst, and a long queue would only make everybody wait (as in CoDel,
-# Nichols and Jacobson 2012).
+# last round, at worst, before this one. The large one is for bursts. Once somebody had to be
+# refused, and until the loop has had a rest, it is the small one: a long queue would only make
+# everybody wait, and those longest who are refused (as in CoDel, Nichols and Jacobson 2012).
 _OF_A_BURST: Final = 0.25
-_OF_A_FLOOD: Final = 0.02
+_OF_A_FLOOD: Final = 0.04
 
 
 def _next_round(end: Callable[[], None]) -> None:
@@ -40,7 +40,8 @@ class Door:
         self._clock = clock
         self._at_next_round = at_next_round
         self._in_round = False
-        self._began = self._ended = self._busy_since = 0.0
+        self._flood = False
+        self._began = self._ended = 0.0
 
     def refuses(self, in_flight: int, patience: Callable[[], float]) -> str:
         """Why a request that has just come is not let in; empty if it is.
@@ -50,8 +51,8 @@ class Door:
         now = self._clock()
         if not self._in_round:
             self._in_round = True
-            if now - self._ended > _IDLE_SECONDS:
-                self._busy_since = now
+            if now - self._ended > _REST_SECONDS:
+                self._flood = False
             self._began = now
             self._at_next_round(self._end)
         if in_flight >= self._max_in_flight:
@@ -59,10 +60,9 @@ class Door:
         taken = now - self._began
         if taken <= _UNNOTICED_SECONDS:
             return ""
-        seconds = patience()
-        flood = now - self._busy_since > seconds / 2
-        if taken <= seconds * (_OF_A_FLOOD if flood else _OF_A_BURST):
+        if taken <= patience() * (_OF_A_FLOOD if self._flood else _OF_A_BURST):
             return ""
+        self._flood = True
         return "more requests come than can be answered in time"
 
     def _end(self) -> None:

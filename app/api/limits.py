@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +14,7 @@ from app.errors import DeadlineExceeded, InvalidInput
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
 _TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower()
+_TIMEOUT_BYTES: Final = _TIMEOUT_NAME.encode()
 
 
 def deadline_of(headers: Mapping[str, str], started: float, longest: float) -> float:
@@ -34,10 +35,10 @@ def deadline_of(headers: Mapping[str, str], started: float, longest: float) -> f
     return started + min(longest, int(value) / 1000)
 
 
-def patience_of(headers: Mapping[str, str], longest: float) -> float:
+def patience_of(headers: Iterable[tuple[bytes, bytes]], longest: float) -> float:
     """How many seconds a request has, before it is looked at any closer; never raises."""
-    value = headers.get(_TIMEOUT_NAME, "")
-    if value.isascii() and value.isdecimal() and len(value) < 16:
+    value = next((value for name, value in headers if name == _TIMEOUT_BYTES), b"")
+    if value.isdigit() and len(value) < 16:
         return min(longest, int(value) / 1000)
     return longest
 

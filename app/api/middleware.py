@@ -7,18 +7,15 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import log, metrics, tracing
-from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of, record_of
-from app.api.door import Door
-from app.api.errors import ERRORS, INTERNAL_ERROR, problem_response
+from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
+from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.lifecycle import Lifecycle
-from app.api.limits import patience_of
-from app.errors import QueueFull
 from app.log import get_logger, request_context
 from app.serving.statistics import statistics_of
 from app.tracing import RequestSpan
@@ -27,7 +24,6 @@ _SANE_ID: Final = re.compile("[A-Za-z0-9._:-]{1,128}")
 _QUIET: Final = ("/health/", "/metrics", "/v2/health/")
 # Anything else a client may call a method would make names of spans without end.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_COME_BACK: Final = {"Retry-After": "1"}
 _log = get_logger(__name__)
 _requests: Final = logging.getLogger(__name__)
 
@@ -35,31 +31,23 @@ _requests: Final = logging.getLogger(__name__)
 class RequestMiddleware:
     """Gives every request an id and a record; writes one log line and the metrics at its end.
 
-    `task_of` tells the task of a path, "" for one that asks no network. Those that ask one go
-    through the `door`; they take `longest` seconds at most. An exception that no handler took
-    becomes a 500 that carries the request id and nothing else.
+    `task_of` tells the task of a path, "" for one that asks no network. An exception that no
+    handler took becomes a 500 that carries the request id and nothing else.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        lifecycle: Lifecycle,
-        task_of: Callable[[str], str],
-        door: Door,
-        longest: float,
-    ) -> None:
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, task_of: Callable[[str], str]) -> None:
         self._app = app
         self._lifecycle = lifecycle
         self._task_of = task_of
-        self._door = door
-        self._longest = longest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         path, headers = scope["path"], headers_of(scope)
-        record = RequestRecord(_request_id(headers), self._task_of(path), headers)
+        record = RequestRecord(
+            request_id_of(headers.get("x-request-id")), self._task_of(path), headers
+        )
         scope[RECORD_KEY] = record
         started = False
 
@@ -77,12 +65,6 @@ class RequestMiddleware:
             await send(message)
 
         if record.task:
-            refusal = self._door.refuses(
-                self._lifecycle.in_flight, lambda: patience_of(headers, self._longest)
-            )
-            if refusal:
-                await self._turn_away(scope, receive, send_with_headers, refusal)
-                return
             self._lifecycle.in_flight += 1
             metrics.IN_FLIGHT.inc()
         quiet = path.startswith(_QUIET)
@@ -100,15 +82,6 @@ class RequestMiddleware:
                 await response(scope, receive, send_with_headers)
             finally:
                 self._finish(scope, record, span)
-
-    async def _turn_away(self, scope: Scope, receive: Receive, send: Send, why: str) -> None:
-        """Answer a request that is not let in: nothing is logged, for there may be a great many."""
-        record = record_of(scope)
-        metrics.REJECTIONS.labels("", "overload").inc()
-        metrics.REQUESTS.labels(record.task, "", "", "429").inc()
-        await problem_response(scope, ERRORS[QueueFull], why, headers=_COME_BACK)(
-            scope, receive, send
-        )
 
     def _finish(self, scope: Scope, record: RequestRecord, span: RequestSpan) -> None:
         record.finish()
@@ -173,9 +146,8 @@ def _finish_span(scope: Scope, record: RequestRecord, status: int, span: Request
     span.finish(f"{method} {route}".strip(), facts, failed=status >= 500)
 
 
-def _request_id(headers: Mapping[str, str]) -> str:
+def request_id_of(sent: str | None) -> str:
     """The client's id if it is sane (it goes into logs and headers), else a fresh one."""
-    sent = headers.get("x-request-id")
     if sent is not None and _SANE_ID.fullmatch(sent):
         return sent
     return f"{random.getrandbits(128):032x}"  # a name, not a secret

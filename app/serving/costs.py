@@ -20,7 +20,8 @@ _LENGTHS: Final = tuple(float(1 << power) for power in range(21))
 _ROW_SHARE: Final = 0.3
 _UNKNOWN: Final = 1e-6  # seconds a step
 _FIXED_STEPS: Final = 4.0  # what a run costs beside its steps, as long as nothing is known
-# A time that is longer than expected was disturbed, as a rule; a shorter one cannot lie.
+# A time that is longer than expected was disturbed, as a rule; a shorter one cannot lie. However
+# much longer it was, it counts as twice what was expected.
 _DOWN: Final = 0.5
 _UP: Final = 0.05
 
@@ -119,7 +120,7 @@ class CostTable:
         if not all(self._seen[i][j] for i, j, _ in weights):
             self._break_ground(weights, seconds / expected)
         else:
-            error = seconds - expected
+            error = min(seconds, 2 * expected) - expected
             error *= _DOWN if error < 0 else _UP
             norm = sum(weight * weight for _, _, weight in weights)
             for i, j, weight in weights:

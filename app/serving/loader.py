@@ -184,8 +184,10 @@ def _load(
         rest()
         return session
 
-    # A task of its own for every worker: it may hold what no other thread may see.
-    tasks = [task_type.load(folder, manifest, open_session) for _ in range(options.workers)]
+    # A task of its own for every worker, for it may hold what no other thread may see, and one
+    # more for whoever asks: it encodes, and computes what is cheap.
+    count = options.workers + 1
+    tasks = [task_type.load(folder, manifest, open_session) for _ in range(count)]
     views = options.graph_tasks
     graphs = [{} if views is None else views(task, manifest, sessions) for task in tasks]
     workers = list(map(_worker, tasks, graphs))
@@ -229,7 +231,7 @@ def _scheduler(
     options: ServingOptions,
 ) -> Scheduler[Any, Any] | StepScheduler[Any, Any]:
     """Batches that stay together or, for tasks that step, runs that join and leave."""
-    if steppers := [Stepper(*each) for each in zip(_stepping(tasks), graphs, strict=False)]:
+    if steppers := [Stepper(*each) for each in zip(_stepping(tasks[1:]), graphs[1:], strict=False)]:
         return StepScheduler(
             steppers,
             model=manifest.name,
@@ -243,7 +245,8 @@ def _scheduler(
             cores=options.cores,
         )
     return Scheduler(
-        workers,
+        workers[1:],
+        inline=workers[0],
         model=manifest.name,
         version=manifest.version,
         max_batch_size=options.max_batch_size,

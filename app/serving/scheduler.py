@@ -33,8 +33,8 @@ _log = get_logger(__name__)
 class Scheduler(Generic[E, P]):
     """One bounded queue and one thread per worker callable.
 
-    A callable is only ever called by one thread at a time: by its own, or by `run_now` while that
-    one is idle.
+    A callable is only ever called from its own thread, so it may hold what no other may see.
+    `inline`, if there is one, is called by `run_now`, while the others may be at work.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Scheduler(Generic[E, P]):
         max_batch_steps: int = 20_000,
         costs: Costs | None = None,
         cores: Cores | None = None,
+        inline: Worker[E, P] | None = None,
     ) -> None:
         """`costs` may know already what batches take; `cores` are shared with other models."""
         if not workers or max_batch_size < 1 or max_queue_size < 1:
@@ -58,7 +59,8 @@ class Scheduler(Generic[E, P]):
         self._max_batch_steps = max_batch_steps
         self._costs = costs or Costs(max_batch_size)
         self._cores = cores or Cores(len(workers))
-        self._workers = [(worker, threading.Lock()) for worker in workers]
+        self._workers = list(workers)
+        self._inline = inline
         self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
         self._queue = Queue[E, P](
             self._meter,
@@ -95,18 +97,20 @@ class Scheduler(Generic[E, P]):
     def run_now(self, example: E) -> Outcome[P] | None:
         """Compute one example in this thread; None for one that should be submitted instead.
 
-        Done only where it costs less than the way to a worker and back, while nobody waits, and
-        while a worker is idle. Raises what a future would raise.
+        Done only where it costs less than the way to a worker and back, so that those who wait for
+        a worker lose nothing by it. Raises what a future would raise. Called by one thread only.
         """
-        if self._queue.waiting or self._queue.closed or not self._costs.is_cheap(example):
+        if self._inline is None or self._queue.closed or not self._costs.is_cheap(example):
             return None
-        for worker, lock in self._workers:
-            if lock.acquire(blocking=False):
-                try:
-                    return self._run_here(worker, example)
-                finally:
-                    lock.release()
-        return None
+        worker, start = self._inline, time.monotonic()
+        try:
+            [prediction], seconds, cost = timed(lambda: worker([example]))
+        except Exception as error:
+            raise failure_of(error, self._name[0]) from None
+        self._costs.note([example], cost)
+        self._meter.waited(0.0)
+        self._meter.computed([example.length], seconds)
+        return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted still runs. Does not wait."""
@@ -152,7 +156,7 @@ class Scheduler(Generic[E, P]):
                     continue
 
     def _work(self, server: int) -> None:
-        worker, lock = self._workers[server]
+        worker = self._workers[server]
         while self._queue.wait():
             looked = time.monotonic()
             with self._cores.permit(self):
@@ -161,8 +165,7 @@ class Scheduler(Generic[E, P]):
                     continue
                 work = sum(entry.seconds for entry in batch)
                 try:
-                    with lock:
-                        self._serve(worker, batch)
+                    self._serve(worker, batch)
                 except BaseException:
                     for entry in batch:
                         if not entry.future.done():
@@ -205,17 +208,6 @@ class Scheduler(Generic[E, P]):
         for entry, prediction in zip(batch, predictions, strict=True):
             waited = start - entry.arrived
             entry.future.set_result(Outcome(prediction, waited, seconds, len(batch), runs))
-
-    def _run_here(self, worker: Worker[E, P], example: E) -> Outcome[P]:
-        start = time.monotonic()
-        try:
-            [prediction], seconds, cost = timed(lambda: worker([example]))
-        except Exception as error:
-            raise failure_of(error, self._name[0]) from None
-        self._costs.note([example], cost)
-        self._meter.waited(0.0)
-        self._meter.computed([example.length], seconds)
-        return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
 
     def _fail(self, entry: Entry[E, P], error: BaseException) -> None:
         entry.future.set_exception(entry.context.run(failure_of, error, self._name[0]))

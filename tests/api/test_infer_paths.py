@@ -71,12 +71,13 @@ def test_a_queue_that_is_full(tmp_path: Path) -> None:
 @contextmanager
 def held(scheduler: Any) -> Iterator[None]:
     """The scheduler looks full: an entry waits, and its workers are not told."""
-    waiting = scheduler._queue._waiting
-    waiting.add([Entry(SimpleNamespace(length=1), None, 0.0)])
+    inline, scheduler._inline = scheduler._inline, None
+    scheduler._queue._waiting.add([Entry(SimpleNamespace(length=1), None, 0.0)])
     try:
         yield
     finally:
-        waiting.remove(range(len(waiting)))
+        scheduler._inline = inline
+        scheduler._queue._waiting.remove([0])
 
 
 def test_the_router_answers_as_the_shortcut_does(served: Service) -> None:

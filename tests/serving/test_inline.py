@@ -36,8 +36,8 @@ class Inline:
         return [2 * item.key for item in items]
 
 
-def scheduler_with(*workers: Inline, costs: Costs) -> Scheduler[Item, int]:
-    return Scheduler[Item, int](workers, model="test", version="1", costs=costs)
+def scheduler_with(inline: Inline, costs: Costs) -> Scheduler[Item, int]:
+    return Scheduler[Item, int]([Inline()], model="test", version="1", costs=costs, inline=inline)
 
 
 def test_what_is_known_to_be_cheap_runs_where_it_is() -> None:
@@ -62,29 +62,21 @@ def test_what_is_dear_or_unknown_does_not() -> None:
         assert scheduler.close(timeout=PATIENCE)
 
 
-def test_a_worker_that_computes_is_left_alone() -> None:
-    busy, idle = Doubler(), Inline()
-    scheduler = Scheduler[Item, int]([busy], model="test", version="1", costs=Told(cheap=True))
-    try:
-        future = scheduler.submit(Item(1))
-        assert busy.started.wait(PATIENCE)
-        assert scheduler.run_now(Item(2, length=5)) is None
-        busy.free.set()
-        assert future.result(PATIENCE).prediction == 2
-    finally:
-        busy.free.set()
-        assert scheduler.close(timeout=PATIENCE)
-    assert not idle.threads
-
-
-def test_while_others_wait_nobody_runs_ahead() -> None:
-    worker = Doubler()
+def test_it_waits_for_nobody() -> None:
+    worker, inline = Doubler(), Inline()
     with running(worker, held=True) as scheduler:
-        scheduler._costs = Told(cheap=True)
+        scheduler._costs, scheduler._inline = Told(cheap=True), inline
         waiting = scheduler.submit(Item(7))
+        outcome = scheduler.run_now(Item(1, length=5))
+        assert outcome is not None
+        assert outcome.prediction == 2
+        assert not waiting.done()
+
+
+def test_without_an_instance_for_it_nothing_is_computed_here() -> None:
+    with running(Doubler()) as scheduler:
+        scheduler._costs = Told(cheap=True)
         assert scheduler.run_now(Item(1, length=5)) is None
-        worker.free.set()
-        assert waiting.result(PATIENCE).prediction == 14
 
 
 @pytest.mark.parametrize(
@@ -98,7 +90,5 @@ def test_failures_are_those_of_a_worker(error: Exception, kind: type[Exception])
         with pytest.raises(kind) as caught:
             scheduler.run_now(Item(3, length=5))
         assert "secret" not in str(caught.value)
-        inline.error = None
-        assert scheduler.run_now(Item(3, length=5)) is not None, "it is free again"
     finally:
         assert scheduler.close(timeout=PATIENCE)
