@@ -1,14 +1,15 @@
 """One HTTP connection: uvicorn's, with less between the socket and the application.
 
 Knows HTTP/1.1 and ASGI; no route. A request that arrives whole, as most do, is answered in the
-callback that brought its last byte: no task, no event, one write. Everything else (bodies in
-parts, pipelining, answers in parts, errors of HTTP) goes the way that it goes in uvicorn.
+callback that brought its last byte: no task, no event, one write, and where the answer is there at
+once, no application. Everything else (bodies in parts, pipelining, answers in parts, errors of
+HTTP) goes the way that it goes in uvicorn.
 """
 
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import unquote
 
 import httptools
@@ -23,11 +24,22 @@ from app.begun import begin
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 # The answer to a request by its path, its headers and those of every answer, or None to let it in.
 Gate: TypeAlias = Callable[[str, Headers, Headers], bytes | None]
+Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, query
 Message: TypeAlias = Any  # uvicorn's own types of messages are private to it
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
+
+
+class AtOnce(Protocol):
+    """Answers some requests in the callback that brings them."""
+
+    def takes(self, path: str) -> bool:
+        """Whether it may have the answer to a POST to `path`."""
+
+    def __call__(self, path: str, headers: Headers, body: bytes, common: Headers) -> bytes | None:
+        """The whole answer, the headers of every answer among it, or None if it has none."""
 
 
 class Exchange(RequestResponseCycle):
@@ -85,17 +97,21 @@ class Connection(HttpToolsProtocol):
     """Answers the requests of one client, in their order."""
 
     _whole: Exchange | None = None
+    _held: Target | None = None  # of a request that may be answered at once; its body is to come
+    _body: bytes = b""  # of that one
     _at_once = False
     _refusal: bytes | None = None
 
-    def __init__(self, gate: Gate, **options: Any) -> None:
+    def __init__(self, gate: Gate, answers: AtOnce, **options: Any) -> None:
         """`gate` has the answer to a request that is not let in; `options` are uvicorn's."""
         super().__init__(**options)
         self._gate = gate
+        self._answers = answers
 
     def data_received(self, data: bytes) -> None:
         self._at_once = True
         super().data_received(data)
+        self._let_go()
         if self._whole is not None and not self.transport.is_closing():
             self._start_later()  # its body is still to come
 
@@ -105,15 +121,75 @@ class Connection(HttpToolsProtocol):
         self.headers = []
 
     def on_headers_complete(self) -> None:
-        version = self.parser.get_http_version()
-        path, raw_path, query = self._target()
+        target = self._target()
         before = self.cycle
         free = before is None or before.response_complete
         if free and not self.expect_100_continue:
             common = self.server_state.default_headers
-            self._refusal = self._gate(path, self.headers, common)
+            self._refusal = self._gate(target[0], self.headers, common)
             if self._refusal is not None:
                 return
+        if free and self._at_once and self._is_plain_post() and self._answers.takes(target[0]):
+            self._held, self._body = target, b""
+        else:
+            self._open(target, free=free)
+
+    def on_body(self, body: bytes) -> None:
+        if self._refusal is not None:
+            return
+        if self._held is not None:
+            self._body = self._body + body if self._body else body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refusal is not None:
+            self._turn_away(self._refusal)
+            return
+        if self._held is not None:
+            common = self.server_state.default_headers
+            answer = self._answers(self._held[0], self.headers, self._body, common)
+            if answer is not None:
+                self._held, self._at_once = None, False
+                self.transport.write(answer)
+                self.on_response_complete()
+                return
+            self._let_go()
+        super().on_message_complete()
+        # One of those that came together: the others must not keep everybody else waiting.
+        if self._whole is None or not self._at_once:
+            return
+        exchange, self._whole, self._at_once = self._whole, None, False
+        task = begin(exchange.run_asgi(self.app), self.loop)
+        if task is not None:
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    def _is_plain_post(self) -> bool:
+        """Whether an answer needs no more than its bytes to be written."""
+        parser = self.parser
+        return (
+            parser.get_method() == b"POST"
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and not parser.should_upgrade()
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+        )
+
+    def _let_go(self) -> None:
+        """The application answers the request that was held, or will when all of it is there."""
+        if self._held is None:
+            return
+        target, self._held = self._held, None
+        self._open(target, free=True)
+        if self._body:
+            super().on_body(self._body)
+
+    def _open(self, target: Target, *, free: bool) -> None:
+        """Make what the application gets to see of a request; `free`: none is before it."""
+        version = self.parser.get_http_version()
+        path, raw_path, query = target
         scope: Any = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -152,24 +228,6 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
-    def on_body(self, body: bytes) -> None:
-        if self._refusal is None:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        if self._refusal is not None:
-            self._turn_away(self._refusal)
-            return
-        super().on_message_complete()
-        # One of those that came together: the others must not keep everybody else waiting.
-        if self._whole is None or not self._at_once:
-            return
-        exchange, self._whole, self._at_once = self._whole, None, False
-        task = begin(exchange.run_asgi(self.app), self.loop)
-        if task is not None:
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-
     def _turn_away(self, answer: bytes) -> None:
         """Once its body has gone by: a client that still sends might not read."""
         self._refusal = None
@@ -183,7 +241,7 @@ class Connection(HttpToolsProtocol):
         assert exchange is not None
         self._start_asgi_task(exchange, self.app)
 
-    def _target(self) -> tuple[str, bytes, bytes]:
+    def _target(self) -> Target:
         """(path, the path as it was sent, query) of the request."""
         url = self.url
         if _PLAIN_PATH.fullmatch(url):

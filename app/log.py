@@ -115,23 +115,34 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return cast(FilteringBoundLogger, structlog.stdlib.get_logger(name))
 
 
-def write(logger: logging.Logger, level: int, event: str, facts: Mapping[str, Fact]) -> None:
+def write(
+    logger: logging.Logger,
+    level: int,
+    event: str,
+    facts: Mapping[str, Fact],
+    *,
+    ids: Mapping[str, str] | None = None,
+    at: float | None = None,
+) -> None:
     """Write the line that `get_logger` would; where lines are JSON, later, and many at once.
 
-    For what is logged once a request. `level` is one of `logging`'s; numbers are finite.
+    For what is logged once a request. `level` is one of `logging`'s; numbers are finite. `ids` are
+    those of the request, `at` is a Unix time; without them, the current ones.
     """
+    ids = current_ids() if ids is None else ids
     if not logger.isEnabledFor(level):
         return
     handler = _json_handler
     if handler is None:
-        get_logger(logger.name).log(level, event, **facts)
+        get_logger(logger.name).log(level, event, **{**facts, **ids})
         return
     parts = [
         f'"{name}": {_quoted(value) if isinstance(value, str) else value}'
-        for each in (facts, _ids.get())
+        for each in (facts, ids)
         for name, value in each.items()
     ]
-    now = datetime.now(UTC).isoformat()[:-6]
+    time = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+    now = time.isoformat(timespec="microseconds")[:-6]
     line = (
         f'{{{", ".join(parts)}, "event": "{event}", "logger": "{logger.name}", '
         f'"level": "{_LEVELS[level]}", "timestamp": "{now}Z"}}\n'
@@ -161,6 +172,11 @@ class request_context:  # a context manager, and not worth a generator each time
 
     def __exit__(self, *error: object) -> None:
         _ids.reset(self._token)
+
+
+def current_ids() -> Mapping[str, str]:
+    """What every line says that is written here: whose request is being answered, if any."""
+    return _ids.get()
 
 
 def current_request_id() -> str | None:

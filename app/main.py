@@ -26,6 +26,7 @@ from app.api import (
     repository_control,
     sentiment,
 )
+from app.api.at_once import AtOnce
 from app.api.door import Door
 from app.api.errors import add_error_handlers
 from app.api.gate import Gate
@@ -136,6 +137,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     app.state.lifecycle = lifecycle
     door = Door(settings.max_in_flight)
     app.state.gate = Gate(door, lifecycle, _task_of, settings.request_timeout_seconds)
+    app.state.at_once = AtOnce(repository, lifecycle, settings, access)
     app.state.fleet = fleet
     short = [each for route in (*_ROUTES, inference) for each in route.router.routes]
     app.add_middleware(Shortcut, routes=short)

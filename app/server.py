@@ -15,6 +15,7 @@ from app import log
 from app.accepting import Acceptor
 from app.api.lifecycle import Lifecycle
 from app.connection import Connection
+from app.later import catch_up
 from app.log import get_logger
 from app.settings import Settings
 
@@ -81,7 +82,7 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(Connection, app.state.gate),  # type: ignore[arg-type]
+        http=partial(Connection, app.state.gate, app.state.at_once),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,
@@ -102,6 +103,7 @@ def serve(app: FastAPI, settings: Settings) -> bool:
     else:
         with shared_socket(settings) as listening:
             server.run([listening])
+    catch_up()
     log.flush()
     return server.started
 

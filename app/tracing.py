@@ -57,6 +57,10 @@ class Caller:
     flags: str
     state: str = ""
 
+    def ids(self) -> dict[str, str]:
+        """What log lines say of it."""
+        return {"trace_id": self.trace_id, "span_id": self.span_id}
+
     def headers(self) -> dict[str, str]:
         """The same as headers, in the version that OpenTelemetry reads."""
         parent = {"traceparent": f"00-{self.trace_id}-{self.span_id}-{self.flags}"}
@@ -152,8 +156,7 @@ def request_span(headers: Headers, *, quiet: bool = False) -> AbstractContextMan
     tracer = _tracer
     if tracer is not None and not quiet:
         return _request_span(tracer, caller)
-    ids = {"trace_id": caller.trace_id, "span_id": caller.span_id} if caller else {}
-    return nullcontext(RequestSpan(ids))
+    return nullcontext(RequestSpan(caller.ids() if caller else {}))
 
 
 @contextmanager

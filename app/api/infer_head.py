@@ -23,6 +23,7 @@ from app.tasks.tensor_features import Tensor
 
 Array = npt.NDArray[Any]
 
+_PLAIN: Final = frozenset(("name", "datatype", "shape", "data"))
 _MAX_KEPT: Final = 256  # heads of one graph
 _MAX_KEPT_BYTES: Final = 2048  # of one head
 
@@ -129,6 +130,10 @@ def _read_inputs(items: Any, task: TensorTask) -> tuple[dict[str, Array], list[B
     buffers: dict[str, Buffer] = {}
     at = 0
     for index, item in enumerate(items):
+        plain = _plain(item, task.inputs)
+        if plain is not None and plain[0] not in values and plain[0] not in buffers:
+            values[plain[0]] = plain[1]
+            continue
         where = f"inputs[{index}]"
         tensor = _tensor(item, where, task.inputs)
         if tensor.name in values or tensor.name in buffers:
@@ -148,6 +153,20 @@ def _read_inputs(items: Any, task: TensorTask) -> tuple[dict[str, Array], list[B
         buffers[tensor.name] = Buffer(tensor, shape, at, size, name)
         at += size
     return values, list(buffers.values())
+
+
+def _plain(item: Any, known: Mapping[str, Tensor]) -> tuple[str, Array] | None:
+    """(name, elements) of an input as most clients send it; None for one to look at closely."""
+    if type(item) is not dict or item.keys() != _PLAIN:
+        return None
+    name, shape = item["name"], item["shape"]
+    tensor = known.get(name) if type(name) is str else None
+    if tensor is None or item["datatype"] != tensor.datatype:
+        return None
+    if type(shape) is not list or len(shape) != len(tensor.shape):
+        return None
+    array = tensor_values.plain_array(item["data"], tensor.datatype, shape)
+    return None if array is None else (name, array)
 
 
 def _tensor(item: Any, where: str, known: Mapping[str, Tensor]) -> Tensor:

@@ -33,12 +33,12 @@ Array = npt.NDArray[Any]
 TASK: Final = "infer"  # in the metrics, beside the names of the tasks
 
 # Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
-_INLINE_BYTES: Final = 64 * 1024
-_INLINE_VALUES: Final = 16 * 1024  # that are written one by one
+INLINE_BYTES: Final = 64 * 1024
+INLINE_VALUES: Final = 16 * 1024  # that are written one by one
 _JSON: Final = [(b"content-type", b"application/json")]
 _BINARY: Final = [(b"content-type", b"application/octet-stream")]
-_LENGTH_NAME: Final = LENGTH_HEADER.lower()
-_LENGTH: Final = _LENGTH_NAME.encode()
+LENGTH_NAME: Final = LENGTH_HEADER.lower()
+_LENGTH: Final = LENGTH_NAME.encode()
 _WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
 
 
@@ -131,9 +131,9 @@ async def infer(request: Request) -> Response:
     encoding = encoding_of(headers.get("content-encoding", ""))
     try:
         body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
-        read = partial(_read, body, encoding, headers.get(_LENGTH_NAME), task, settings)
+        read = partial(read_rows, body, encoding, headers.get(LENGTH_NAME), task, settings)
         with tracing.span("parse"):
-            short = len(body) <= _INLINE_BYTES and not encoding
+            short = len(body) <= INLINE_BYTES and not encoding
             head, examples = read() if short else await in_thread(request, record, read)
         if head.timeout is not None:
             record.deadline = min(record.deadline, record.started + head.timeout)
@@ -144,18 +144,24 @@ async def infer(request: Request) -> Response:
         predictions = await run(request, record, model, examples)
         outputs = task.join(examples, predictions)
         encoding = wanted_encoding(headers.get("accept-encoding", ""))
-        write = partial(_write, request, model, task, head, outputs, encoding)
-        short = sum(outputs[e.name].size for e in head.wanted if not e.is_plain) <= _INLINE_VALUES
-        if encoding:
-            short = short and sum(each.nbytes for each in outputs.values()) <= _INLINE_BYTES
-        return write() if short else await in_thread(request, record, write)
+        name: str = request.path_params["name"]
+        write = partial(write_outputs, name, model, task, head, outputs, encoding)
+        short = is_short(head, outputs, encoding)
+        content, kind = write() if short else await in_thread(request, record, write)
+        response = Response(content)
+        response.raw_headers += kind
+        return response
     except (ClientGone, ClientDisconnect):
         return Response(status_code=CLIENT_GONE)
 
 
-def _read(
+def read_rows(
     body: bytes, encoding: str, header: str | None, task: TensorTask, settings: Settings
 ) -> tuple[Head, list[TensorExample]]:
+    """What a body asks of a graph, and its rows. `header` is the value of LENGTH_HEADER, if any.
+
+    Raises what `unpacked`, `read_request` and `split` raise.
+    """
     if encoding:
         body = unpacked(body, encoding, settings.max_body_bytes)
     limits = Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
@@ -163,23 +169,31 @@ def _read(
     return head, task.split(arrays, head.outputs, head.sizes)
 
 
-def _write(
-    request: Request,
+def is_short(head: Head, outputs: Mapping[str, Array], encoding: str) -> bool:
+    """Whether an answer is written in less time than a thread costs."""
+    if sum(outputs[each.name].size for each in head.wanted if not each.is_plain) > INLINE_VALUES:
+        return False
+    return not encoding or sum(each.nbytes for each in outputs.values()) <= INLINE_BYTES
+
+
+def write_outputs(
+    name: str,
     model: LoadedModel,
     task: TensorTask,
     head: Head,
     outputs: Mapping[str, Array],
     encoding: str,
-) -> Response:
-    facts = {"model_name": request.path_params["name"], "model_version": model.version}
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The body of an answer, and the headers that say what it is; its length is not among them.
+
+    `name` is what the request called the graph. Raises InvalidInput as `write_answer` does.
+    """
+    facts = {"model_name": name, "model_version": model.version}
     if head.id is not None:
         facts["id"] = head.id
     content, json_size = write_answer(facts, head, outputs, task)
-    pack = encoding and len(content) >= _WORTH_PACKING
-    response = Response(packed(content, encoding) if pack else content)
-    response.raw_headers += _JSON if json_size is None else _BINARY
-    if json_size is not None:
-        response.raw_headers.append((_LENGTH, b"%d" % json_size))
-    if pack:
-        response.raw_headers.append((b"content-encoding", encoding.encode()))
-    return response
+    kind = _JSON if json_size is None else [*_BINARY, (_LENGTH, b"%d" % json_size)]
+    if encoding and len(content) >= _WORTH_PACKING:
+        content = packed(content, encoding)
+        kind = [*kind, (b"content-encoding", encoding.encode())]
+    return content, kind

@@ -127,7 +127,7 @@ class KeyMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        candidates = _candidates(scope)
+        candidates = candidates_of(scope["headers"])
         status = self._access.check(scope["path"], candidates)
         if status == 200:
             await self._app(scope, receive, send)
@@ -175,10 +175,10 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, *, se
     await response(scope, receive, send)
 
 
-def _candidates(scope: Scope) -> list[bytes]:
+def candidates_of(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     """What the request offers as a key: the first bearer token, the first X-API-Key."""
     bearer = own = None
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"authorization" and bearer is None:
             scheme, _, token = value.strip().partition(b" ")
             if scheme.lower() == b"bearer" and token:

@@ -1,31 +1,27 @@
-"""The middleware around every request. Knows request ids, the log line, the request metrics.
+"""The middleware around every request. Knows request ids and when a request ends.
 
 Knows no route and no model. Pure ASGI, so that a request costs no extra task.
 """
 
-import logging
 import random
 import re
-import time
 from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import log, metrics, tracing
+from app import metrics, tracing
 from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
 from app.api.errors import INTERNAL_ERROR, problem_response
+from app.api.finish import QUIET, finish
 from app.api.lifecycle import Lifecycle
 from app.log import get_logger, request_context
-from app.serving.statistics import statistics_of
 from app.tracing import RequestSpan
 
 _SANE_ID: Final = re.compile("[A-Za-z0-9._:-]{1,128}")
-_QUIET: Final = ("/health/", "/metrics", "/v2/health/")
 # Anything else a client may call a method would make names of spans without end.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = get_logger(__name__)
-_requests: Final = logging.getLogger(__name__)
 
 
 class RequestMiddleware:
@@ -67,7 +63,7 @@ class RequestMiddleware:
         if record.task:
             self._lifecycle.in_flight += 1
             metrics.IN_FLIGHT.inc()
-        quiet = path.startswith(_QUIET)
+        quiet = path.startswith(QUIET)
         with (
             tracing.request_span(scope["headers"], quiet=quiet) as span,
             request_context(record.request_id, **span.ids),
@@ -85,44 +81,14 @@ class RequestMiddleware:
 
     def _finish(self, scope: Scope, record: RequestRecord, span: RequestSpan) -> None:
         record.finish()
-        seconds = time.monotonic() - record.started
         # Nothing was sent when the task was cancelled: the server gave up on it at shutdown.
         status = record.status or CLIENT_GONE
         if record.task:
             self._lifecycle.in_flight -= 1
             metrics.IN_FLIGHT.dec()
-            labels = (record.task, record.model, record.version, str(status))
-            metrics.REQUESTS.labels(*labels).inc()
-            metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
-            if record.model:
-                statistics = statistics_of(record.model, record.version)
-                statistics.answered(seconds, success=status == 200)
-        _log_request(scope, record, status, seconds)
+        finish(record, scope["method"], scope["path"], status)
         if tracing.enabled():
             _finish_span(scope, record, status, span)
-
-
-def _log_request(scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
-    facts: dict[str, str | int | float] = {
-        "method": scope["method"],
-        "path": scope["path"][:200],
-        "status": status,
-        "duration_ms": round(seconds * 1000, 3),
-    }
-    if record.error:
-        facts["error"] = record.error
-    if record.model:
-        facts |= {"model": record.model, "version": record.version, "inputs": record.inputs}
-    if record.queue_seconds is not None and record.inference_seconds is not None:
-        facts["queue_ms"] = round(record.queue_seconds * 1000, 3)
-        facts["inference_ms"] = round(record.inference_seconds * 1000, 3)
-    if status >= 500:
-        level = logging.WARNING
-    elif scope["path"].startswith(_QUIET):  # probes and scrapes come every few seconds
-        level = logging.DEBUG
-    else:
-        level = logging.INFO
-    log.write(_requests, level, "request", facts)
 
 
 def _finish_span(scope: Scope, record: RequestRecord, status: int, span: RequestSpan) -> None:

@@ -5,6 +5,7 @@ that is served, and it answers three questions: what a batch would take, what an
 queue that is worked off in good batches, and whether an input is cheaper than a hop to a thread.
 """
 
+import math
 import threading
 import time
 from bisect import bisect_right
@@ -36,7 +37,7 @@ class CostTable:
     the latest one that broke new ground.
     """
 
-    __slots__ = ("_cells", "_known", "_rows", "_seen", "_shares")
+    __slots__ = ("_cells", "_cheap", "_known", "_rows", "_seen", "_shares")
 
     def __init__(self, max_rows: int) -> None:
         rows = [float(1 << power) for power in range(max(1, max_rows).bit_length())]
@@ -49,12 +50,31 @@ class CostTable:
             [_UNKNOWN * (_FIXED_STEPS + length) * _rows_cost(each) for each in rows]
             for length in _LENGTHS
         ]
-        self._shares: list[float] = []
+        self._shares: list[float] = []  # of what is asked often, until a cell moves
+        self._cheap: int | None = None
 
     @property
     def known(self) -> bool:
         """Whether anything was observed; before, only ratios of costs mean anything."""
         return self._known
+
+    @property
+    def cheap_length(self) -> int:
+        """Rows as short as this cost less alone than a hop to a thread; 0 if none is known to."""
+        if self._cheap is None:
+            self._cheap = self._longest_under(_CHEAP_SECONDS) if self._known else 0
+        return self._cheap
+
+    def _longest_under(self, seconds: float) -> int:
+        before = 0.0
+        for index, (length, line) in enumerate(zip(_LENGTHS, self._cells, strict=True)):
+            if line[0] >= seconds:
+                if not index:
+                    return 0
+                low, near = _LENGTHS[index - 1], before
+                return math.ceil(low + (length - low) * (seconds - near) / (line[0] - near)) - 1
+            before = line[0]
+        return int(_LENGTHS[-1])
 
     def seconds(self, length: int, rows: int) -> float:
         """What a batch of so many rows takes, the longest of this length."""
@@ -101,7 +121,7 @@ class CostTable:
                 self._cells[i][j] = max(fixed + step * length, 1e-9) * ratio
                 self._seen[i][j] = True
         self._known = True
-        self._shares = []
+        self._shares, self._cheap = [], None
 
     def note(self, length: int, rows: int, seconds: float) -> None:
         """A batch took so long."""
@@ -127,7 +147,7 @@ class CostTable:
                 cell = self._cells[i][j]
                 self._cells[i][j] = max(cell + weight * error / norm, 0.1 * cell)
         self._known = True
-        self._shares = []
+        self._shares, self._cheap = [], None
 
     def _break_ground(self, weights: Sequence[tuple[int, int, float]], ratio: float) -> None:
         """Move every cell that was never seen; those that were know better."""
@@ -153,9 +173,7 @@ class Costs:
 
     def table(self, example: Any) -> CostTable:
         """That of the example's kind."""
-        kind = getattr(example, "graph", None)
-        table = self._tables.get(kind)
-        return table or self._tables.setdefault(kind, CostTable(self._max_rows))
+        return self._table(kind_of(example))
 
     def note(self, examples: Sequence[Any], seconds: float) -> None:
         """A batch took so long; see `timed`. Never empty."""
@@ -163,10 +181,9 @@ class Costs:
             longest = max(example.length for example in examples)
             self.table(examples[0]).note(longest, len(examples), seconds)
 
-    def is_cheap(self, example: Any) -> bool:
-        """Whether it costs less where it is than the way to another thread and back."""
-        table = self.table(example)
-        return table.known and table.seconds(example.length, 1) < _CHEAP_SECONDS
+    def is_cheap(self, kind: Hashable, length: int) -> bool:
+        """Whether one row costs less where it is than the way to another thread and back."""
+        return length <= self._table(kind).cheap_length
 
     def share(self, example: Any) -> float:
         """Seconds of a worker that it adds to a queue."""
@@ -176,6 +193,16 @@ class Costs:
         """Learn what batches of the example's kind took, by (longest length, rows)."""
         with self._lock:
             self.table(example).fill(points)
+
+    def _table(self, kind: Hashable) -> CostTable:
+        table = self._tables.get(kind)
+        return table or self._tables.setdefault(kind, CostTable(self._max_rows))
+
+
+def kind_of(example: Any) -> Hashable:
+    """What tells examples apart whose costs have nothing to do with each other: their graph."""
+    graph: Hashable = getattr(example, "graph", None)
+    return graph
 
 
 def timed(compute: Callable[[], R]) -> tuple[R, float, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app import metrics
+from app.later import put_off
 from app.serving.statistics import statistics_of
 
 
@@ -44,6 +45,14 @@ class Meter:
         if padded:
             self._padded_steps.inc(padded)
         self._statistics.computed(len(lengths), seconds)
+
+    def alone(self, length: int, seconds: float) -> None:
+        """An entry that did not wait was computed by itself; noted a moment later."""
+        put_off(self._alone, length, seconds)
+
+    def _alone(self, length: int, seconds: float) -> None:
+        self.waited(0.0)
+        self.computed([length], seconds)
 
     def replaced(self) -> None:
         """A worker's thread died, and another one took its place."""

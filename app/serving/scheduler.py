@@ -7,7 +7,7 @@ as make a useful step the cheapest, so nothing starves and nobody pays for a lon
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Final, Generic, TypeAlias
 
@@ -16,7 +16,7 @@ from app.errors import InferenceFailed
 from app.log import get_logger
 from app.serving.batches import batch_of
 from app.serving.cores import Cores
-from app.serving.costs import Costs, timed
+from app.serving.costs import Costs, kind_of, timed
 from app.serving.entry import Entry, Outcome, P, failure_of
 from app.serving.meter import Meter
 from app.serving.queue import Queue
@@ -26,6 +26,9 @@ Worker: TypeAlias = Callable[[Sequence[E]], Sequence[P]]
 
 # Batch-mates are sought among this many batches' worth of the next entries.
 _LOOK_AHEAD: Final = 8
+
+# What runs inline is over so soon that looking at its cost each time would be a part of it.
+_INLINE_NOTED: Final = 8
 
 _log = get_logger(__name__)
 
@@ -61,6 +64,7 @@ class Scheduler(Generic[E, P]):
         self._cores = cores or Cores(len(workers))
         self._workers = list(workers)
         self._inline = inline
+        self._inline_runs = 0
         self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
         self._queue = Queue[E, P](
             self._meter,
@@ -94,22 +98,31 @@ class Scheduler(Generic[E, P]):
         """Queue all of `examples` or, raising, none of them, as `Queue.submit_many` does."""
         return self._queue.submit_many(examples, deadline=deadline)
 
+    def runs_here(self, kind: Hashable) -> bool:
+        """Whether `run_now` computes examples of this kind, the shortest of them at least."""
+        return self._inline is not None and self._costs.is_cheap(kind, 1)
+
     def run_now(self, example: E) -> Outcome[P] | None:
         """Compute one example in this thread; None for one that should be submitted instead.
 
         Done only where it costs less than the way to a worker and back, so that those who wait for
         a worker lose nothing by it. Raises what a future would raise. Called by one thread only.
         """
-        if self._inline is None or self._queue.closed or not self._costs.is_cheap(example):
+        worker = self._inline
+        if worker is None or self._queue.closed:
             return None
-        worker, start = self._inline, time.monotonic()
+        if not self._costs.is_cheap(kind_of(example), example.length):
+            return None
+        start = time.monotonic()
         try:
-            [prediction], seconds, cost = timed(lambda: worker([example]))
+            [prediction] = worker([example])
         except Exception as error:
             raise failure_of(error, self._name[0]) from None
-        self._costs.note([example], cost)
-        self._meter.waited(0.0)
-        self._meter.computed([example.length], seconds)
+        seconds = time.monotonic() - start
+        self._inline_runs += 1
+        if not self._inline_runs % _INLINE_NOTED:
+            self._costs.note([example], seconds)
+        self._meter.alone(example.length, seconds)
         return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
 
     def stop(self) -> None:

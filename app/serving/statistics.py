@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.later import catch_up
+
 
 @dataclass(slots=True)
 class Duration:
@@ -75,6 +77,7 @@ class Statistics:
 
     def snapshot(self) -> Snapshot:
         """A copy of the figures."""
+        catch_up()
         with self._lock:
             now = self._now
             return Snapshot(

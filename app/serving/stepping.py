@@ -7,7 +7,7 @@ another worker has less to do. So nobody waits for a batch to end, and a long ru
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -118,6 +118,10 @@ class StepScheduler(Generic[E, P]):
     ) -> list[Future[Outcome[P]]]:
         """Queue all of `examples` or, raising, none of them, as `Queue.submit_many` does."""
         return self._queue.submit_many(examples, deadline=deadline)
+
+    def runs_here(self, kind: Hashable) -> bool:
+        """No: nothing that takes steps is computed in the caller's thread."""
+        return False
 
     def run_now(self, example: E) -> Outcome[P] | None:
         """None: nothing that takes steps is computed in the caller's thread."""

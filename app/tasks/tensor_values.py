@@ -20,6 +20,11 @@ _TYPES: Final[dict[str, frozenset[type]]] = {
     "BYTES": frozenset((str,)),
     **dict.fromkeys(_FLOATS, frozenset((float, int))),
 }
+_PLAIN: Final[dict[str, frozenset[type]]] = {
+    "INT32": _INTEGERS,
+    "INT64": _INTEGERS,
+    "FP64": frozenset((float, int)),
+}
 _WORDS: Final = {"BOOL": "true or false", "BYTES": "a text", **dict.fromkeys(_FLOATS, "a number")}
 
 
@@ -43,6 +48,22 @@ def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
     except (OverflowError, FloatingPointError):
         raise ValueError(f"a value is out of the range of {datatype}") from None
     return array.reshape(tuple(shape))
+
+
+def plain_array(values: Any, datatype: Datatype, shape: Sequence[Any]) -> Array | None:
+    """The same for what most requests hold, a flat list of whole numbers or FP64; else None.
+
+    None also for whatever is wrong, and then `from_json` tells what.
+    """
+    types = _PLAIN.get(datatype)
+    if types is None or type(values) is not list or not types.issuperset(map(type, values)):
+        return None
+    if set(map(type, shape)) != {int} or min(shape) < 1:
+        return None
+    try:
+        return np.array(values, NUMPY[datatype]).reshape(shape)
+    except (OverflowError, ValueError):
+        return None
 
 
 def to_json(array: Array, datatype: Datatype) -> Any:

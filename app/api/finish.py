@@ -1,0 +1,64 @@
+"""What is left to do when a request is answered: metrics, statistics, its line in the log.
+
+Knows the record of a request; neither its body nor who answered it. All of it is put off: nobody
+waits for it.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from app import log, metrics
+from app.api.context import RequestRecord
+from app.later import put_off
+from app.serving.statistics import statistics_of
+
+QUIET: Final = ("/health/", "/metrics", "/v2/health/")  # probes and scrapes: every few seconds
+_requests: Final = logging.getLogger(__name__)
+
+
+def finish(record: RequestRecord, method: str, path: str, status: int) -> None:
+    """Count the request and write its line. It is answered, or nobody waits for an answer."""
+    now, seconds = time.time(), time.monotonic() - record.started
+    put_off(_count, record, method, path, status, seconds, now, log.current_ids())
+
+
+def _count(
+    record: RequestRecord,
+    method: str,
+    path: str,
+    status: int,
+    seconds: float,
+    now: float,
+    ids: Mapping[str, str],
+) -> None:
+    if record.task:
+        labels = (record.task, record.model, record.version, str(status))
+        metrics.REQUESTS.labels(*labels).inc()
+        metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
+        if record.model:
+            statistics = statistics_of(record.model, record.version)
+            statistics.answered(seconds, success=status == 200)
+    facts: dict[str, log.Fact] = {
+        "method": method,
+        "path": path[:200],
+        "status": status,
+        "duration_ms": round(seconds * 1000, 3),
+    }
+    if record.error:
+        facts["error"] = record.error
+    if record.model:
+        facts["model"] = record.model
+        facts["version"] = record.version
+        facts["inputs"] = record.inputs
+    if record.queue_seconds is not None and record.inference_seconds is not None:
+        facts["queue_ms"] = round(record.queue_seconds * 1000, 3)
+        facts["inference_ms"] = round(record.inference_seconds * 1000, 3)
+    if status >= 500:
+        level = logging.WARNING
+    elif path.startswith(QUIET):
+        level = logging.DEBUG
+    else:
+        level = logging.INFO
+    log.write(_requests, level, "request", facts, ids=ids, at=now)
