@@ -8,6 +8,7 @@ HTTP) goes the way that it goes in uvicorn.
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import unquote
@@ -32,14 +33,44 @@ _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
 
 
-class AtOnce(Protocol):
-    """Answers some requests in the callback that brings them."""
+class Answers(Protocol):
+    """Has the answers to some requests, and needs no application for them."""
 
     def takes(self, path: str) -> bool:
         """Whether it may have the answer to a POST to `path`."""
 
-    def __call__(self, path: str, headers: Headers, body: bytes, common: Headers) -> bytes | None:
-        """The whole answer, the headers of every answer among it, or None if it has none."""
+    def ask(self, call: "Call") -> bool:
+        """Whether the call is taken; then it will be answered or declined."""
+
+
+class Call:
+    """A POST that is kept alive, all of it, and what becomes of it.
+
+    common: the headers of every answer. gone: the client has left. arrived: a `time.monotonic()`
+    value.
+    """
+
+    __slots__ = ("_connection", "arrived", "body", "common", "gone", "headers", "path", "target")
+
+    def __init__(
+        self, connection: "Connection", target: Target, headers: Headers, body: bytes
+    ) -> None:
+        self._connection = connection
+        self.target = target
+        self.path = target[0]
+        self.headers = headers
+        self.body = body
+        self.common = connection.server_state.default_headers
+        self.arrived = time.monotonic()
+        self.gone = False
+
+    def reply(self, answer: bytes) -> None:
+        """Send the whole answer, the common headers among it."""
+        self._connection.reply(answer)
+
+    def decline(self) -> None:
+        """Let the application answer."""
+        self._connection.decline(self)
 
 
 class Exchange(RequestResponseCycle):
@@ -97,12 +128,14 @@ class Connection(HttpToolsProtocol):
     """Answers the requests of one client, in their order."""
 
     _whole: Exchange | None = None
-    _held: Target | None = None  # of a request that may be answered at once; its body is to come
+    _held: Target | None = None  # of a request that may need no application; its body is to come
     _body: bytes = b""  # of that one
+    _asked: Call | None = None  # one that is being answered without the application
+    _ending = False  # once that is answered
     _at_once = False
     _refusal: bytes | None = None
 
-    def __init__(self, gate: Gate, answers: AtOnce, **options: Any) -> None:
+    def __init__(self, gate: Gate, answers: Answers, **options: Any) -> None:
         """`gate` has the answer to a request that is not let in; `options` are uvicorn's."""
         super().__init__(**options)
         self._gate = gate
@@ -115,6 +148,41 @@ class Connection(HttpToolsProtocol):
         if self._whole is not None and not self.transport.is_closing():
             self._start_later()  # its body is still to come
 
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._asked is not None:
+            self._asked.gone = True
+        super().connection_lost(error)
+
+    def shutdown(self) -> None:
+        if self._asked is not None:
+            self._ending = True
+        else:
+            super().shutdown()
+
+    def reply(self, answer: bytes) -> None:
+        """The whole answer to what was asked."""
+        self._asked = None
+        if self.transport.is_closing():
+            return
+        self.transport.write(answer)
+        if self._ending:
+            self.transport.close()
+        self.on_response_complete()
+
+    def decline(self, call: Call) -> None:
+        """The application answers what was asked."""
+        self._asked = None
+        if call.gone or self.transport.is_closing():
+            return
+        exchange = self._exchange(call.target, call.headers, "POST", "1.1", keep_alive=True)
+        exchange.body, exchange.more_body = bytearray(call.body), False
+        exchange.message_event.set()
+        if self._ending:
+            exchange.keep_alive = False
+        if not self.pipeline:
+            self.cycle = exchange
+        self._start_asgi_task(exchange, self.app)
+
     def on_message_begin(self) -> None:
         self.url = b""
         self.expect_100_continue = False
@@ -123,7 +191,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         target = self._target()
         before = self.cycle
-        free = before is None or before.response_complete
+        free = self._asked is None and (before is None or before.response_complete)
         if free and not self.expect_100_continue:
             common = self.server_state.default_headers
             self._refusal = self._gate(target[0], self.headers, common)
@@ -147,12 +215,9 @@ class Connection(HttpToolsProtocol):
             self._turn_away(self._refusal)
             return
         if self._held is not None:
-            common = self.server_state.default_headers
-            answer = self._answers(self._held[0], self.headers, self._body, common)
-            if answer is not None:
-                self._held, self._at_once = None, False
-                self.transport.write(answer)
-                self.on_response_complete()
+            call = Call(self, self._held, self.headers, self._body)
+            if self._answers.ask(call):
+                self._asked, self._held, self._at_once = call, None, False
                 return
             self._let_go()
         super().on_message_complete()
@@ -188,7 +253,26 @@ class Connection(HttpToolsProtocol):
 
     def _open(self, target: Target, *, free: bool) -> None:
         """Make what the application gets to see of a request; `free`: none is before it."""
-        version = self.parser.get_http_version()
+        parser, version = self.parser, self.parser.get_http_version()
+        exchange = self._exchange(
+            target,
+            self.headers,
+            parser.get_method().decode("ascii"),
+            version,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+        )
+        self.scope, self.cycle = exchange.scope, exchange
+        if free:
+            self._whole = exchange
+            if not self._at_once:
+                self._start_later()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _exchange(
+        self, target: Target, headers: Headers, method: str, version: str, *, keep_alive: bool
+    ) -> Exchange:
         path, raw_path, query = target
         scope: Any = {
             "type": "http",
@@ -198,15 +282,14 @@ class Connection(HttpToolsProtocol):
             "client": self.client,
             "scheme": self.scheme,
             "root_path": "",
-            "headers": self.headers,
+            "headers": headers,
             "state": {},
-            "method": self.parser.get_method().decode("ascii"),
+            "method": method,
             "path": path,
             "raw_path": raw_path,
             "query_string": query,
         }
-        self.scope = scope
-        exchange = Exchange(
+        return Exchange(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -216,17 +299,9 @@ class Connection(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
-        self.cycle = exchange
-        if free:
-            self._whole = exchange
-            if not self._at_once:
-                self._start_later()
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
 
     def _turn_away(self, answer: bytes) -> None:
         """Once its body has gone by: a client that still sends might not read."""

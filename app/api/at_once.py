@@ -1,12 +1,18 @@
-"""Answers for cheap networks, in the callback that brought a request's last byte.
+"""Answers for cheap networks, on the event loop, to all who ask in one of its rounds together.
 
 Where a network takes less time than a task of the event loop, most of a request is what the layers
-of an application hand to each other. So a plain request for a graph that runs where it is, is
-answered here, by the functions that answer it there. Whatever is not plain, or goes wrong, is left
-to the application, which does it from the start and says what is wrong.
+of an application hand to each other. So plain requests for a graph that runs where it is, are
+answered here, by the functions that answer them there: those that have come are read, computed in
+batches, and answered, which takes far less for each than one after the other. Whatever is not
+plain, or goes wrong, is left to the application, which does it from the start and says what is
+wrong.
 """
 
+import asyncio
+import time
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from app import metrics, tracing
@@ -14,6 +20,7 @@ from app.api.context import RequestRecord
 from app.api.encodings import wanted_encoding
 from app.api.errors import RequestRefused
 from app.api.finish import finish
+from app.api.infer_head import Head
 from app.api.inference import (
     INLINE_BYTES,
     LENGTH_NAME,
@@ -28,23 +35,39 @@ from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle
 from app.api.limits import TIMEOUT_HEADER
 from app.api.middleware import request_id_of
+from app.connection import Call, Headers
 from app.errors import UnrollError
-from app.log import request_context
+from app.later import catch_up
+from app.serving.entry import Outcome
 from app.serving.loader import LoadedModel
 from app.serving.repository import Repository
 from app.settings import Settings
-
-Headers = Sequence[tuple[bytes, bytes]]
+from app.tasks.tensor import TensorExample, TensorPrediction, TensorTask
 
 _STATUS: Final = b"HTTP/1.1 200 OK\r\n"
 _TIMEOUT: Final = TIMEOUT_HEADER.lower()
 _PARTS: Final = {5, 7}  # of a path: /v2/models/NAME/infer, or .../versions/VERSION/infer
+_TOGETHER: Final = 64  # calls that are read before any of them is answered
+_HELD_SECONDS: Final = 0.005  # after which the event loop sees to others first
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A call that was understood. Its model is leased."""
+
+    call: Call
+    record: RequestRecord
+    model: LoadedModel
+    task: TensorTask
+    name: str
+    head: Head
+    example: TensorExample
 
 
 class AtOnce:
-    """Has the whole answer to a request, or None for one that the application must answer.
+    """Takes calls that it may have the answer to. `access`: who may ask, None if everybody may.
 
-    `access`: who may ask, None if everybody may. Called on the event loop's thread only.
+    On the event loop's thread only.
     """
 
     def __init__(
@@ -58,6 +81,7 @@ class AtOnce:
         self._lifecycle = lifecycle
         self._settings = settings
         self._access = access
+        self._calls: deque[Call] = deque()
         self._common: Headers = ()
         self._lines = b""
 
@@ -65,33 +89,79 @@ class AtOnce:
         """Whether it is worth while to wait for the body of a POST to `path`."""
         return is_inference(path)
 
-    def __call__(self, path: str, headers: Headers, body: bytes, common: Headers) -> bytes | None:
-        """The bytes of a response to a POST, `common` headers and all."""
-        if tracing.enabled() or self._lifecycle.draining or len(body) > INLINE_BYTES:
-            return None
-        if self._access is not None and self._access.check(path, candidates_of(headers)) != 200:
+    def ask(self, call: Call) -> bool:
+        """Whether the call is taken; then it is answered or declined, in this round or the next."""
+        if tracing.enabled() or self._lifecycle.draining or len(call.body) > INLINE_BYTES:
+            return False
+        if not self._calls:
+            asyncio.get_running_loop().call_soon(self._work)
+        self._lifecycle.in_flight += 1
+        self._calls.append(call)
+        return True
+
+    def _work(self) -> None:
+        began = time.monotonic()
+        while self._calls and time.monotonic() - began < _HELD_SECONDS:
+            calls = [self._calls.popleft() for _ in range(min(_TOGETHER, len(self._calls)))]
+            self._lifecycle.in_flight -= len(calls)
+            self._answer(calls)
+        if self._calls:
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def _answer(self, calls: Sequence[Call]) -> None:
+        """Read them all, compute each model's together, write to all."""
+        readings: dict[int, list[_Reading]] = {}
+        for call in calls:
+            if call.gone:
+                continue
+            reading = self._read(call)
+            if reading is None:
+                call.decline()
+            else:
+                readings.setdefault(id(reading.model), []).append(reading)
+        for found in readings.values():
+            since = [each.record.started for each in found]
+            results = found[0].model.scheduler.run_now([each.example for each in found], since)
+            for reading, result in zip(found, results, strict=True):
+                reading.model.leases.give_back()
+                answer = self._write(reading, result) if isinstance(result, Outcome) else None
+                if answer is None:
+                    reading.call.decline()
+                else:
+                    reading.call.reply(answer)
+                    finish(reading.record, "POST", reading.call.path, 200)
+        catch_up()  # while it is all at hand
+
+    def _read(self, call: Call) -> _Reading | None:
+        """What is asked, or None if the application must see to it."""
+        headers, access = call.headers, self._access
+        if access is not None and access.check(call.path, candidates_of(headers)) != 200:
             return None
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         timeout = fields.get(_TIMEOUT, "1")
         if len(fields) != len(headers) or "content-encoding" in fields or not timeout.isdecimal():
             return None
-        model = self._lease(path)
+        model = self._lease(call.path)
         if model is None:
             return None
+        record = RequestRecord(request_id_of(fields.get("x-request-id")), TASK, fields)
+        record.started = call.arrived
+        record.model, record.version = model.name, model.version
+        caller = tracing.caller_of(headers) if "traceparent" in fields else None
+        ids = {} if caller is None else caller.ids()
+        record.ids = {"request_id": record.request_id, **ids}
+        name = call.path.split("/", 4)[3]
         try:
-            record = RequestRecord(request_id_of(fields.get("x-request-id")), TASK, fields)
-            record.model, record.version = model.name, model.version
-            caller = tracing.caller_of(headers) if "traceparent" in fields else None
-            ids = {} if caller is None else caller.ids()
-            with request_context(record.request_id, **ids):
-                answer = self._answer(path, record, model, body)
-                if answer is not None:
-                    finish(record, "POST", path, 200)
+            task = graph_of(model, name)
+            if model.scheduler.runs_here(task.graph):
+                body, header = call.body, fields.get(LENGTH_NAME)
+                head, examples = read_rows(body, "", header, task, self._settings)
+                if len(examples) == 1:
+                    return _Reading(call, record, model, task, name, head, examples[0])
         except (UnrollError, RequestRefused):
-            return None  # said again, in full, the usual way
-        finally:
-            model.leases.give_back()
-        return None if answer is None else self._whole(record, *answer, common)
+            pass  # said again, in full, the usual way
+        model.leases.give_back()
+        return None
 
     def _lease(self, path: str) -> LoadedModel | None:
         """The model that the path names, if it is served."""
@@ -104,34 +174,24 @@ class AtOnce:
         except UnrollError:
             return None
 
-    def _answer(
-        self, path: str, record: RequestRecord, model: LoadedModel, body: bytes
-    ) -> tuple[bytes, Headers] | None:
-        """The body and the headers that say what it is."""
-        name = path.split("/", 4)[3]
-        task = graph_of(model, name)
-        if not model.scheduler.runs_here(task.graph):
-            return None
-        header = record.headers.get(LENGTH_NAME)
-        head, examples = read_rows(body, "", header, task, self._settings)
-        if len(examples) != 1:
-            return None
-        outcome = model.scheduler.run_now(examples[0])
-        if outcome is None:
-            return None
-        outputs = task.join(examples, [outcome.prediction])
+    def _write(self, reading: _Reading, outcome: Outcome[TensorPrediction]) -> bytes | None:
+        """The whole response, or None if this answer is none for here."""
+        record, head = reading.record, reading.head
+        outputs = reading.task.join([reading.example], [outcome.prediction])
         encoding = wanted_encoding(record.headers.get("accept-encoding", ""))
         if not is_short(head, outputs, encoding):
             return None
-        answer = write_outputs(name, model, task, head, outputs, encoding)
-        metrics.INPUT_LENGTH.labels(TASK, model.name).observe(examples[0].length)
+        try:
+            content, kind = write_outputs(
+                reading.name, reading.model, reading.task, head, outputs, encoding
+            )
+        except UnrollError:
+            return None
+        metrics.INPUT_LENGTH.labels(TASK, record.model).observe(reading.example.length)
         record.inputs = 1
-        record.queue_seconds, record.inference_seconds = 0.0, outcome.inference_seconds
-        return answer
-
-    def _whole(
-        self, record: RequestRecord, content: bytes, kind: Headers, common: Headers
-    ) -> bytes:
+        record.queue_seconds = outcome.queue_seconds
+        record.inference_seconds = outcome.inference_seconds
+        common = reading.call.common
         if common is not self._common:  # uvicorn makes new ones every second
             self._common = common
             self._lines = _STATUS + b"".join(b"%b: %b\r\n" % header for header in common)

@@ -16,13 +16,15 @@ RECORD_KEY: Final = "unroll.record"
 class RequestRecord:
     """The facts of one request; routes fill in what they find out.
 
-    Seconds throughout. `headers`: by their names in lower case, those sent twice as one list.
-    `started` and `deadline` are `time.monotonic()` values.
+    Seconds throughout. `ids`: what its lines in the log say of it. `headers`: by their names in
+    lower case, those sent twice as one list. `started` and `deadline` are `time.monotonic()`
+    values.
     """
 
     request_id: str
     task: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     deadline: float | None = None
     model: str = ""

@@ -6,7 +6,6 @@ waits for it.
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import Final
 
 from app import log, metrics
@@ -21,7 +20,7 @@ _requests: Final = logging.getLogger(__name__)
 def finish(record: RequestRecord, method: str, path: str, status: int) -> None:
     """Count the request and write its line. It is answered, or nobody waits for an answer."""
     now, seconds = time.time(), time.monotonic() - record.started
-    put_off(_count, record, method, path, status, seconds, now, log.current_ids())
+    put_off(_count, record, method, path, status, seconds, now)
 
 
 def _count(
@@ -31,7 +30,6 @@ def _count(
     status: int,
     seconds: float,
     now: float,
-    ids: Mapping[str, str],
 ) -> None:
     if record.task:
         labels = (record.task, record.model, record.version, str(status))
@@ -61,4 +59,4 @@ def _count(
         level = logging.DEBUG
     else:
         level = logging.INFO
-    log.write(_requests, level, "request", facts, ids=ids, at=now)
+    log.write(_requests, level, "request", facts, ids=record.ids, at=now)

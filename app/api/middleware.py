@@ -15,7 +15,7 @@ from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
 from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.finish import QUIET, finish
 from app.api.lifecycle import Lifecycle
-from app.log import get_logger, request_context
+from app.log import current_ids, get_logger, request_context
 from app.tracing import RequestSpan
 
 _SANE_ID: Final = re.compile("[A-Za-z0-9._:-]{1,128}")
@@ -68,6 +68,7 @@ class RequestMiddleware:
             tracing.request_span(scope["headers"], quiet=quiet) as span,
             request_context(record.request_id, **span.ids),
         ):
+            record.ids = current_ids()
             try:
                 await self._app(scope, receive, send_with_headers)
             except Exception:

@@ -15,7 +15,7 @@ from fastapi import Request
 from app import tracing
 from app.api.context import RequestRecord
 from app.api.limits import client_gone
-from app.errors import DeadlineExceeded
+from app.errors import DeadlineExceeded, UnrollError
 from app.serving.entry import Outcome
 from app.serving.loader import LoadedModel
 
@@ -75,9 +75,11 @@ async def run(
     """
     arrived = time.monotonic()
     if len(examples) == 1 and (record.deadline is None or arrived < record.deadline):
-        outcome = model.scheduler.run_now(examples[0])
-        if outcome is not None:
-            return predictions_of(record, arrived, [outcome])
+        [result] = model.scheduler.run_now(examples, [arrived])
+        if isinstance(result, UnrollError):
+            raise result
+        if result is not None:
+            return predictions_of(record, arrived, [result])
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
     answers = asyncio.gather(*map(asyncio.wrap_future, futures))
     try:

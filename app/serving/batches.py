@@ -1,17 +1,23 @@
 """Who shares a batch. Knows lengths, groups and costs; neither the queue nor what is computed."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
-
-from app.serving.entry import Entry
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, TypeAlias
 
 # Seconds that a batch takes, by its longest length and its rows; only ratios of them matter.
 Cost: TypeAlias = Callable[[int, int], float]
 
 
-def batch_of(
-    window: Sequence[Entry[Any, Any]], cost: Cost, max_size: int, max_steps: int
-) -> list[int]:
+class Row(Protocol):
+    """What may share a batch: entries of a queue, for instance."""
+
+    @property
+    def group(self) -> Hashable: ...
+
+    @property
+    def length(self) -> int: ...
+
+
+def batch_of(window: Sequence[Row], cost: Cost, max_size: int, max_steps: int) -> list[int]:
     """Which of the waiting entries, the oldest first, make the next batch, by their places.
 
     The oldest, and of its group those nearest to it in length: as many as make a useful step, one

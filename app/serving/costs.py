@@ -173,7 +173,12 @@ class Costs:
 
     def table(self, example: Any) -> CostTable:
         """That of the example's kind."""
-        return self._table(kind_of(example))
+        return self.table_of(kind_of(example))
+
+    def table_of(self, kind: Hashable) -> CostTable:
+        """That of a kind."""
+        table = self._tables.get(kind)
+        return table or self._tables.setdefault(kind, CostTable(self._max_rows))
 
     def note(self, examples: Sequence[Any], seconds: float) -> None:
         """A batch took so long; see `timed`. Never empty."""
@@ -183,7 +188,7 @@ class Costs:
 
     def is_cheap(self, kind: Hashable, length: int) -> bool:
         """Whether one row costs less where it is than the way to another thread and back."""
-        return length <= self._table(kind).cheap_length
+        return length <= self.table_of(kind).cheap_length
 
     def share(self, example: Any) -> float:
         """Seconds of a worker that it adds to a queue."""
@@ -193,10 +198,6 @@ class Costs:
         """Learn what batches of the example's kind took, by (longest length, rows)."""
         with self._lock:
             self.table(example).fill(points)
-
-    def _table(self, kind: Hashable) -> CostTable:
-        table = self._tables.get(kind)
-        return table or self._tables.setdefault(kind, CostTable(self._max_rows))
 
 
 def kind_of(example: Any) -> Hashable:

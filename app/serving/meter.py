@@ -46,13 +46,14 @@ class Meter:
             self._padded_steps.inc(padded)
         self._statistics.computed(len(lengths), seconds)
 
-    def alone(self, length: int, seconds: float) -> None:
-        """An entry that did not wait was computed by itself; noted a moment later."""
-        put_off(self._alone, length, seconds)
+    def at_once(self, waits: Sequence[float], lengths: Sequence[int], seconds: float) -> None:
+        """A batch that was computed without a worker; its entries waited so long. Noted later."""
+        put_off(self._at_once, waits, lengths, seconds)
 
-    def _alone(self, length: int, seconds: float) -> None:
-        self.waited(0.0)
-        self.computed([length], seconds)
+    def _at_once(self, waits: Sequence[float], lengths: Sequence[int], seconds: float) -> None:
+        for wait in waits:
+            self.waited(wait)
+        self.computed(lengths, seconds)
 
     def replaced(self) -> None:
         """A worker's thread died, and another one took its place."""

@@ -16,8 +16,9 @@ from app.errors import InferenceFailed
 from app.log import get_logger
 from app.serving.batches import batch_of
 from app.serving.cores import Cores
-from app.serving.costs import Costs, kind_of, timed
+from app.serving.costs import Costs, timed
 from app.serving.entry import Entry, Outcome, P, failure_of
+from app.serving.inline import Inline, Result
 from app.serving.meter import Meter
 from app.serving.queue import Queue
 from app.serving.task import E
@@ -26,9 +27,6 @@ Worker: TypeAlias = Callable[[Sequence[E]], Sequence[P]]
 
 # Batch-mates are sought among this many batches' worth of the next entries.
 _LOOK_AHEAD: Final = 8
-
-# What runs inline is over so soon that looking at its cost each time would be a part of it.
-_INLINE_NOTED: Final = 8
 
 _log = get_logger(__name__)
 
@@ -63,9 +61,15 @@ class Scheduler(Generic[E, P]):
         self._costs = costs or Costs(max_batch_size)
         self._cores = cores or Cores(len(workers))
         self._workers = list(workers)
-        self._inline = inline
-        self._inline_runs = 0
         self._meter = Meter(model, version, workers=len(workers), queue_limit=max_queue_size)
+        self._inline = inline and Inline(
+            inline,
+            self._costs,
+            self._meter,
+            model=model,
+            max_batch_size=max_batch_size,
+            max_batch_steps=max_batch_steps,
+        )
         self._queue = Queue[E, P](
             self._meter,
             max_entries=max_queue_size,
@@ -100,30 +104,17 @@ class Scheduler(Generic[E, P]):
 
     def runs_here(self, kind: Hashable) -> bool:
         """Whether `run_now` computes examples of this kind, the shortest of them at least."""
-        return self._inline is not None and self._costs.is_cheap(kind, 1)
+        return self._inline is not None and self._inline.takes(kind)
 
-    def run_now(self, example: E) -> Outcome[P] | None:
-        """Compute one example in this thread; None for one that should be submitted instead.
+    def run_now(self, examples: Sequence[E], since: Sequence[float]) -> list[Result[P]]:
+        """Compute the cheap ones of `examples` in this thread, together.
 
-        Done only where it costs less than the way to a worker and back, so that those who wait for
-        a worker lose nothing by it. Raises what a future would raise. Called by one thread only.
+        For each an outcome, what its future would raise, or None for one that should be submitted
+        instead. since: when each began to wait. Called by one thread only.
         """
-        worker = self._inline
-        if worker is None or self._queue.closed:
-            return None
-        if not self._costs.is_cheap(kind_of(example), example.length):
-            return None
-        start = time.monotonic()
-        try:
-            [prediction] = worker([example])
-        except Exception as error:
-            raise failure_of(error, self._name[0]) from None
-        seconds = time.monotonic() - start
-        self._inline_runs += 1
-        if not self._inline_runs % _INLINE_NOTED:
-            self._costs.note([example], seconds)
-        self._meter.alone(example.length, seconds)
-        return Outcome(prediction, 0.0, seconds, 1, tracing.runs_since(start))
+        if self._inline is None or self._queue.closed:
+            return [None] * len(examples)
+        return self._inline.run(examples, since)
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted still runs. Does not wait."""

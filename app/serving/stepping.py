@@ -20,6 +20,7 @@ from app.serving.batches import batch_of
 from app.serving.cores import Cores
 from app.serving.costs import Costs
 from app.serving.entry import Entry, Outcome, P, failure_of
+from app.serving.inline import Result
 from app.serving.meter import Meter
 from app.serving.queue import Queue
 from app.serving.runs import Stepper, graph_of, rows_of
@@ -123,9 +124,9 @@ class StepScheduler(Generic[E, P]):
         """No: nothing that takes steps is computed in the caller's thread."""
         return False
 
-    def run_now(self, example: E) -> Outcome[P] | None:
-        """None: nothing that takes steps is computed in the caller's thread."""
-        return None
+    def run_now(self, examples: Sequence[E], since: Sequence[float]) -> list[Result[P]]:
+        """None for each."""
+        return [None] * len(examples)
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted still runs. Does not wait."""
