@@ -31,7 +31,7 @@ from app.serving.session import Refused, Session, TensorSpec
 from app.serving.task import OpenSession
 from app.tasks.tensor_checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor_features import Tensor, TensorFeatures
-from app.tasks.tensor_rows import row_of, stacked
+from app.tasks.tensor_rows import alone, row_of, stacked
 from app.tasks.tensor_values import from_json, shape_of, to_json
 
 Array = npt.NDArray[Any]
@@ -39,7 +39,7 @@ _MOST_SIZES: Final = 4096  # that are remembered
 GRAPH: Final = "model.onnx"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: making one would take four times as long
 class TensorExample:
     """One row of a request's inputs; or all of them, for a graph without batch axes.
 
@@ -61,7 +61,7 @@ class TensorExample:
     graph: str = GRAPH
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TensorPrediction:
     """The outputs of one example.
 
@@ -227,7 +227,9 @@ class TensorTask:
             return first.batch
         steps = examples[0].steps if self._masked else None
         return {
-            name: stacked(self.outputs[name], [each.value(name) for each in predictions], steps)
+            name: alone(self.outputs[name], first.batch[name], first.row)
+            if len(predictions) == 1 and self.outputs[name].time_axis is None
+            else stacked(self.outputs[name], [each.value(name) for each in predictions], steps)
             for name in examples[0].outputs
         }
 

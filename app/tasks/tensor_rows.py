@@ -23,6 +23,14 @@ def row_of(tensor: Tensor, array: Array, row: int, end: int | None = None) -> Ar
     return view[(slice(None),) * time + (slice(end),)]
 
 
+def alone(tensor: Tensor, array: Array, row: int) -> Array:
+    """One row of a batch as a batch of its own."""
+    axis = tensor.batch_axis
+    assert axis is not None
+    view = array[(slice(None),) * axis + (slice(row, row + 1),)]
+    return np.ascontiguousarray(view)
+
+
 def stacked(tensor: Tensor, rows: Sequence[Array], steps: int | None = None) -> Array:
     """Rows as one array with the batch axis, zero (or the empty text) beyond each one's end.
 
@@ -39,6 +47,13 @@ def stacked(tensor: Tensor, rows: Sequence[Array], steps: int | None = None) -> 
     shape.insert(axis, len(rows))
     text = tensor.datatype == "BYTES"
     padded = np.full(shape, "", object) if text else np.zeros(shape, first.dtype)
+    if axis == 0 and not time:  # most are like this
+        for index, row in enumerate(rows):
+            if time is None:
+                padded[index] = row
+            else:
+                padded[index, : len(row)] = row
+        return padded
     place: list[int | slice] = [slice(None)] * len(shape)
     for index, row in enumerate(rows):
         place[axis] = index
