@@ -48,6 +48,7 @@ _STATUS: Final = b"HTTP/1.1 200 OK\r\n"
 _TIMEOUT: Final = TIMEOUT_HEADER.lower()
 _PARTS: Final = {5, 7}  # of a path: /v2/models/NAME/infer, or .../versions/VERSION/infer
 _TOGETHER: Final = 64  # calls that are read before any of them is answered
+_SMOOTHING: Final = 0.1  # weight of the newest in what a call takes
 _HELD_SECONDS: Final = 0.005  # after which the event loop sees to others first
 
 
@@ -82,6 +83,7 @@ class AtOnce:
         self._settings = settings
         self._access = access
         self._calls: deque[Call] = deque()
+        self._each = 0.0  # seconds that one of them took of late
         self._common: Headers = ()
         self._lines = b""
 
@@ -99,12 +101,18 @@ class AtOnce:
         self._calls.append(call)
         return True
 
+    def backlog(self) -> float:
+        """Seconds that it will take to answer the calls that were taken."""
+        return len(self._calls) * self._each
+
     def _work(self) -> None:
-        began = time.monotonic()
-        while self._calls and time.monotonic() - began < _HELD_SECONDS:
+        began = now = time.monotonic()
+        while self._calls and now - began < _HELD_SECONDS:
             calls = [self._calls.popleft() for _ in range(min(_TOGETHER, len(self._calls)))]
             self._lifecycle.in_flight -= len(calls)
             self._answer(calls)
+            before, now = now, time.monotonic()
+            self._each += _SMOOTHING * ((now - before) / len(calls) - self._each)
         if self._calls:
             asyncio.get_running_loop().call_soon(self._work)
 

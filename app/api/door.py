@@ -3,7 +3,8 @@
 The event loop takes what has arrived in rounds: everything that lies in the sockets, then again.
 While more comes than it can answer, rounds grow longer and longer, until all that is answered is
 too late. So a round answers for some time only, and refuses the rest of what had arrived, before a
-body is read: that is cheap, and whoever is let in is answered in time.
+body is read: that is cheap, and whoever is let in is answered in time. What was let in and is
+still to be done on the loop counts as if it had been done in this round.
 """
 
 import asyncio
@@ -32,11 +33,14 @@ class Door:
     def __init__(
         self,
         max_in_flight: int,
+        backlog: Callable[[], float] = lambda: 0.0,
         *,
         clock: Callable[[], float] = time.monotonic,
         at_next_round: Callable[[Callable[[], None]], None] = _next_round,
     ) -> None:
+        """backlog: seconds of work on the loop that were let in and not begun."""
         self._max_in_flight = max_in_flight
+        self._backlog = backlog
         self._clock = clock
         self._at_next_round = at_next_round
         self._in_round = False
@@ -51,13 +55,13 @@ class Door:
         now = self._clock()
         if not self._in_round:
             self._in_round = True
-            if now - self._ended > _REST_SECONDS:
+            if now - self._ended > _REST_SECONDS and not self._backlog():
                 self._flood = False
             self._began = now
             self._at_next_round(self._end)
         if in_flight >= self._max_in_flight:
             return f"{in_flight} requests are being answered already"
-        taken = now - self._began
+        taken = now - self._began + self._backlog()
         if taken <= _UNNOTICED_SECONDS:
             return ""
         if taken <= patience() * (_OF_A_FLOOD if self._flood else _OF_A_BURST):
