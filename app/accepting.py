@@ -18,10 +18,16 @@ _AT_ONCE: Final = 16  # connecting costs as much as answering: those who are con
 class Acceptor:
     """Takes in what waits at a listening socket beside whoever listens there; `close` ends it."""
 
-    def __init__(self, listening: int, protocol: Callable[[], asyncio.Protocol]) -> None:
-        """`listening` is a file descriptor; it is duplicated."""
+    def __init__(
+        self,
+        listening: int,
+        protocol: Callable[[], asyncio.Protocol],
+        full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`listening` is a file descriptor; it is duplicated. full: whether nobody should enter."""
         self._loop = asyncio.get_running_loop()
         self._protocol = protocol
+        self._full = full
         self._socket = socket.socket(fileno=os.dup(listening))
         self._socket.setblocking(False)
         self._opening: set[asyncio.Task[None]] = set()
@@ -33,6 +39,8 @@ class Acceptor:
         self._socket.close()
 
     def _accept(self) -> None:
+        if self._full():
+            return
         for _ in range(_AT_ONCE):
             try:
                 connection, _ = self._socket.accept()

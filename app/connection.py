@@ -9,7 +9,7 @@ HTTP) goes the way that it goes in uvicorn.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import unquote
 
@@ -23,14 +23,22 @@ from uvicorn.protocols.http.httptools_impl import (
 from app.begun import begin
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
-# The answer to a request by its path, its headers and those of every answer, or None to let it in.
-Gate: TypeAlias = Callable[[str, Headers, Headers], bytes | None]
 Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, query
 Message: TypeAlias = Any  # uvicorn's own types of messages are private to it
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
+
+
+class Gate(Protocol):
+    """Has the answer to requests that are not let in, the headers of every answer among it."""
+
+    def __call__(self, path: str, headers: Headers, common: Headers) -> bytes | None:
+        """That to one with this path and these headers, or None to let it in."""
+
+    def unread(self, data: bytes, common: Headers) -> bytes | None:
+        """That to bytes that came between requests, if they are one, or None to read them."""
 
 
 class Answers(Protocol):
@@ -132,6 +140,7 @@ class Connection(HttpToolsProtocol):
     _body: bytes = b""  # of that one
     _asked: Call | None = None  # one that is being answered without the application
     _ending = False  # once that is answered
+    _begun = False  # a request has begun to come, and not all of it is here
     _at_once = False
     _refusal: bytes | None = None
 
@@ -142,6 +151,12 @@ class Connection(HttpToolsProtocol):
         self._answers = answers
 
     def data_received(self, data: bytes) -> None:
+        if self._is_free() and not self._begun:
+            refusal = self._gate.unread(data, self.server_state.default_headers)
+            if refusal is not None:
+                self.transport.write(refusal)
+                self.on_response_complete()
+                return
         self._at_once = True
         super().data_received(data)
         self._let_go()
@@ -183,15 +198,19 @@ class Connection(HttpToolsProtocol):
             self.cycle = exchange
         self._start_asgi_task(exchange, self.app)
 
+    def _is_free(self) -> bool:
+        """Whether nothing is being answered."""
+        return self._asked is None and (self.cycle is None or self.cycle.response_complete)
+
     def on_message_begin(self) -> None:
+        self._begun = True
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
 
     def on_headers_complete(self) -> None:
         target = self._target()
-        before = self.cycle
-        free = self._asked is None and (before is None or before.response_complete)
+        free = self._is_free()
         if free and not self.expect_100_continue:
             common = self.server_state.default_headers
             self._refusal = self._gate(target[0], self.headers, common)
@@ -211,6 +230,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._begun = False
         if self._refusal is not None:
             self._turn_away(self._refusal)
             return

@@ -137,6 +137,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     app.state.lifecycle = lifecycle
     at_once = AtOnce(repository, lifecycle, settings, access)
     door = Door(settings.max_in_flight, at_once.backlog)
+    app.state.door = door
     app.state.gate = Gate(door, lifecycle, _task_of, settings.request_timeout_seconds)
     app.state.at_once = at_once
     app.state.fleet = fleet

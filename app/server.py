@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Final
@@ -31,8 +32,16 @@ class DrainingServer(uvicorn.Server):
     would end with the signal instead of the exit code 0.
     """
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_timeout: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        lifecycle: Lifecycle,
+        drain_timeout: float,
+        full: Callable[[], bool],
+    ) -> None:
+        """full: whether those who are connected ask for more than can be answered."""
         super().__init__(config)
+        self._full = full
         self._lifecycle = lifecycle
         self._drain_timeout = drain_timeout
         self._drain_end: float | None = None
@@ -43,7 +52,7 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         for server in self.servers:
             for listening in server.sockets:
-                self._acceptors.append(Acceptor(listening.fileno(), self._connection))
+                self._acceptors.append(Acceptor(listening.fileno(), self._connection, self._full))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in, and let go of those who are there."""
@@ -91,7 +100,12 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         lifespan="on",
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
-    return DrainingServer(config, app.state.lifecycle, settings.drain_timeout_seconds)
+    return DrainingServer(
+        config,
+        app.state.lifecycle,
+        settings.drain_timeout_seconds,
+        lambda: app.state.door.flooded,
+    )
 
 
 def serve(app: FastAPI, settings: Settings) -> bool:

@@ -44,7 +44,7 @@ class Door:
         self._clock = clock
         self._at_next_round = at_next_round
         self._in_round = False
-        self._flood = False
+        self.flooded = False  # somebody had to be refused of late
         self._began = self._ended = 0.0
 
     def refuses(self, in_flight: int, patience: Callable[[], float]) -> str:
@@ -56,7 +56,7 @@ class Door:
         if not self._in_round:
             self._in_round = True
             if now - self._ended > _REST_SECONDS and not self._backlog():
-                self._flood = False
+                self.flooded = False
             self._began = now
             self._at_next_round(self._end)
         if in_flight >= self._max_in_flight:
@@ -64,9 +64,9 @@ class Door:
         taken = now - self._began + self._backlog()
         if taken <= _UNNOTICED_SECONDS:
             return ""
-        if taken <= patience() * (_OF_A_FLOOD if self._flood else _OF_A_BURST):
+        if taken <= patience() * (_OF_A_FLOOD if self.flooded else _OF_A_BURST):
             return ""
-        self._flood = True
+        self.flooded = True
         return "more requests come than can be answered in time"
 
     def _end(self) -> None:

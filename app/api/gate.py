@@ -4,6 +4,7 @@ Refusing must cost a small part of answering, or else a service that is asked fo
 it can answer spends its time on saying so.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
@@ -22,6 +23,16 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 _KIND: Final = ERRORS[QueueFull]
 _STATUS: Final = f"HTTP/1.1 {_KIND.status} {HTTPStatus(_KIND.status).phrase}\r\n".encode()
+
+
+# The first line of a request to a path with nothing to decode, and header fields.
+_PLAIN_POST: Final = re.compile(rb"POST (/[A-Za-z0-9_.~/-]*) HTTP/1\.1(?=\r\n)")
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})(?=[ \t]*(?:\r\n|$))")
+_ODD: Final = re.compile(
+    rb"\r\n(?:transfer-encoding|expect|connection|upgrade|[ \t])|[^\r]\n|\r[^\n]|\0"
+)
+_TIMEOUT: Final = re.compile(rb"\r\nx-request-timeout-ms:[ \t]*([0-9]{1,15})(?=[ \t]*(?:\r\n|$))")
+_REQUEST_ID: Final = re.compile(rb"(?i:\r\nx-request-id:)[ \t]*([^\r\n]*)")
 
 
 class Gate:
@@ -49,9 +60,43 @@ class Gate:
         )
         if not why:
             return None
+        sent = next((value for name, value in headers if name == b"x-request-id"), None)
+        return self._refusal(path, task, sent, why, common)
+
+    def unread(self, data: bytes, common: Headers) -> bytes | None:
+        """The same for bytes that come between two requests, before anybody reads them as HTTP.
+
+        Only if they are one whole POST that is kept alive, beyond any doubt, and others were
+        refused just before; None otherwise.
+        """
+        if not self._door.flooded:
+            return None
+        end = data.find(b"\r\n\r\n")
+        start = _PLAIN_POST.match(data)
+        if start is None or end < 0:
+            return None
+        head = data[start.end() : end].lower()
+        length = _LENGTH.findall(head)
+        if len(length) != 1 or int(length[0]) != len(data) - end - 4 or _ODD.search(head):
+            return None
+        path = start[1].decode("ascii")
+        task = self._task_of(path)
+        if not task:
+            return None
+        asked = _TIMEOUT.search(head)
+        longest = self._longest
+        patience = longest if asked is None else min(longest, int(asked[1]) / 1000)
+        why = self._door.refuses(self._lifecycle.in_flight, lambda: patience)
+        if not why:
+            return None
+        name = _REQUEST_ID.search(data, start.end(), end)
+        return self._refusal(path, task, None if name is None else name[1], why, common)
+
+    def _refusal(
+        self, path: str, task: str, sent: bytes | None, why: str, common: Headers
+    ) -> bytes:
         metrics.REJECTIONS.labels("", "overload").inc()
         metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
-        sent = next((value for name, value in headers if name == b"x-request-id"), None)
         request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
         return _answer(path, request_id, why, common)
 

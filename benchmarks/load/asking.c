@@ -1,12 +1,13 @@
 /* A client for load tests. Knows sockets and times; not what it asks.
  *
  *   asking PORT REQUESTS closed CONNECTIONS SECONDS SEED
- *   asking PORT REQUESTS open   CONNECTIONS TIMEOUT SCHEDULE
+ *   asking PORT REQUESTS open   CONNECTIONS TIMEOUT SCHEDULE READY
  *
  * REQUESTS: whole HTTP/1.1 requests, each after its length as a 32 bit little endian number.
  * closed: every connection sends the next request, picked at random, when it has its answer.
  * open: SCHEDULE has a line "MICROSECONDS REQUEST" per arrival, in order; each is sent at its time
  *   on an idle connection, a new one if there is none, and given up TIMEOUT seconds after its time.
+ *   READY connections are opened before the clock starts, as clients keep them between requests.
  *
  * Prints a line per request: its number, when it was due, when it was answered (microseconds from
  * the start), the HTTP status; 0 for a connection that failed, 1 for a request that was given up.
@@ -197,6 +198,19 @@ static void run_closed(double seconds, uint64_t seed) {
     }
 }
 
+static void be_ready(int ready) {
+    int64_t open_by = now() + 2000000; /* the server takes them in meanwhile */
+    for (int index = 0; index < ready && index < most; index++)
+        if (!opened(index)) die("connect");
+    while (now() < open_by) {
+        struct epoll_event events[256];
+        int n = epoll_wait(epoll, events, 256, 50);
+        for (int i = 0; i < n; i++)
+            if (events[i].events & EPOLLOUT) watch((int)events[i].data.u32, EPOLLIN, EPOLL_CTL_MOD);
+    }
+    start += now();
+}
+
 static void run_open(double timeout, const char *schedule) {
     FILE *file = fopen(schedule, "r");
     long long due;
@@ -244,7 +258,7 @@ static void read_requests(const char *path) {
 
 int main(int argc, char **argv) {
     struct rlimit files;
-    if (argc != 7) return 2;
+    if (argc != 7 && argc != 8) return 2;
     port = atoi(argv[1]);
     read_requests(argv[2]);
     most = used = atoi(argv[4]);
@@ -257,7 +271,10 @@ int main(int argc, char **argv) {
     epoll = epoll_create1(0);
     start = now();
     if (!strcmp(argv[3], "closed")) run_closed(atof(argv[5]), strtoull(argv[6], NULL, 10));
-    else run_open(atof(argv[5]), argv[6]);
+    else {
+        be_ready(argc == 8 ? atoi(argv[7]) : 0);
+        run_open(atof(argv[5]), argv[6]);
+    }
     for (int i = 0; i < jobs_known; i++)
         if (jobs[i].status >= 0)
             printf("%d %lld %lld %d\n", jobs[i].request, (long long)jobs[i].due, (long long)jobs[i].done, jobs[i].status);

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 _SOURCE: Final = Path(__file__).with_name("asking.c")
 _CONNECTIONS: Final = 16_000  # an open loop opens as many as it needs, this many at most
+_READY: Final = 1_000  # of them before the first request, as clients keep them between requests
 FAILED, GIVEN_UP = 0, 1
 
 
@@ -79,7 +80,7 @@ class Client:
         """A request at each of `arrivals`, given up `patience` seconds later."""
         schedule = self._requests.with_suffix(".schedule")
         schedule.write_text("".join(f"{at} {index}\n" for at, index in arrivals))
-        return self._run("open", str(_CONNECTIONS), str(patience), str(schedule))
+        return self._run("open", str(_CONNECTIONS), str(patience), str(schedule), str(_READY))
 
     def _run(self, *arguments: str) -> Answers:
         mode, *rest = arguments
