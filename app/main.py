@@ -137,8 +137,13 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     app.state.lifecycle = lifecycle
     at_once = AtOnce(repository, lifecycle, settings, access)
     door = Door(settings.max_in_flight, at_once.backlog)
+
+    def is_full(task: str, seconds: float) -> bool:
+        doing = [each for each in repository.loaded() if each.manifest.task == task]
+        return bool(doing) and all(each.scheduler.is_full(seconds) for each in doing)
+
     app.state.door = door
-    app.state.gate = Gate(door, lifecycle, _task_of, settings.request_timeout_seconds)
+    app.state.gate = Gate(door, lifecycle, _task_of, settings.request_timeout_seconds, is_full)
     app.state.at_once = at_once
     app.state.fleet = fleet
     short = [each for route in (*_ROUTES, inference) for each in route.router.routes]

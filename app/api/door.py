@@ -47,7 +47,7 @@ class Door:
         self.flooded = False  # somebody had to be refused of late
         self._began = self._ended = 0.0
 
-    def refuses(self, in_flight: int, patience: Callable[[], float]) -> str:
+    def refuses(self, in_flight: int, patience: float) -> str:
         """Why a request that has just come is not let in; empty if it is.
 
         in_flight: how many are being answered. patience: how many seconds it has in all.
@@ -64,7 +64,7 @@ class Door:
         taken = now - self._began + self._backlog()
         if taken <= _UNNOTICED_SECONDS:
             return ""
-        if taken <= patience() * (_OF_A_FLOOD if self.flooded else _OF_A_BURST):
+        if taken <= patience * (_OF_A_FLOOD if self.flooded else _OF_A_BURST):
             return ""
         self.flooded = True
         return "more requests come than can be answered in time"

@@ -38,26 +38,32 @@ _REQUEST_ID: Final = re.compile(rb"(?i:\r\nx-request-id:)[ \t]*([^\r\n]*)")
 class Gate:
     """Answers for those that the `door` does not let in; only what asks a network goes through it.
 
-    `task_of` tells the task of a path, "" for one that asks no network. A request may take
+    `task_of` tells the task of a path, "" for one that asks no network. `is_full` tells whether
+    those who compute for a task have too much to do for so many seconds. A request may take
     `longest` seconds. Nothing is logged: there may be a great many.
     """
 
     def __init__(
-        self, door: Door, lifecycle: Lifecycle, task_of: Callable[[str], str], longest: float
+        self,
+        door: Door,
+        lifecycle: Lifecycle,
+        task_of: Callable[[str], str],
+        longest: float,
+        is_full: Callable[[str, float], bool] = lambda task, seconds: False,
     ) -> None:
         self._door = door
         self._lifecycle = lifecycle
         self._task_of = task_of
         self._longest = longest
+        self._is_full = is_full
+        self._refusing = False  # the last one that came was refused
 
     def __call__(self, path: str, headers: Headers, common: Headers) -> bytes | None:
         """The whole answer to a request that is turned away, `common` headers and all, or None."""
         task = self._task_of(path)
         if not task:
             return None
-        why = self._door.refuses(
-            self._lifecycle.in_flight, lambda: patience_of(headers, self._longest)
-        )
+        why = self._why(task, patience_of(headers, self._longest))
         if not why:
             return None
         sent = next((value for name, value in headers if name == b"x-request-id"), None)
@@ -69,7 +75,7 @@ class Gate:
         Only if they are one whole POST that is kept alive, beyond any doubt, and others were
         refused just before; None otherwise.
         """
-        if not self._door.flooded:
+        if not self._refusing:
             return None
         end = data.find(b"\r\n\r\n")
         start = _PLAIN_POST.match(data)
@@ -86,11 +92,19 @@ class Gate:
         asked = _TIMEOUT.search(head)
         longest = self._longest
         patience = longest if asked is None else min(longest, int(asked[1]) / 1000)
-        why = self._door.refuses(self._lifecycle.in_flight, lambda: patience)
+        why = self._why(task, patience)
         if not why:
             return None
         name = _REQUEST_ID.search(data, start.end(), end)
         return self._refusal(path, task, None if name is None else name[1], why, common)
+
+    def _why(self, task: str, patience: float) -> str:
+        """Why a request for this task is refused that has so many seconds, empty if it is not."""
+        why = self._door.refuses(self._lifecycle.in_flight, patience)
+        if not why and self._is_full(task, patience):
+            why = "inputs are waiting that take too long to compute"
+        self._refusing = bool(why)
+        return why
 
     def _refusal(
         self, path: str, task: str, sent: bytes | None, why: str, common: Headers

@@ -113,6 +113,14 @@ class Queue(Generic[E, P]):
                 self.drop(dropped)
         return [entry.future for entry in entries]
 
+    def is_full(self, patience: float) -> bool:
+        """Whether one more entry would be refused, however short, that has so many seconds."""
+        with self._changed:
+            if len(self._waiting) >= self._max_entries:
+                return True
+            wait = self._waits.until(self._waiting.ahead_of(1))
+        return wait > _WAITING * patience
+
     def wait(self) -> bool:
         """Wait until there is something to take; False when it is closed and nothing is left."""
         with self._changed:

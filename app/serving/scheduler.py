@@ -102,6 +102,10 @@ class Scheduler(Generic[E, P]):
         """Queue all of `examples` or, raising, none of them, as `Queue.submit_many` does."""
         return self._queue.submit_many(examples, deadline=deadline)
 
+    def is_full(self, patience: float) -> bool:
+        """Whether whatever comes now, and has so many seconds, would be refused."""
+        return self._queue.is_full(patience)
+
     def runs_here(self, kind: Hashable) -> bool:
         """Whether `run_now` computes examples of this kind, the shortest of them at least."""
         return self._inline is not None and self._inline.takes(kind)

@@ -120,6 +120,10 @@ class StepScheduler(Generic[E, P]):
         """Queue all of `examples` or, raising, none of them, as `Queue.submit_many` does."""
         return self._queue.submit_many(examples, deadline=deadline)
 
+    def is_full(self, patience: float) -> bool:
+        """Whether whatever comes now, and has so many seconds, would be refused."""
+        return self._queue.is_full(patience)
+
     def runs_here(self, kind: Hashable) -> bool:
         """No: nothing that takes steps is computed in the caller's thread."""
         return False
