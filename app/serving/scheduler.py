@@ -22,6 +22,7 @@ from app.serving.inline import Inline, Result
 from app.serving.meter import Meter
 from app.serving.queue import Queue
 from app.serving.task import E
+from app.serving.threads import step_back
 
 Worker: TypeAlias = Callable[[Sequence[E]], Sequence[P]]
 
@@ -152,6 +153,7 @@ class Scheduler(Generic[E, P]):
 
     def _live(self, server: int) -> None:
         """The life of a worker's thread. If something ends it, another one takes its place."""
+        step_back()
         while True:
             try:
                 return self._work(server)

@@ -25,6 +25,7 @@ from app.serving.meter import Meter
 from app.serving.queue import Queue
 from app.serving.runs import Stepper, graph_of, rows_of
 from app.serving.task import E, Run
+from app.serving.threads import step_back
 
 _LOOK_AHEAD: Final = 64  # entries
 # To begin takes as long as many steps. While others are under way so many join at once, at most.
@@ -180,6 +181,7 @@ class StepScheduler(Generic[E, P]):
         return chosen
 
     def _work(self, place: int, worker: Stepper) -> None:
+        step_back()
         seats: list[_Seat[E, P]] = []
         while True:
             taken = self._queue.take(partial(self._choose, place), wait=not seats, server=place)
