@@ -47,9 +47,9 @@ from app.tasks.tensor import TensorExample, TensorPrediction, TensorTask
 _STATUS: Final = b"HTTP/1.1 200 OK\r\n"
 _TIMEOUT: Final = TIMEOUT_HEADER.lower()
 _PARTS: Final = {5, 7}  # of a path: /v2/models/NAME/infer, or .../versions/VERSION/infer
-_TOGETHER: Final = 64  # calls that are read before any of them is answered
+_TOGETHER: Final = 32  # calls that are read before any of them is answered
 _SMOOTHING: Final = 0.1  # weight of the newest in what a call takes
-_HELD_SECONDS: Final = 0.005  # after which the event loop sees to others first
+_HELD_SECONDS: Final = 0.002  # after which the event loop sees to others first
 
 
 @dataclass(slots=True)
