@@ -1,135 +1,28 @@
 """One HTTP connection: uvicorn's, with less between the socket and the application.
 
 Knows HTTP/1.1 and ASGI; no route. A request that arrives whole, as most do, is answered in the
-callback that brought its last byte: no task, no event, one write, and where the answer is there at
-once, no application. Everything else (bodies in parts, pipelining, answers in parts, errors of
-HTTP) goes the way that it goes in uvicorn.
+callback that brought its last byte: no task, no event, one write. Some need no application at all:
+who is turned away, and what is cheap to compute. Everything else (bodies in parts, pipelining,
+answers in parts, errors of HTTP) goes the way that it goes in uvicorn.
 """
 
 import asyncio
 import re
-import time
-from collections.abc import Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.begun import begin
-
-Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
-Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, query
-Message: TypeAlias = Any  # uvicorn's own types of messages are private to it
+from app.call import Answers, Call, Gate, Headers, Target
+from app.exchange import Exchange
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
-_FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
 
 
-class Gate(Protocol):
-    """Has the answer to requests that are not let in, the headers of every answer among it."""
-
-    def __call__(self, path: str, headers: Headers, common: Headers) -> bytes | None:
-        """That to one with this path and these headers, or None to let it in."""
-
-    def unread(self, data: bytes, common: Headers) -> bytes | None:
-        """That to bytes that came between requests, if they are one, or None to read them."""
-
-
-class Answers(Protocol):
-    """Has the answers to some requests, and needs no application for them."""
-
-    def takes(self, path: str) -> bool:
-        """Whether it may have the answer to a POST to `path`."""
-
-    def ask(self, call: "Call") -> bool:
-        """Whether the call is taken; then it will be answered or declined."""
-
-
-class Call:
-    """A POST that is kept alive, all of it, and what becomes of it.
-
-    common: the headers of every answer. gone: the client has left. arrived: a `time.monotonic()`
-    value.
-    """
-
-    __slots__ = ("_connection", "arrived", "body", "common", "gone", "headers", "path", "target")
-
-    def __init__(
-        self, connection: "Connection", target: Target, headers: Headers, body: bytes
-    ) -> None:
-        self._connection = connection
-        self.target = target
-        self.path = target[0]
-        self.headers = headers
-        self.body = body
-        self.common = connection.server_state.default_headers
-        self.arrived = time.monotonic()
-        self.gone = False
-
-    def reply(self, answer: bytes) -> None:
-        """Send the whole answer, the common headers among it."""
-        self._connection.reply(answer)
-
-    def decline(self) -> None:
-        """Let the application answer."""
-        self._connection.decline(self)
-
-
-class Exchange(RequestResponseCycle):
-    """One request and its answer, which leaves in one write if it has one part."""
-
-    _start: Message | None = None
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._start = message
-            return
-        start, self._start = self._start, None
-        if start is None:
-            await super().send(message)
-            return
-        head = self._head(start, message)
-        if head is None:
-            await super().send(start)
-            await super().send(message)
-            return
-        self.response_started = True
-        if self.disconnected:
-            return
-        self.transport.write(head + message["body"])
-        self.response_complete = True
-        self.message_event.set()
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
-
-    def _head(self, start: Message, message: Message) -> bytes | None:
-        """Status line and headers before a body; None if something needs a closer look."""
-        body, status = message.get("body"), start["status"]
-        if not body or message.get("more_body") or self.flow.write_paused:
-            return None
-        if self.scope["method"] == "HEAD" or status in (204, 304):
-            return None
-        parts = [STATUS_LINE[status]]
-        lines: list[bytes] = []
-        sized = False
-        for name, value in (*self.default_headers, *start.get("headers", ())):
-            if name == b"content-length":
-                sized = value == b"%d" % len(body)
-            elif name in (b"transfer-encoding", b"connection"):
-                return None
-            lines += (name, value)
-            parts += (name, b": ", value, b"\r\n")
-        if not sized or _FORBIDDEN.search(b"".join(lines)):
-            return None
-        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        return b"".join(parts)
+_BODY_SECONDS: Final = 0.05  # for which a body may keep its head waiting
 
 
 class Connection(HttpToolsProtocol):
@@ -138,6 +31,7 @@ class Connection(HttpToolsProtocol):
     _whole: Exchange | None = None
     _held: Target | None = None  # of a request that may need no application; its body is to come
     _body: bytes = b""  # of that one
+    _waiting: asyncio.TimerHandle | None = None  # for it
     _asked: Call | None = None  # one that is being answered without the application
     _ending = False  # once that is answered
     _begun = False  # a request has begun to come, and not all of it is here
@@ -159,16 +53,20 @@ class Connection(HttpToolsProtocol):
                 return
         self._at_once = True
         super().data_received(data)
-        self._let_go()
+        if self._held is not None and self._waiting is None:
+            # Many clients send the body by itself, just after the head.
+            self._waiting = self.loop.call_later(_BODY_SECONDS, self._wait_no_longer)
         if self._whole is not None and not self.transport.is_closing():
             self._start_later()  # its body is still to come
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._asked is not None:
             self._asked.gone = True
+        self._release()
         super().connection_lost(error)
 
     def shutdown(self) -> None:
+        self._wait_no_longer()
         if self._asked is not None:
             self._ending = True
         else:
@@ -235,9 +133,11 @@ class Connection(HttpToolsProtocol):
             self._turn_away(self._refusal)
             return
         if self._held is not None:
-            call = Call(self, self._held, self.headers, self._body)
+            common = self.server_state.default_headers
+            call = Call(self, self._held, self.headers, self._body, common)
             if self._answers.ask(call):
-                self._asked, self._held, self._at_once = call, None, False
+                self._release()
+                self._asked, self._at_once = call, False
                 return
             self._let_go()
         super().on_message_complete()
@@ -262,11 +162,23 @@ class Connection(HttpToolsProtocol):
             and parser.should_keep_alive()
         )
 
+    def _wait_no_longer(self) -> None:
+        """The application waits for the rest of a body, and knows for how long."""
+        if self._held is not None:
+            self._at_once = False
+            self._let_go()
+
+    def _release(self) -> Target | None:
+        """What was held; it is no more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        target, self._held, self._waiting = self._held, None, None
+        return target
+
     def _let_go(self) -> None:
-        """The application answers the request that was held, or will when all of it is there."""
-        if self._held is None:
-            return
-        target, self._held = self._held, None
+        """The application answers the request that was held."""
+        target = self._release()
+        assert target is not None
         self._open(target, free=True)
         if self._body:
             super().on_body(self._body)

@@ -135,7 +135,7 @@ def create_app(settings: Settings, tasks: TaskTypes = TASKS, fleet: Fleet | None
     app.state.settings = settings
     app.state.repository = repository
     app.state.lifecycle = lifecycle
-    at_once = AtOnce(repository, lifecycle, settings, access)
+    at_once = AtOnce(repository, lifecycle, settings, access, app.dependency_overrides)
     door = Door(settings.max_in_flight, at_once.backlog)
 
     def is_full(task: str, seconds: float) -> bool:

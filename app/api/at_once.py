@@ -11,9 +11,10 @@ wrong.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from app import metrics, tracing
 from app.api.context import RequestRecord
@@ -35,7 +36,7 @@ from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle
 from app.api.limits import TIMEOUT_HEADER
 from app.api.middleware import request_id_of
-from app.connection import Call, Headers
+from app.call import Call, Headers
 from app.errors import UnrollError
 from app.later import catch_up
 from app.serving.entry import Outcome
@@ -66,9 +67,10 @@ class _Reading:
 
 
 class AtOnce:
-    """Takes calls that it may have the answer to. `access`: who may ask, None if everybody may.
+    """Takes calls that it may have the answer to.
 
-    On the event loop's thread only.
+    `access`: who may ask, None if everybody may. `overrides`: dependencies of the application that
+    are replaced; while there are any, it answers all. On the event loop's thread only.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class AtOnce:
         lifecycle: Lifecycle,
         settings: Settings,
         access: Access | None = None,
+        overrides: Mapping[Any, Any] = MappingProxyType({}),
     ) -> None:
         self._repository = repository
         self._lifecycle = lifecycle
         self._settings = settings
         self._access = access
+        self._overrides = overrides
         self._calls: deque[Call] = deque()
         self._each = 0.0  # seconds that one of them took of late
         self._common: Headers = ()
@@ -93,7 +97,9 @@ class AtOnce:
 
     def ask(self, call: Call) -> bool:
         """Whether the call is taken; then it is answered or declined, in this round or the next."""
-        if tracing.enabled() or self._lifecycle.draining or len(call.body) > INLINE_BYTES:
+        if tracing.enabled() or self._overrides or self._lifecycle.draining:
+            return False
+        if len(call.body) > INLINE_BYTES:
             return False
         if not self._calls:
             asyncio.get_running_loop().call_soon(self._work)

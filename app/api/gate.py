@@ -5,7 +5,7 @@ it can answer spends its time on saying so.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -17,9 +17,8 @@ from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL
 from app.api.lifecycle import Lifecycle
 from app.api.limits import patience_of
 from app.api.middleware import request_id_of
+from app.call import Headers
 from app.errors import QueueFull
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 _KIND: Final = ERRORS[QueueFull]
 _STATUS: Final = f"HTTP/1.1 {_KIND.status} {HTTPStatus(_KIND.status).phrase}\r\n".encode()

@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeAlias
 from app import tracing
 from app.errors import UnrollError
 from app.serving.batches import batch_of
-from app.serving.costs import Costs, kind_of
+from app.serving.costs import Costs, kind_of, timed
 from app.serving.entry import Outcome, P, failure_of
 from app.serving.meter import Meter
 from app.serving.task import E
@@ -89,8 +89,13 @@ class Inline(Generic[E, P]):
     ) -> None:
         batch = [examples[place] for place in places]
         start = time.monotonic()
+        self._runs += 1
+        noted = not self._runs % _NOTED
         try:
-            predictions = self._worker(batch)
+            if noted:
+                predictions, _, cost = timed(lambda: self._worker(batch))
+            else:
+                predictions = self._worker(batch)
         except Exception as error:
             if len(batch) == 1:
                 found[places[0]] = failure_of(error, self._model)
@@ -99,9 +104,8 @@ class Inline(Generic[E, P]):
                 self._compute([place], examples, since, found)
             return
         seconds = time.monotonic() - start
-        self._runs += 1
-        if not self._runs % _NOTED:
-            self._costs.note(batch, seconds)
+        if noted:
+            self._costs.note(batch, cost)
         waits = [start - since[place] for place in places]
         self._meter.at_once(waits, [example.length for example in batch], seconds)
         runs = tracing.runs_since(start)

@@ -35,7 +35,6 @@ from app.tasks.tensor_rows import alone, row_of, stacked
 from app.tasks.tensor_values import from_json, shape_of, to_json
 
 Array = npt.NDArray[Any]
-_MOST_SIZES: Final = 4096  # that are remembered
 GRAPH: Final = "model.onnx"
 
 
@@ -106,7 +105,6 @@ class TensorTask:
         self.outputs = {tensor.name: tensor for tensor in features.outputs}
         self._session = session
         self._checks = Checks(features)
-        self._known_sizes: dict[Hashable, Sizes] = {}  # by shapes: most were there before
         self._all = tuple(self.outputs)
         self._batched, self._masked = features.batched, features.masked
 
@@ -148,13 +146,7 @@ class TensorTask:
         Raises InvalidInput naming the input whose presence or shape is wrong, or for a request
         that is over the `limits`.
         """
-        key = tuple(shapes.items())
-        sizes = self._known_sizes.get(key)
-        if sizes is None:
-            sizes = self._checks.sizes(shapes)
-            if len(self._known_sizes) >= _MOST_SIZES:
-                self._known_sizes.clear()
-            self._known_sizes[key] = sizes
+        sizes = self._checks.sizes(shapes)
         if limits is not None:
             limits.check(sizes)
         return sizes

@@ -16,6 +16,7 @@ Array = npt.NDArray[Any]
 # Stand for the batch and the time among the names of free dimensions.
 _BATCH: Final = "\0batch"
 _TIME: Final = "\0time"
+_MOST_KNOWN: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Checks:
     def __init__(self, features: TensorFeatures) -> None:
         self._features = features
         self._masked = features.masked
+        self._known: dict[Hashable, Sizes] = {}  # by shapes, most of which come again
         # Per input: what each axis must be: a size, a name that ties sizes together, or anything.
         self._axes = {
             tensor.name: tuple(_axis(tensor, axis, size) for axis, size in enumerate(tensor.shape))
@@ -74,6 +76,16 @@ class Checks:
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
         """Compare every input with the graph. Raises InvalidInput for the first wrong one."""
+        key = tuple(shapes.items())
+        sizes = self._known.get(key)
+        if sizes is None:
+            sizes = self._sizes(shapes)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = sizes
+        return sizes
+
+    def _sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
         for name in shapes.keys() - self._axes.keys():
             raise InvalidInput(
                 f"there is no input {name!r}",

@@ -17,10 +17,13 @@ class Loop:
     def __init__(self, most: int = 1000) -> None:
         self.clock = Clock()
         self._ends: list[Callable[[], None]] = []
-        self._door = Door(most, clock=self.clock, at_next_round=self._ends.append)
+        self.backlog = 0.0
+        self._door = Door(
+            most, lambda: self.backlog, clock=self.clock, at_next_round=self._ends.append
+        )
 
     def arrive(self, patience: float, seconds: float = 0.001, in_flight: int = 0) -> bool:
-        refused = self._door.refuses(in_flight, lambda: patience)
+        refused = self._door.refuses(in_flight, patience)
         self.clock.now += seconds / 10 if refused else seconds
         return not refused
 
@@ -79,6 +82,20 @@ def test_a_rest_ends_a_flood() -> None:
     assert not all(loop.arrive(0.25) for _ in range(20))
     loop.end(idle=0.01)
     assert all(loop.arrive(0.25) for _ in range(20))
+
+
+def test_what_was_let_in_and_waits_on_the_loop_counts() -> None:
+    loop = Loop()
+    loop.backlog = 0.06
+    assert loop.arrive(0.25)
+    loop.backlog = 0.07
+    assert not loop.arrive(0.25)
+    loop.end(idle=1.0)
+    loop.backlog = 0.02
+    assert not loop.arrive(0.25), "while something is left it is no rest, and the flood goes on"
+    loop.end(idle=1.0)
+    loop.backlog = 0.0
+    assert loop.arrive(0.25)
 
 
 def test_only_so_many_are_answered_at_once() -> None:

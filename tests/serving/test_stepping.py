@@ -232,7 +232,8 @@ def test_steps_and_rows_are_counted() -> None:
 
 def test_nothing_runs_in_the_callers_thread() -> None:
     with stepping(Counter()) as scheduler:
-        assert scheduler.run_now(Count(1)) is None
+        assert not scheduler.runs_here(None)
+        assert scheduler.run_now([Count(1)], [0.0]) == [None]
 
 
 @pytest.mark.parametrize("wrong", [{"max_batch_size": 0}, {"max_rows": 0}, {"max_queue_size": 0}])
