@@ -79,7 +79,7 @@ def answer(service: Service, body: Any, **options: Any) -> tuple[int, dict[str, 
 
 
 def test_the_answer_is_that_of_the_application(service: Service, counts: dict[str, int]) -> None:
-    headers = {"X-Request-ID": "mine", "Accept-Encoding": "identity"}
+    headers = {"X-Request-ID": "at-once", "Accept-Encoding": "identity"}
     status, fields, content = answer(service, ROW, headers=headers)
     assert counts == {"reply": 1, "decline": 0}
     with by_the_router(service):
