@@ -5,10 +5,13 @@ Knows requests as bytes and fields; neither sockets nor what is asked.
 
 import time
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, query
+
+# Among the extensions of an ASGI scope: takes a function to call once when the client has left.
+DEPARTURE: Final = "unroll.departure"
 
 
 class Caller(Protocol):

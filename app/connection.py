@@ -15,7 +15,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.begun import begin
-from app.call import Answers, Call, Gate, Headers, Target
+from app.call import DEPARTURE, Answers, Call, Gate, Headers, Target
 from app.exchange import Exchange
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
@@ -64,6 +64,8 @@ class Connection(HttpToolsProtocol):
             self._asked.gone = True
         self._release()
         super().connection_lost(error)
+        if isinstance(self.cycle, Exchange):
+            self.cycle.depart()
 
     def shutdown(self) -> None:
         self._wait_no_longer()
@@ -221,7 +223,7 @@ class Connection(HttpToolsProtocol):
             "raw_path": raw_path,
             "query_string": query,
         }
-        return Exchange(
+        exchange = Exchange(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -234,6 +236,8 @@ class Connection(HttpToolsProtocol):
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
+        scope["extensions"] = {DEPARTURE: exchange.at_departure}
+        return exchange
 
     def _turn_away(self, answer: bytes) -> None:
         """Once its body has gone by: a client that still sends might not read."""

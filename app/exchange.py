@@ -4,6 +4,7 @@ Knows ASGI's messages and HTTP/1.1's heads; not who asks.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -17,6 +18,19 @@ class Exchange(RequestResponseCycle):
     """One request and its answer, which leaves in one write if it has one part."""
 
     _start: Message | None = None
+    _at_departure: Callable[[], None] | None = None
+
+    def at_departure(self, call: Callable[[], None]) -> None:
+        """Call it when the client has left, at once if it has already; one such call at a time."""
+        self._at_departure = call
+        if self.disconnected:
+            self.depart()
+
+    def depart(self) -> None:
+        """The client has left."""
+        call, self._at_departure = self._at_departure, None
+        if call is not None:
+            call()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and not self.response_started:

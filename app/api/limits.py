@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.errors import RequestRefused
 from app.api.fields import shown
 from app.begun import Begun
+from app.call import DEPARTURE
 from app.errors import DeadlineExceeded, InvalidInput
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
@@ -83,8 +84,33 @@ async def read_body(
         raise DeadlineExceeded("the deadline passed before the body had arrived") from None
 
 
-async def client_gone(request: Request) -> None:
-    """Return when the client has closed the connection; call it once the body is read."""
+def at_departure(request: Request, call: Callable[[], None]) -> Callable[[], None]:
+    """Have `call` called when the client closes the connection; do it once the body is read.
+
+    Returns what ends that.
+    """
+    tell = request.scope.get("extensions", {}).get(DEPARTURE)
+    if tell is not None:
+        tell(call)
+        return lambda: tell(_nothing)
+    gone = asyncio.ensure_future(_client_gone(request))  # another server than ours
+
+    def tell_of(done: asyncio.Future[None]) -> None:
+        if not done.cancelled():
+            call()
+
+    def forget() -> None:
+        gone.cancel()
+
+    gone.add_done_callback(tell_of)
+    return forget
+
+
+def _nothing() -> None:
+    pass
+
+
+async def _client_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -96,7 +122,7 @@ def _too_large(max_bytes: int) -> RequestRefused:
 __all__ = [
     "TIMEOUT_HEADER",
     "ClientDisconnect",
-    "client_gone",
+    "at_departure",
     "deadline_of",
     "patience_of",
     "read_body",

@@ -14,7 +14,7 @@ from fastapi import Request
 
 from app import tracing
 from app.api.context import RequestRecord
-from app.api.limits import client_gone
+from app.api.limits import at_departure
 from app.errors import DeadlineExceeded, UnrollError
 from app.serving.entry import Outcome
 from app.serving.loader import LoadedModel
@@ -81,13 +81,17 @@ async def run(
         if result is not None:
             return predictions_of(record, arrived, [result])
     futures = model.scheduler.submit_many(examples, deadline=record.deadline)
-    answers = asyncio.gather(*map(asyncio.wrap_future, futures))
     try:
-        outcomes: list[Outcome[Any]] = await waited_for(request, record, answers)
+        if len(futures) == 1:
+            outcomes = [await waited_for(request, record, asyncio.wrap_future(futures[0]))]
+        else:
+            answers = asyncio.gather(*map(asyncio.wrap_future, futures))
+            outcomes = await waited_for(request, record, answers)
+            del answers  # as in `waited_for`
     finally:
         for future in futures:
             future.cancel()
-        del futures, answers  # as in `waited_for`
+        del futures
     return predictions_of(record, arrived, outcomes)
 
 
@@ -106,24 +110,33 @@ async def waited_for(request: Request, record: RequestRecord, work: asyncio.Futu
     """The result of `work`, which is cancelled at the deadline and when the client leaves."""
     # A failure that is never looked at, because the client has left, is not an accident.
     work.add_done_callback(lambda done: done.cancelled() or done.exception())
-    gone = asyncio.ensure_future(client_gone(request))
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[type[Exception] | None] = loop.create_future()
+
+    def end(why: type[Exception] | None) -> None:
+        if not ended.done():
+            ended.set_result(why)
+
+    work.add_done_callback(lambda _: end(None))
+    forget = at_departure(request, lambda: end(ClientGone))
+    late: asyncio.TimerHandle | None = None
+    if record.deadline is not None:
+        late = loop.call_later(max(0.0, record.deadline - time.monotonic()), end, DeadlineExceeded)
     try:
-        await asyncio.wait(
-            (work, gone),
-            timeout=None if record.deadline is None else record.deadline - time.monotonic(),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
+        why = await ended
         if work.done():
             return work.result()
-        if gone.done():
+        if why is ClientGone:
             raise ClientGone
         raise DeadlineExceeded("the deadline passed before the answer was there")
     finally:
-        gone.cancel()
+        forget()
+        if late is not None:
+            late.cancel()
         work.cancel()
         # An error holds this frame, and the work holds the error: a circle around all that was
         # sent, which would stay until the collector comes by.
-        del work, gone
+        del work
 
 
 def _record_batches(arrived: float, outcomes: Sequence[Outcome[Any]]) -> None:
