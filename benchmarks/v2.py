@@ -16,25 +16,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import numpy as np
-import onnx
 import psutil
 import tritonclient.http as triton
 import typer
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from pydantic import JsonValue
 
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.session import Session
-from app.tasks.tensor import TensorTask
-from app.tasks.tensor_features import features_of
+from benchmarks.load.client import Client, build
+from benchmarks.load.corpus import post, write_requests
+from benchmarks.small import VOCABULARY, publish
 
-VOCABULARY, EMBEDDING, HIDDEN, CLASSES, OPSET = 2000, 32, 40, 2, 20
+TURN = 2.0  # seconds, with several clients
 cli = typer.Typer(add_completion=False)
 
 
@@ -47,76 +44,6 @@ class Result:
     ratio: float
     lowest: float
     highest: float
-
-
-def small_graph() -> bytes:
-    """ONNX: token_ids (batch, time), lengths (batch) -> logits (batch, 2); an LSTM of 40 units."""
-    rng = np.random.default_rng(0)
-
-    def weights(name: str, *shape: int) -> onnx.TensorProto:
-        values = rng.normal(0, 0.1, shape).astype(np.float32)
-        return numpy_helper.from_array(values, name)
-
-    nodes = [
-        helper.make_node("Gather", ["embedding", "token_ids"], ["rows"]),
-        helper.make_node("Transpose", ["rows"], ["steps"], perm=[1, 0, 2]),
-        helper.make_node("Cast", ["lengths"], ["ends"], to=TensorProto.INT32),
-        helper.make_node(
-            "LSTM", ["steps", "W", "R", "B", "ends"], ["", "last"], hidden_size=HIDDEN
-        ),
-        helper.make_node("Squeeze", ["last", "direction"], ["hidden_state"]),
-        helper.make_node("Gemm", ["hidden_state", "weight", "bias"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        inputs=[
-            helper.make_tensor_value_info("token_ids", TensorProto.INT64, ["batch", "time"]),
-            helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
-        ],
-        outputs=[helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", CLASSES])],
-        initializer=[
-            weights("embedding", VOCABULARY, EMBEDDING),
-            weights("W", 1, 4 * HIDDEN, EMBEDDING),
-            weights("R", 1, 4 * HIDDEN, HIDDEN),
-            weights("B", 1, 8 * HIDDEN),
-            weights("weight", HIDDEN, CLASSES),
-            weights("bias", CLASSES),
-            helper.make_tensor("direction", TensorProto.INT64, [1], [0]),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    return bytes(model.SerializeToString())
-
-
-def publish(root: Path) -> Path:
-    """Write the small network as version 1 of the model `small`; returns the graph's file."""
-    folder = root / "small" / "1"
-    folder.mkdir(parents=True)
-    file = folder / "model.onnx"
-    file.write_bytes(small_graph())
-    session = Session(file)
-    task = TensorTask(features_of(session.inputs, session.outputs), session)
-    golden = []
-    for tokens in ([1, 2, 3], [7, 8, 9, 10, 11]):
-        answer = task.predict([task.encode({"token_ids": list(tokens)})])[0].to_json()
-        request: JsonValue = {"inputs": {"token_ids": list(tokens)}}
-        golden.append(Golden.model_validate({"request": request, "answer": answer}))
-    manifest = Manifest(
-        name="small",
-        version="1",
-        task="tensor",
-        created="2026-01-01T00:00:00Z",
-        description="An LSTM with random weights.",
-        license="Apache-2.0",
-        intended_use="Benchmarks.",
-        files={"model.onnx": digest(file)},
-        network=Network(cell="lstm", num_layers=1, hidden_size=HIDDEN, parameters=0, opset=OPSET),
-        features=task.features.model_dump(mode="json"),
-        golden=tuple(golden),
-    )
-    write_manifest(folder, manifest)
-    return file
 
 
 @cli.command("by-hand")
@@ -164,6 +91,7 @@ def run(
     tokens: Annotated[int, typer.Option(help="Length of the row.")] = 26,
     access_log: Annotated[bool, typer.Option(help="Whether by-hand writes a line each.")] = True,
     threads: Annotated[bool, typer.Option(help="Whether by-hand computes in a thread.")] = False,
+    clients: Annotated[int, typer.Option(help="How many ask at once; several need a cc.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("benchmarks/results"),
 ) -> None:
     """Measure both, write the result as JSON and one line of markdown."""
@@ -179,10 +107,18 @@ def run(
         )
         ask_ours, ask_hand = triton_client(ours[0], row), json_client(hand[0], row)
         np.testing.assert_allclose(ask_ours(), ask_hand(), rtol=1e-5, atol=1e-6)
-        turns = [
-            (cpu(ours[1], ask_ours, requests), cpu(hand[1], ask_hand, requests))
-            for _ in range(rounds + 1)
-        ][1:]  # the first one warms up
+        measure_ours = partial(cpu, ours[1], ask_ours, requests)
+        measure_hand = partial(cpu, hand[1], ask_hand, requests)
+        if clients > 1:
+            program = build(Path(folder))
+            for name, content in (("ours", binary_request(row)), ("hand", json_request(row))):
+                write_requests(Path(folder) / name, [content])
+            measure_ours, measure_hand = (
+                partial(cpu_of_many, process, Client(program, port, Path(folder) / name), clients)
+                for (port, process), name in ((ours, "ours"), (hand, "hand"))
+            )
+        turns = [(measure_ours(), measure_hand()) for _ in range(rounds + 1)]
+        turns = turns[1:]  # the first one warms up
     ratios = [mine / other for mine, other in turns]
     result = Result(
         service=statistics.median(mine for mine, _ in turns),
@@ -191,8 +127,13 @@ def run(
         lowest=min(ratios),
         highest=max(ratios),
     )
-    load = f"{tokens} tokens, {requests} requests a turn, {rounds} turns"
-    name = "v2" + ("-threads" if threads else "") + ("" if access_log else "-without-access-log")
+    amount = f"{requests} requests" if clients == 1 else f"{clients} clients, {TURN:g} s"
+    load = f"{tokens} tokens, {amount} a turn, {rounds} turns"
+    name = (
+        ("v2" if clients == 1 else f"v2-{clients}-clients")
+        + ("-threads" if threads else "")
+        + ("" if access_log else "-without-access-log")
+    )
     how = "in a plain def, by a thread" if threads else "inline, in an async def"
     report(result, load, f"{how}; {'with' if access_log else 'without'} its access log", name, out)
 
@@ -227,6 +168,34 @@ def cpu(process: psutil.Process, ask: Callable[[], Any], requests: int) -> float
         ask()
     after = process.cpu_times()
     return 1000 * float(after.user + after.system - before.user - before.system) / requests
+
+
+def binary_request(row: NDArray[np.int64]) -> bytes:
+    """What `tritonclient` sends, byte for byte but for the order of its headers."""
+    inputs = []
+    for name, array in (("token_ids", row), ("lengths", np.array([row.shape[1]]))):
+        one = triton.InferInput(name, list(array.shape), "INT64")
+        inputs.append(one.set_data_from_numpy(array))
+    body, size = triton.InferenceServerClient.generate_request_body(inputs)
+    head = (
+        "POST /v2/models/small/infer HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Length: {len(body)}\r\nInference-Header-Content-Length: {size}\r\n\r\n"
+    )
+    return head.encode() + bytes(body)
+
+
+def json_request(row: NDArray[np.int64]) -> bytes:
+    return post("/infer", {"token_ids": row.tolist(), "lengths": [row.shape[1]]})
+
+
+def cpu_of_many(process: psutil.Process, client: Client, clients: int) -> float:
+    """CPU milliseconds of the process per request while so many ask again and again."""
+    before = process.cpu_times()
+    answers = client.closed(clients, TURN)
+    after = process.cpu_times()
+    assert (answers.status == 200).all()
+    used = float(after.user + after.system - before.user - before.system)
+    return 1000 * used / len(answers.status)
 
 
 @contextmanager

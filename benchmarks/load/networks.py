@@ -18,7 +18,7 @@ from app.serving.manifest import Golden, Manifest, Network, digest, write_manife
 from app.serving.session import Session
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from benchmarks.load.corpus import LABELS, LONGEST, WORDS, word
-from benchmarks.v2 import publish as publish_small
+from benchmarks.small import publish as publish_small
 
 SMALL: Final = "small"
 LARGE: Final = "large"
