@@ -115,11 +115,18 @@ class Queue(Generic[E, P]):
 
     def is_full(self, patience: float) -> bool:
         """Whether one more entry would be refused, however short, that has so many seconds."""
+        dropped: list[Entry[E, P]] = []
         with self._changed:
-            if len(self._waiting) >= self._max_entries:
-                return True
-            wait = self._waits.until(self._waiting.ahead_of(1))
-        return wait > _WAITING * patience
+            full = self._lets_nobody_in(patience)
+            if full and self._purge(dropped, self._clock()):
+                full = self._lets_nobody_in(patience)
+        self.drop(dropped)
+        return full
+
+    def _lets_nobody_in(self, patience: float) -> bool:
+        if len(self._waiting) >= self._max_entries:
+            return True
+        return self._waits.until(self._waiting.ahead_of(1)) > _WAITING * patience
 
     def wait(self) -> bool:
         """Wait until there is something to take; False when it is closed and nothing is left."""

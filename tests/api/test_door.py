@@ -142,3 +142,21 @@ def test_who_is_not_let_in_is_told_when_to_come_back(models_dir: Path) -> None:
         assert 'unroll_rejections_total{model="",reason="overload"} ' in page
         other.join()
         assert service.forecast().status_code == 200
+
+
+def test_a_queue_that_is_full_turns_its_task_away(models_dir: Path) -> None:
+    """Before a body is read; other tasks are not concerned."""
+    with running(models_dir) as service:
+        [full] = [model for model in service.app.state.repository.loaded() if model.name == "slow"]
+        gate = service.app.state.gate
+        service.app.state.door.refuses = lambda *_: ""  # the loop has nothing to do
+        assert gate("/forecast", [], []) is None
+        others = [model for model in service.app.state.repository.loaded() if model is not full]
+        full.scheduler.is_full = lambda seconds: True
+        assert gate("/forecast", [], []) is None, "another model of the task is not full"
+        for model in others:
+            model.scheduler.is_full = lambda seconds: seconds < 1
+        timeout = [(b"x-request-timeout-ms", b"500")]
+        assert b"HTTP/1.1 429 " in (gate("/forecast", timeout, []) or b"")
+        assert gate("/forecast", [], []) is None, "it has time enough for the others"
+        assert gate("/sentiment", timeout, []) is None

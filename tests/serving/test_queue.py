@@ -103,6 +103,25 @@ def test_the_work_that_waits_is_bounded() -> None:
     queue.submit_many([Item(3, 1)])
 
 
+def test_a_full_queue_says_so_before_anybody_asks() -> None:
+    clock = Clock()
+    queue = queue_of(clock)
+    assert not queue.is_full(0.001)
+    queue.submit_many([Item(0, 7)])
+    assert taken(queue) == [0]
+    for patience in (1, 5, 10, 11, 12, 20, 100):
+        full = queue.is_full(patience)
+        assert full == (0.6 * patience < 7)
+        if full:
+            with pytest.raises(QueueFull):
+                queue.submit_many([Item(1, 0)], deadline=clock.now + patience)
+    [waiting] = queue.submit_many([Item(2, 10)], deadline=clock.now + 100)
+    assert queue.is_full(20)
+    waiting.cancel()
+    clock.now += 1
+    assert not queue.is_full(20), "nobody waits for that one any more"
+
+
 def test_who_hangs_up_frees_the_place() -> None:
     clock = Clock()
     queue = queue_of(clock)
