@@ -126,6 +126,7 @@ def test_sums_deaths_and_unloading(models_dir: Path) -> None:
 
         # What a process has counted is not lost with it, and another one takes its place.
         before[0].kill()
+        before[0].wait(30)  # until then the kernel may still bring it connections
         until(lambda: one.metric("unroll_process_deaths_total") == 1)
         until(lambda: one.metric("unroll_workers", model="forecast") == 2)
         assert one.metric("unroll_requests_total", status="200", task="forecast") == 20
