@@ -25,8 +25,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(name="service", scope="module")
 def running_service(models: Any) -> Iterator[Service]:
-    with protocol_service(models) as one:
-        yield one
+    """On a machine that is busy, too, these networks are cheap, and a body follows its head."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.serving.costs._CHEAP_SECONDS", 10.0)
+        patch.setattr("app.connection._BODY_SECONDS", 30.0)
+        with protocol_service(models) as one:
+            yield one
 
 
 @pytest.fixture(name="counts")
@@ -166,6 +170,20 @@ def test_a_declined_one_and_those_behind_it_come_in_order(service: Service) -> N
         connection.sendall(raw({"inputs": []}, "X-Request-ID: a") + raw(ROW, "X-Request-ID: b"))
         found = read(connection, 2)
     assert [headers["x-request-id"] for _, headers, _ in found] == ["a", "b"]
+
+
+def test_a_body_that_takes_its_time_is_left_to_the_application(
+    service: Service, counts: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.connection._BODY_SECONDS", 0.01)
+    whole = raw(ROW)
+    with service.connection() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(whole[:-5])
+        until(lambda: service.app.state.lifecycle.in_flight == 1)
+        connection.sendall(whole[-5:])
+        assert [status for status, _, _ in read(connection, 1)] == [200]
+    assert counts == {"reply": 0, "decline": 0}
 
 
 def test_a_body_in_parts(service: Service) -> None:
