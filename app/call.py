@@ -12,6 +12,8 @@ Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, q
 
 # Among the extensions of an ASGI scope: takes a function to call once when the client has left.
 DEPARTURE: Final = "unroll.departure"
+# The same: when the request had arrived, a `time.monotonic()` value; absent if just now.
+ARRIVAL: Final = "unroll.arrival"
 
 
 class Caller(Protocol):

@@ -15,12 +15,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.begun import begin
-from app.call import DEPARTURE, Answers, Call, Gate, Headers, Target
+from app.call import ARRIVAL, DEPARTURE, Answers, Call, Gate, Headers, Target
 from app.exchange import Exchange
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
-
 
 _BODY_SECONDS: Final = 0.05  # for which a body may keep its head waiting
 
@@ -89,7 +88,9 @@ class Connection(HttpToolsProtocol):
         self._asked = None
         if call.gone or self.transport.is_closing():
             return
-        exchange = self._exchange(call.target, call.headers, "POST", "1.1", keep_alive=True)
+        exchange = self._exchange(
+            call.target, call.headers, "POST", "1.1", keep_alive=True, arrived=call.arrived
+        )
         exchange.body, exchange.more_body = bytearray(call.body), False
         exchange.message_event.set()
         if self._ending:
@@ -205,7 +206,14 @@ class Connection(HttpToolsProtocol):
             self.pipeline.appendleft((exchange, self.app))
 
     def _exchange(
-        self, target: Target, headers: Headers, method: str, version: str, *, keep_alive: bool
+        self,
+        target: Target,
+        headers: Headers,
+        method: str,
+        version: str,
+        *,
+        keep_alive: bool,
+        arrived: float | None = None,
     ) -> Exchange:
         path, raw_path, query = target
         scope: Any = {
@@ -237,6 +245,8 @@ class Connection(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         scope["extensions"] = {DEPARTURE: exchange.at_departure}
+        if arrived is not None:
+            scope["extensions"][ARRIVAL] = arrived
         return exchange
 
     def _turn_away(self, answer: bytes) -> None:

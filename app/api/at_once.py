@@ -34,11 +34,12 @@ from app.api.inference import (
 )
 from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle
-from app.api.limits import TIMEOUT_HEADER
+from app.api.limits import deadline_of
 from app.api.middleware import request_id_of
 from app.call import Call, Headers
 from app.errors import UnrollError
 from app.later import catch_up
+from app.log import get_logger
 from app.serving.entry import Outcome
 from app.serving.loader import LoadedModel
 from app.serving.repository import Repository
@@ -46,11 +47,11 @@ from app.settings import Settings
 from app.tasks.tensor import TensorExample, TensorPrediction, TensorTask
 
 _STATUS: Final = b"HTTP/1.1 200 OK\r\n"
-_TIMEOUT: Final = TIMEOUT_HEADER.lower()
 _PARTS: Final = {5, 7}  # of a path: /v2/models/NAME/infer, or .../versions/VERSION/infer
 _TOGETHER: Final = 32  # calls that are read before any of them is answered
 _SMOOTHING: Final = 0.1  # weight of the newest in what a call takes
 _HELD_SECONDS: Final = 0.002  # after which the event loop sees to others first
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -129,10 +130,10 @@ class AtOnce:
             if call.gone:
                 continue
             reading = self._read(call)
-            if reading is None:
-                call.decline()
-            else:
+            if reading is not None:
                 readings.setdefault(id(reading.model), []).append(reading)
+            else:
+                call.decline()
         for found in readings.values():
             since = [each.record.started for each in found]
             results = found[0].model.scheduler.run_now([each.example for each in found], since)
@@ -152,8 +153,7 @@ class AtOnce:
         if access is not None and access.check(call.path, candidates_of(headers)) != 200:
             return None
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-        timeout = fields.get(_TIMEOUT, "1")
-        if len(fields) != len(headers) or "content-encoding" in fields or not timeout.isdecimal():
+        if len(fields) != len(headers) or "content-encoding" in fields:
             return None
         model = self._lease(call.path)
         if model is None:
@@ -164,18 +164,30 @@ class AtOnce:
         caller = tracing.caller_of(headers) if "traceparent" in fields else None
         ids = {} if caller is None else caller.ids()
         record.ids = {"request_id": record.request_id, **ids}
-        name = call.path.split("/", 4)[3]
+        reading = None
         try:
-            task = graph_of(model, name)
-            if model.scheduler.runs_here(task.graph):
-                body, header = call.body, fields.get(LENGTH_NAME)
-                head, examples = read_rows(body, "", header, task, self._settings)
-                if len(examples) == 1:
-                    return _Reading(call, record, model, task, name, head, examples[0])
+            reading = self._understood(call, record, model)
         except (UnrollError, RequestRefused):
             pass  # said again, in full, the usual way
-        model.leases.give_back()
-        return None
+        except Exception:
+            _log.exception("request_declined")  # one of them must not harm the others
+        if reading is None:
+            model.leases.give_back()
+        return reading
+
+    def _understood(self, call: Call, record: RequestRecord, model: LoadedModel) -> _Reading | None:
+        settings, fields = self._settings, record.headers
+        name = call.path.split("/", 4)[3]
+        task = graph_of(model, name)
+        if not model.scheduler.runs_here(task.graph):
+            return None
+        deadline = deadline_of(fields, call.arrived, settings.request_timeout_seconds)
+        head, examples = read_rows(call.body, "", fields.get(LENGTH_NAME), task, settings)
+        if head.timeout is not None:
+            deadline = min(deadline, call.arrived + head.timeout)
+        if len(examples) != 1 or time.monotonic() >= deadline:
+            return None
+        return _Reading(call, record, model, task, name, head, examples[0])
 
     def _lease(self, path: str) -> LoadedModel | None:
         """The model that the path names, if it is served."""
@@ -200,6 +212,9 @@ class AtOnce:
                 reading.name, reading.model, reading.task, head, outputs, encoding
             )
         except UnrollError:
+            return None
+        except Exception:
+            _log.exception("request_declined")
             return None
         metrics.INPUT_LENGTH.labels(TASK, record.model).observe(reading.example.length)
         record.inputs = 1

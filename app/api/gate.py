@@ -23,7 +23,6 @@ from app.errors import QueueFull
 _KIND: Final = ERRORS[QueueFull]
 _STATUS: Final = f"HTTP/1.1 {_KIND.status} {HTTPStatus(_KIND.status).phrase}\r\n".encode()
 
-
 # The first line of a request to a path with nothing to decode, and header fields.
 _PLAIN_POST: Final = re.compile(rb"POST (/[A-Za-z0-9_.~/-]*) HTTP/1\.1(?=\r\n)")
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})(?=[ \t]*(?:\r\n|$))")
@@ -89,9 +88,8 @@ class Gate:
         if not task:
             return None
         asked = _TIMEOUT.search(head)
-        longest = self._longest
-        patience = longest if asked is None else min(longest, int(asked[1]) / 1000)
-        why = self._why(task, patience)
+        headers = [] if asked is None else [(b"x-request-timeout-ms", asked[1])]
+        why = self._why(task, patience_of(headers, self._longest))
         if not why:
             return None
         name = _REQUEST_ID.search(data, start.end(), end)

@@ -15,6 +15,7 @@ from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
 from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.finish import QUIET, finish
 from app.api.lifecycle import Lifecycle
+from app.call import ARRIVAL
 from app.log import current_ids, get_logger, request_context
 from app.tracing import RequestSpan
 
@@ -44,6 +45,7 @@ class RequestMiddleware:
         record = RequestRecord(
             request_id_of(headers.get("x-request-id")), self._task_of(path), headers
         )
+        record.started = scope.get("extensions", {}).get(ARRIVAL, record.started)
         scope[RECORD_KEY] = record
         started = False
 

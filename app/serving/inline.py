@@ -25,7 +25,6 @@ _NOTED: Final = 8
 class _Row(NamedTuple):
     """What a batch is chosen by."""
 
-    kind: Hashable
     group: Hashable
     length: int
     place: int
@@ -66,7 +65,7 @@ class Inline(Generic[E, P]):
         for place, example in enumerate(examples):
             kind, length = kind_of(example), example.length
             if self._costs.is_cheap(kind, length):
-                row = _Row(kind, getattr(example, "group", None), length, place)
+                row = _Row(getattr(example, "group", None), length, place)
                 rows.setdefault((kind, row.group), []).append(row)
         for (kind, _), waiting in rows.items():
             waiting.sort(key=_length)

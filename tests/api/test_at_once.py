@@ -130,6 +130,8 @@ def test_it_is_counted_and_logged_as_any_other(service: Service, counts: dict[st
     "change",
     [
         {"headers": {"X-Request-Timeout-Ms": "soon"}},
+        {"headers": {"X-Request-Timeout-Ms": "0"}},
+        {"json": ROW | {"parameters": {"timeout": 1}}},
         {"json": {"inputs": []}},
         {"json": {"inputs": [ROW["inputs"][0] | {"data": [1]}]}},
         {"json": {"inputs": [ROW["inputs"][0] | {"shape": [2, 1]}]}},
@@ -146,6 +148,37 @@ def test_what_is_not_plain_is_left_to_the_application(
     with by_the_router(service):
         routed = service.http.post(**asked)
     assert (response.status_code, response.json()) == (routed.status_code, routed.json())
+
+
+def test_what_nobody_foresaw_harms_only_whoever_asked(
+    service: Service, counts: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application meets it as well, and answers."""
+
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    held = [model.leases._held for model in service.app.state.repository.loaded()]
+    for function in ("read_rows", "write_outputs"):
+        with monkeypatch.context() as broken:
+            broken.setattr(f"app.api.at_once.{function}", crash)
+            assert answer(service, ROW)[0] == 200
+    assert counts == {"reply": 0, "decline": 2}
+    assert answer(service, ROW)[0] == 200
+    assert held == [model.leases._held for model in service.app.state.repository.loaded()]
+
+
+def test_time_that_a_declined_call_has_waited_counts(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Call.__init__
+
+    def long_ago(self: Call, *arguments: Any) -> None:
+        original(self, *arguments)
+        self.arrived -= 60.0
+
+    monkeypatch.setattr(Call, "__init__", long_ago)
+    assert answer(service, ROW)[0] == 504
 
 
 def test_pipelined_requests_are_answered_in_order(service: Service, counts: dict[str, int]) -> None:
