@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.doubles import write_version
-from tests.api.service import Service, running
+from tests.api.service import Service, answers, running, send_in_two
 
 BODY = b'{"series": [1, 2, 3], "horizon": 1}'
 
@@ -33,25 +33,10 @@ def post(name: str, *headers: str, body: bytes = BODY, path: str = "/forecast") 
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def read(connection: socket.socket, answers: int) -> list[tuple[int, str, bytes]]:
-    """(status, request id, body) of so many answers; each must say how long it is."""
-    found: list[tuple[int, str, bytes]] = []
-    content = b""
-    while len(found) < answers:
-        head, end, rest = content.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        if end and length and len(rest) >= int(length[1]):
-            name = re.search(rb"x-request-id: (\S+)", head)
-            assert name is not None
-            size = int(length[1])
-            found.append((int(head[9:12]), name[1].decode(), rest[:size]))
-            content = rest[size:]
-            continue
-        part = connection.recv(65536)
-        assert part, "it was closed too early"
-        content += part
-    assert not content
-    return found
+def read(connection: socket.socket, count: int) -> list[tuple[int, str, bytes]]:
+    """(status, request id, body) of so many answers."""
+    found = answers(connection, count)
+    return [(status, headers["x-request-id"], body) for status, headers, body in found]
 
 
 def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
@@ -75,16 +60,9 @@ def test_short_and_long_ways_mix(service: Service) -> None:
 
 @pytest.mark.parametrize("cut", [1, 40, 130, -1])
 def test_a_request_in_two_parts(service: Service, cut: int) -> None:
-    whole = post("parts")
     with service.connection() as connection:
         for _ in range(2):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(whole[:cut])
-            connection.settimeout(0.05)
-            with pytest.raises(TimeoutError):
-                connection.recv(1)
-            connection.settimeout(10)
-            connection.sendall(whole[cut:])
+            send_in_two(connection, post("parts"), cut)
             assert [status for status, _, _ in read(connection, 1)] == [200]
 
 

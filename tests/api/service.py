@@ -60,6 +60,42 @@ class Service:
             yield connection
 
 
+def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, str], bytes]]:
+    """(status, headers, body) of so many answers, in order; each must say how long it is."""
+    found: list[tuple[int, dict[str, str], bytes]] = []
+    content = b""
+    while len(found) < count:
+        head, end, rest = content.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {
+            name.lower(): value for name, _, value in (each.partition(": ") for each in lines)
+        }
+        size = int(headers.get("content-length", -1))
+        if end and 0 <= size <= len(rest):
+            found.append((int(first[9:12]), headers, rest[:size]))
+            content = rest[size:]
+            continue
+        part = connection.recv(65536)
+        assert part, "it was closed too early"
+        content += part
+    assert not content
+    return found
+
+
+def send_in_two(connection: socket.socket, request: bytes, cut: int) -> None:
+    """Send a request in two parts; nothing is answered in between."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sendall(request[:cut])
+    connection.settimeout(0.05)
+    try:
+        early = connection.recv(1)
+    except TimeoutError:
+        early = b""
+    assert not early
+    connection.settimeout(10)
+    connection.sendall(request[cut:])
+
+
 @contextmanager
 def running(
     models_dir: Path, *, wait: bool = True, tasks: TaskTypes = TASKS, **settings: Any
