@@ -46,14 +46,14 @@ def get_model(
 
     It takes inputs until the answer begins, also if another version takes its place meanwhile.
 
-    Raises NotReady while loading or draining, ModelNotFound for one that is not served or does
-    another task.
+    Raises NotReady while loading, and for a request that came when the service was draining;
+    ModelNotFound for one that is not served or does another task.
     """
     lifecycle: Lifecycle = request.app.state.lifecycle
     repository: Repository = request.app.state.repository
-    lifecycle.require_open()
-    model = repository.lease(name, version, task)
     record = record_of(request.scope)
+    lifecycle.require_open(record.started)  # its body may have come later
+    model = repository.lease(name, version, task)
     record.at_end.append(model.leases.give_back)
     record.model, record.version = model.name, model.version
     return model

@@ -1,6 +1,7 @@
 """One test over all routes and statuses: every error has the one body, and /docs declares it."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -45,11 +46,11 @@ def raw(content: bytes | Iterator[bytes], **headers: str) -> Callable[[Service],
 
 def draining(send: Callable[[Service], httpx.Response]) -> Callable[[Service], httpx.Response]:
     def drain_and_send(service: Service) -> httpx.Response:
-        service.app.state.lifecycle.draining = True
+        service.app.state.lifecycle.drain()
         try:
             return send(service)
         finally:
-            service.app.state.lifecycle.draining = False
+            service.app.state.lifecycle.closed_at = math.inf
 
     return drain_and_send
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.doubles import write_version
-from tests.api.service import Service, running, until
+from tests.api.service import Service, answers, running, until
 from tests.api.test_errors import check
 
 
@@ -42,6 +42,24 @@ def test_a_stop_while_loading(tmp_path: Path) -> None:
     write_version(tmp_path, load_seconds=0.3)
     with running(tmp_path, wait=False) as service:
         assert service.http.get("/health/ready").status_code == 503
+
+
+def test_what_came_before_the_stop_is_answered(tmp_path: Path) -> None:
+    write_version(tmp_path)
+    body = b'{"series": [1, 2, 3], "horizon": 2}'
+    head = (
+        b"POST /forecast HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with running(tmp_path) as service, service.connection() as connection:
+        lifecycle = service.app.state.lifecycle
+        connection.sendall(head)
+        until(lambda: lifecycle.in_flight == 1)
+        lifecycle.drain()
+        assert service.forecast().status_code == 503
+        connection.sendall(body)
+        [(status, _, _)] = answers(connection, 1)
+        assert status == 200
 
 
 def test_a_pinned_version(models_dir: Path) -> None:

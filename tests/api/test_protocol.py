@@ -1,5 +1,6 @@
 """What the protocol tells of the server and its models, as tritonclient asks for it."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -48,7 +49,7 @@ def test_health(served: Service, triton: Any) -> None:
     assert triton.is_model_ready("steady", "1")
     assert not triton.is_model_ready("steady", "2")
     assert not triton.is_model_ready("nope")
-    served.app.state.lifecycle.draining = True
+    served.app.state.lifecycle.drain()
     try:
         assert triton.is_server_live()
         assert not triton.is_server_ready()
@@ -56,7 +57,7 @@ def test_health(served: Service, triton: Any) -> None:
         response = served.http.get("/v2/health/ready")
         assert (response.status_code, response.json().keys()) == (503, {"error"})
     finally:
-        served.app.state.lifecycle.draining = False
+        served.app.state.lifecycle.closed_at = math.inf
 
 
 def test_only_what_works_is_advertised(triton: Any) -> None:
