@@ -29,8 +29,9 @@ def fit_ngrams(
     All see TF-IDF of 1- to 3-grams of tokens and of the n-grams of characters that the tokens
     are spelled with. A token's own weight and those of its characters are added up in the end,
     so that the latter cost nothing later: they only let rare words learn from their like.
-    A document frequency is the mean over the sources. `pieces` are the tokens as the tokeniser
-    writes them, `##` before one that does not begin a word.
+    A text counts as its weight says, and the labels of a source count alike, however few texts
+    one has. A document frequency is the mean over the sources. `pieces` are the tokens as the
+    tokeniser writes them, `##` before one that does not begin a word.
     """
     spelled = _spelling(pieces, options)
     seen = [_with_characters(data, spelled, len(pieces), options) for data in sources]
@@ -40,9 +41,7 @@ def fit_ngrams(
     inverse[rows:] *= options.character_weight
     scaled = [_normalised(m, inverse) for m in seen]
 
-    experts = [
-        _expert(m, data.labels, classes, options) for m, data in zip(scaled, sources, strict=True)
-    ]
+    experts = [_expert(m, data, classes, options) for m, data in zip(scaled, sources, strict=True)]
     gate, gate_bias = _gate(scaled)
     weights = np.stack([weight for weight, _ in experts], axis=1)  # (all rows, experts, classes)
     together = np.concatenate([weights.reshape(len(weights), -1), gate], axis=1)
@@ -104,14 +103,14 @@ def _normalised(seen: sparse.csr_array, inverse: Array) -> sparse.csr_array:
 
 
 def _expert(
-    texts: sparse.csr_array, labels: NDArray[np.int64], classes: int, o: NgramOptions
+    texts: sparse.csr_array, data: Encoded, classes: int, o: NgramOptions
 ) -> tuple[Array, Array]:
     """weights (rows, classes) and bias (classes,) of one source."""
-    svm = LinearSVC(C=o.cost, max_iter=o.max_iterations, random_state=0)
+    svm = LinearSVC(C=o.cost, max_iter=o.max_iterations, random_state=0, class_weight="balanced")
     with warnings.catch_warnings():
         # To stop early is the recipe's wish, and no accident that deserves a warning.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        svm.fit(texts, labels)
+        svm.fit(texts, data.labels, sample_weight=data.weights)
     weights = np.zeros((texts.shape[1], classes), np.float32)
     bias = np.full(classes, _ABSENT, np.float32)
     if len(svm.classes_) == 2:  # one plane, whose two sides are the labels

@@ -84,7 +84,11 @@ _PHASES: Final = (
 
 @dataclass(frozen=True)
 class SentimentRecipe:
-    """Everything that decides the network, but the data."""
+    """Everything that decides the network, but the data.
+
+    warm_ups: rounds of language modelling, each from the weights of the one before it with the
+    learning rate back at its top (Loshchilov and Hutter 2017, section 3).
+    """
 
     vocabulary_size: int = 20_000
     cell: str = "lstm"
@@ -101,7 +105,8 @@ class SentimentRecipe:
         }
     )
     ngrams: NgramOptions | None = _NGRAMS
-    warm_up: LoopOptions | None = _WARM_UP
+    warm_up: LoopOptions = _WARM_UP
+    warm_ups: int = 2
     warm_up_rows: int = 64
     negatives: int = 384
     phases: tuple[Phase, ...] = _PHASES
@@ -132,5 +137,4 @@ def shortened(recipe: SentimentRecipe, steps: int) -> SentimentRecipe:
         return replace(loop, steps=min(loop.steps, steps), validate_every=every)
 
     phases = tuple(replace(phase, loop=cut(phase.loop)) for phase in recipe.phases)
-    warm = None if recipe.warm_up is None else cut(recipe.warm_up)
-    return replace(recipe, phases=phases, warm_up=warm)
+    return replace(recipe, phases=phases, warm_up=cut(recipe.warm_up))

@@ -1,6 +1,5 @@
 """The steps of training sentiment: tokens, warm-up, phases, n-grams. Knows arrays and labels."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +17,12 @@ from app.training.ngram_fit import fit_ngrams
 from app.training.ngrams import NgramClassifier
 from app.training.sentiment_recipe import LABELS, SentimentRecipe
 from app.training.text_batches import Batch, Encoded, Ids, Shuffled, collate
+from app.training.text_data import Text
 from app.training.tokenizer import fit_tokenizer
 from app.training.warm_up import LanguageModel
 
-Texts = Mapping[str, tuple[list[str], list[str]]]
-"""Of every source its texts and their labels."""
+Texts = Mapping[str, Sequence[Text]]
+"""Of every source its texts."""
 Logits = NDArray[np.float32]
 Report = Callable[[Progress], None]
 
@@ -50,9 +50,9 @@ def build_material(
 
     def shown() -> list[str]:
         return [
-            text
-            for source, (texts, _) in sorted(train.items())
-            for text in texts * recipe.shares[source].copies
+            one.text
+            for source, texts in sorted(train.items())
+            for one in list(texts) * recipe.shares[source].copies
         ]
 
     tokenizer = fit_tokenizer(shown(), recipe.vocabulary_size)
@@ -62,21 +62,32 @@ def build_material(
     return Material(tokenizer, _encode(tokenizer, train), _encode(tokenizer, select))
 
 
+def new_network(material: Material, recipe: SentimentRecipe) -> TextClassifier:
+    """The classifier before it has learned anything, as the first phase has it."""
+    torch.manual_seed(recipe.seed)
+    return TextClassifier(recipe.network(material.tokenizer, recipe.phases[0]))
+
+
 def warm_up(
     material: Material,
     recipe: SentimentRecipe,
+    number: int,
+    start: LanguageModel | None,
     checkpoint: Path | None,
     report: Report | None = None,
 ) -> Fit:
-    """The classifier after language modelling on all training text (its head still at zero)."""
-    torch.manual_seed(recipe.seed)
-    network = TextClassifier(recipe.network(material.tokenizer, recipe.phases[0]))
-    if recipe.warm_up is None:
-        return Fit(network, score=math.nan, best_step=0, steps=0, seconds=0.0, interrupted=False)
-    rows = _chunks(material.train, network.options.chunk_length, recipe.seed)
+    """Round `number` of language modelling on all training text, from the weights of `start`.
+
+    The fit's network is a `LanguageModel`; its classifier's head is still at zero.
+    """
+    seed = recipe.seed + number
+    network = new_network(material, recipe)
+    rows = _chunks(material.train, network.options.chunk_length, seed)
     held_out = _chunks(material.select, network.options.chunk_length, 0)[:256]
     counts = np.bincount(np.concatenate(rows), minlength=network.options.vocabulary_size)
     model = LanguageModel(network, torch.from_numpy(counts), recipe.negatives)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     size = recipe.warm_up_rows
 
     def batch(step: int) -> Batch:
@@ -92,10 +103,8 @@ def warm_up(
         torch.manual_seed(0)
         return float(loss(module, collate(held_out, np.zeros(len(held_out), np.int64))))
 
-    options = replace(recipe.warm_up, seed=recipe.seed)
-    found = fit(model, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
-    assert isinstance(found.network, LanguageModel)
-    return replace(found, network=found.network.classifier)
+    options = replace(recipe.warm_up, seed=seed)
+    return fit(model, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
 
 
 def train_phase(
@@ -134,8 +143,12 @@ def train_phase(
             with torch.autocast("cpu", torch.bfloat16):
                 logits = module(each.token_ids, each.lengths)
             value = functional.cross_entropy(
-                logits.float(), each.labels, label_smoothing=phase.label_smoothing
+                logits.float(),
+                each.labels,
+                label_smoothing=phase.label_smoothing,
+                reduction="none",
             )
+            value = (value * each.weights).sum() / each.weights.sum()
             values.append(recipe.shares[source].weight * value)
         return torch.stack(values).sum()
 
@@ -178,11 +191,14 @@ def _encode(tokenizer: Tokenizer, texts: Texts) -> dict[str, Encoded]:
         source: Encoded(
             tuple(
                 np.array(each.ids, np.int32)
-                for each in tokenizer.encode_batch_fast(content, add_special_tokens=False)
+                for each in tokenizer.encode_batch_fast(
+                    [one.text for one in several], add_special_tokens=False
+                )
             ),
-            np.array([LABELS.index(label) for label in labels], np.int64),
+            np.array([LABELS.index(one.label) for one in several], np.int64),
+            np.array([one.confidence for one in several], np.float32),
         )
-        for source, (content, labels) in texts.items()
+        for source, several in texts.items()
     }
 
 

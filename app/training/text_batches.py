@@ -1,7 +1,7 @@
 """Batches of token ids from labelled texts; knows arrays, not where texts come from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,28 +14,42 @@ _POOL = 50  # batches that are sorted by length together
 
 @dataclass(frozen=True)
 class Encoded:
-    """Texts of one source as `tokens`, one array of ids each, and their `labels` (texts,)."""
+    """Texts of one source as `tokens`, one array of ids each, and their `labels` (texts,).
+
+    `weights` (texts,) say how much each counts in training; all alike unless told.
+    """
 
     tokens: Sequence[Ids]
     labels: NDArray[np.int64]
+    weights: NDArray[np.float32] = field(default_factory=lambda: np.ones(1, np.float32))
+
+    def __post_init__(self) -> None:
+        same = np.broadcast_to(self.weights, self.labels.shape)
+        object.__setattr__(self, "weights", same)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """token_ids (batch, time) padded with 0, lengths (batch,), labels (batch,)."""
+    """token_ids (batch, time) padded with 0, lengths, labels and weights (batch,)."""
 
     token_ids: Tensor
     lengths: Tensor
     labels: Tensor
+    weights: Tensor
 
 
-def collate(tokens: Sequence[Ids], labels: NDArray[np.int64]) -> Batch:
+def collate(
+    tokens: Sequence[Ids], labels: NDArray[np.int64], weights: NDArray[np.float32] | None = None
+) -> Batch:
     """One batch of these texts; an empty text becomes one step of padding."""
     lengths = np.array([max(len(ids), 1) for ids in tokens])
     token_ids = np.zeros((len(tokens), lengths.max()), np.int64)
     for row, ids in zip(token_ids, tokens, strict=True):
         row[: len(ids)] = ids
-    return Batch(torch.from_numpy(token_ids), torch.from_numpy(lengths), torch.from_numpy(labels))
+    if weights is None:
+        weights = np.ones(len(tokens), np.float32)
+    arrays = (token_ids, lengths, labels, weights)
+    return Batch(*(torch.from_numpy(array) for array in arrays))
 
 
 class Shuffled:
@@ -43,7 +57,7 @@ class Shuffled:
 
     Every epoch goes over all texts once in a new order; texts of like length come together, so
     that little of a batch is padding. `weights` (texts,) draws texts by chance instead, with
-    replacement.
+    replacement; those of the data are not for drawing but for the loss.
     """
 
     def __init__(
@@ -82,7 +96,7 @@ class Shuffled:
             ids = self._data.tokens[row]
             start = int(rng.integers(0, max(len(ids) - self._max_tokens, 0) + 1))
             pieces.append(ids[start : start + self._max_tokens])
-        return collate(pieces, self._data.labels[rows])
+        return collate(pieces, self._data.labels[rows], self._data.weights[rows])
 
     def _shuffle(self, epoch: int) -> list[NDArray[np.int64]]:
         rng = np.random.default_rng((self._seed, epoch))

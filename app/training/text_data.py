@@ -45,11 +45,15 @@ _STRETCHES: Final[dict[Label, tuple[tuple[int, int, Part], ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One labelled text as its source has it, with links, markup and all."""
+    """One labelled text as its source has it, with links, markup and all.
+
+    ``confidence`` is how sure those were who gave the label, 0 to 1.
+    """
 
     text: str
     label: Label
     source: str
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,12 @@ def _airline(tweets: Path) -> list[Placed]:
     groups = near_duplicate_groups([row["text"] for row in rows])
     return [
         (
-            Text(row["text"], _label(row["airline_sentiment"], tweets), "airline"),
+            Text(
+                row["text"],
+                _label(row["airline_sentiment"], tweets),
+                "airline",
+                float(row.get("airline_sentiment_confidence") or 1.0),
+            ),
             _hashed_part(rows[first]["text"]),
         )
         for row, first in zip(rows, groups.tolist(), strict=True)

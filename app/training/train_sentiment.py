@@ -2,9 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from app.training.sentiment_steps import (
     Material,
     Texts,
     build_material,
+    new_network,
     predict,
     train_ngrams,
     train_phase,
@@ -35,7 +35,8 @@ from app.training.sentiment_steps import (
 )
 from app.training.text_batches import Encoded
 from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
-from app.training.text_data import Part, TextSplit, read_texts, text_sha256
+from app.training.text_data import Part, Text, TextSplit, read_texts, text_sha256
+from app.training.warm_up import LanguageModel
 
 TASKS: TaskTypes = {"sentiment": SentimentTask}
 MAX_TOKENS = 4096
@@ -62,15 +63,7 @@ def train_sentiment(
     material = build_material(
         texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
     )
-    (warm,) = train_members(partial(_warm_up, material, recipe), 1, folder / "warm-up")
-    fits = [warm]
-    for number in range(len(recipe.phases)):
-        learn = partial(_phase, material, recipe, number, fits[-1].network)
-        fits += train_members(learn, 1, folder / f"phase-{number}")
-        if fits[-1].interrupted:
-            break
-    network = fits[-1].network
-    assert isinstance(network, TextClassifier)
+    network, fits = _learned(material, recipe, folder)
     ngrams = train_ngrams(material, recipe)
     groups: list[Group] = [
         ([predict(network, each.tokens).astype(np.float64), *_beside(ngrams, each)], each.labels)
@@ -115,6 +108,46 @@ def train_sentiment(
     return publish(draft, repository, TASKS)
 
 
+def _learned(
+    material: Material, recipe: SentimentRecipe, folder: Path
+) -> tuple[TextClassifier, list[Fit]]:
+    """The network after all rounds of the warm-up and all phases; Ctrl-C ends it early."""
+    network, model = new_network(material, recipe), None
+    fits: list[Fit] = []
+    for number in range(recipe.warm_ups):
+        fits.append(_fit(warm_up, material, recipe, number, model, folder / f"warm-up-{number}"))
+        model = fits[-1].network
+        assert isinstance(model, LanguageModel)
+        network = model.classifier
+        if fits[-1].interrupted:
+            return network, fits
+    for number in range(len(recipe.phases)):
+        fits.append(
+            _fit(train_phase, material, recipe, number, network, folder / f"phase-{number}")
+        )
+        assert isinstance(fits[-1].network, TextClassifier)
+        network = fits[-1].network
+        if fits[-1].interrupted:
+            break
+    return network, fits
+
+
+def _fit(
+    step: Callable[..., Fit],
+    material: Material,
+    recipe: SentimentRecipe,
+    number: int,
+    start: nn.Module | None,
+    folder: Path,
+) -> Fit:
+    def job(_: int, checkpoint: Path, report: Report) -> Fit:
+        torch.set_num_threads(1)
+        return step(material, recipe, number, start, checkpoint, report)
+
+    (found,) = train_members(job, 1, folder)
+    return found
+
+
 def _ablation(groups: Mapping[str, Group], factors: Sequence[float]) -> JsonValue:
     """Per source the accuracy of the network, of the n-grams, and of both, on `select`."""
     kept = {
@@ -140,33 +173,11 @@ def _beside(ngrams: NgramClassifier | None, data: Encoded) -> list[NDArray[np.fl
 
 
 def texts_of(split: TextSplit, part: Part) -> Texts:
-    """A part of the split as texts and labels by source."""
-    sources: dict[str, tuple[list[str], list[str]]] = {}
+    """The texts of a part of the split by source."""
+    sources: dict[str, list[Text]] = {}
     for one in split.of(part):
-        texts, labels = sources.setdefault(one.source, ([], []))
-        texts.append(one.text)
-        labels.append(one.label)
+        sources.setdefault(one.source, []).append(one)
     return sources
-
-
-def _warm_up(
-    material: Material, recipe: SentimentRecipe, _: int, checkpoint: Path, report: Report
-) -> Fit:
-    torch.set_num_threads(1)
-    return warm_up(material, recipe, checkpoint, report)
-
-
-def _phase(
-    material: Material,
-    recipe: SentimentRecipe,
-    number: int,
-    start: nn.Module,
-    _: int,
-    checkpoint: Path,
-    report: Report,
-) -> Fit:
-    torch.set_num_threads(1)
-    return train_phase(material, recipe, number, start, checkpoint, report)
 
 
 def describe(
@@ -174,14 +185,14 @@ def describe(
 ) -> dict[str, JsonValue]:
     """Recipe, rows, seeds, steps, score and time of every member, and the library versions."""
     rows: dict[str, JsonValue] = {
-        part: {source: len(texts) for source, (texts, _) in sorted(texts_of(split, part).items())}
+        part: {source: len(texts) for source, texts in sorted(texts_of(split, part).items())}
         for part in ("train", "select", "report")
     }
     return {
         "recipe": _plain(asdict(recipe)),
         "rows": rows,
-        "warm_up": _told(fits[0]),
-        "phases": [_told(fit) for fit in fits[1:]],
+        "warm_up": [_told(fit) for fit in fits[: recipe.warm_ups]],
+        "phases": [_told(fit) for fit in fits[recipe.warm_ups :]],
         "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
         "dev file, select a tenth of the training sentences with all their phrases; imdb by "
         "film; no text has a near-duplicate in another part",

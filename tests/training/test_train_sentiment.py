@@ -13,9 +13,17 @@ from app.serving.manifest import read_manifest
 from app.tasks.sentiment import SentimentTask
 from app.training.ngram_rows import NgramOptions
 from app.training.sentiment_recipe import LABELS, SentimentRecipe, Share, shortened
-from app.training.sentiment_steps import Texts, build_material, predict, train_phase, warm_up
+from app.training.sentiment_steps import (
+    Texts,
+    build_material,
+    new_network,
+    predict,
+    train_phase,
+    warm_up,
+)
 from app.training.text_data import read_texts
 from app.training.train_sentiment import texts_of, train_sentiment
+from app.training.warm_up import LanguageModel
 from tests.keywords import spelled, write_rows
 
 _WORDS = {"negative": "awful", "neutral": "scheduled", "positive": "lovely"}
@@ -77,7 +85,7 @@ def test_a_phase_that_was_cut_goes_on_where_it_was(
     texts: tuple[Texts, Texts], tmp_path: Path
 ) -> None:
     material = build_material(*texts, RECIPE)
-    start = warm_up(material, replace(RECIPE, warm_up=None), None).network
+    start = new_network(material, RECIPE)
 
     class Cut(Exception):
         pass
@@ -104,9 +112,12 @@ def test_the_warm_up_learns_what_follows_what(texts: tuple[Texts, Texts]) -> Non
         if (score := progress.score) is not None:  # type: ignore[attr-defined]
             scores.append(score)
 
-    fit = warm_up(material, RECIPE, None, note)
+    first = warm_up(material, RECIPE, 0, None, None, note)
     assert scores[-1] < scores[0]
-    assert not any(p.isnan().any() for p in fit.network.parameters())
+    assert isinstance(first.network, LanguageModel)
+    second = warm_up(material, RECIPE, 1, first.network, None)
+    assert second.score < first.score
+    assert not any(p.isnan().any() for p in second.network.parameters())
 
 
 def test_the_tokeniser_is_kept_beside_the_checkpoints(
@@ -124,8 +135,8 @@ def test_the_tokeniser_is_kept_beside_the_checkpoints(
 
 def test_predicting_keeps_the_order_of_texts(texts: tuple[Texts, Texts]) -> None:
     material = build_material(*texts, RECIPE)
-    network = warm_up(material, replace(RECIPE, warm_up=None), None).network.eval()
-    torch.nn.init.normal_(network.head.weight)  # type: ignore[union-attr, arg-type]
+    network = new_network(material, RECIPE).eval()
+    torch.nn.init.normal_(network.head.weight)
     tokens = list(material.select["airline"].tokens)
     forward, backward = predict(network, tokens), predict(network, tokens[::-1])
     np.testing.assert_allclose(forward, backward[::-1], rtol=2e-2, atol=2e-2)
