@@ -91,7 +91,7 @@ def evaluate_caption(
 ) -> None:
     """Score the captioner on the validation images, as the service answers.
 
-    BLEU, CIDEr-D and ROUGE-L of the corpus against all references of an image, by one tokeniser.
+    BLEU, CIDEr-D, ROUGE-L and METEOR against all references of an image, by one tokeniser.
     """
     with errors_in_one_line(), training_extra():
         from rich.console import Console

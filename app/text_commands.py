@@ -11,6 +11,7 @@ import typer
 from app.training_commands import (
     CellOption,
     HiddenOption,
+    JobsOption,
     JsonOption,
     ModelsOption,
     OutOption,
@@ -45,6 +46,7 @@ def train_sentiment(
     steps: Annotated[
         int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
     ] = None,
+    jobs: JobsOption = 1,
     seed: SeedOption = 0,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
     out: OutOption = Path("models"),
@@ -62,7 +64,9 @@ def train_sentiment(
         recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
         if steps is not None:
             recipe = shortened(recipe, steps)
-        typer.echo(f"published {run(data, recipe, name=name, repository=out, work=work)}")
+        typer.echo(
+            f"published {run(data, recipe, name=name, repository=out, work=work, jobs=jobs)}"
+        )
 
 
 def evaluate_sentiment(

@@ -29,7 +29,7 @@ from app.serving.runs import Stepper
 from app.serving.session import Session
 from app.serving.stepping import StepScheduler
 from app.serving.threads import available_threads
-from app.tasks.caption import ENCODER, CaptionTask
+from app.tasks.caption import DECODER, ENCODER, CaptionTask
 from app.tasks.caption_run import CaptionExample
 from app.training.cards import markdown_table
 from benchmarks.caption_model import MODEL, write_random
@@ -39,6 +39,8 @@ Array = npt.NDArray[Any]
 
 WORDS = 12  # of a caption of random weights, which would not end by itself
 LOADS = ("what", "clients", "captions/s", "times", "CPU ms each", "times less")
+STEPS = ("rows in a step of the decoder", "ms of processor time", "ms each row")
+STEP_ROWS = (1, 3, 12, 24)
 _IMAGES = 16
 
 
@@ -119,6 +121,29 @@ def parts(folder: Path, files: Sequence[bytes], search: Mapping[str, Any]) -> di
         "each step": stepped * 1000 / steps,
         "steps of a caption": steps / len(files),
     }
+
+
+def step_costs(folder: Path, rounds: int = 100) -> list[tuple[str, str, str]]:
+    """Of a step of the graph by rows: milliseconds of processor time, and of each row."""
+    session = Session((folder / DECODER).read_bytes())
+    draw = np.random.default_rng(0)
+    found = []
+    for rows in STEP_ROWS:
+        feeds: dict[str, Array] = {}
+        for each in session.inputs:
+            if each.type == "tensor(int64)":
+                feeds[each.name] = draw.integers(2, 100, rows)
+            else:
+                shape = (rows, *(size for size in each.shape[1:] if isinstance(size, int)))
+                feeds[each.name] = draw.normal(size=shape).astype(np.float32)
+        times = []
+        for _ in range(rounds):
+            start = time.thread_time()
+            session.run(feeds)
+            times.append(1000 * (time.thread_time() - start))
+        cost = float(np.median(times))
+        found.append((str(rows), f"{cost:.3f}", f"{cost / rows:.3f}"))
+    return found
 
 
 def decoder_rate(
@@ -218,6 +243,7 @@ def main(
         if is_random:
             search["max_length"] = WORDS
         figures = parts(folder, files, search)
+        steps = step_costs(folder)
         measure = partial(decoder_rate, folder, files, search, seconds=seconds)
         decoder = best(measure, rounds)
         os.environ["UNROLL_MODELS_DIR"] = str(root)
@@ -249,6 +275,7 @@ def main(
         (
             heading,
             markdown_table(("part of a request, alone", "ms of processor time"), rows),
+            markdown_table(STEPS, steps),
             markdown_table(LOADS, loads),
         )
     )

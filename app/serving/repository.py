@@ -6,9 +6,10 @@ that serves until it has passed.
 """
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from app import metrics
 from app.errors import ModelNotFound, ModelRefused, NotReady
@@ -22,6 +23,7 @@ from app.serving.shelf import Refusal, Shelf, VersionState
 from app.serving.stored import is_folder, model_names, snapshot
 
 _log = get_logger(__name__)
+_TRIM_SECONDS: Final = 60.0  # a trim holds up whoever allocates for some milliseconds
 
 
 class Repository:
@@ -78,8 +80,12 @@ class Repository:
 
     def watch(self, seconds: float) -> None:
         """Refresh every so many seconds until the repository is closed; 0 returns at once."""
+        trimmed = time.monotonic()
         while seconds and not self._served.closed.wait(seconds):
             self.refresh()
+            if time.monotonic() - trimmed > _TRIM_SECONDS:
+                memory.trim()  # what a burst of long inputs has left behind
+                trimmed = time.monotonic()
 
     def get(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
         """The served version of a model, to be looked at. Whoever hands it inputs calls `lease`.

@@ -11,6 +11,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from app.training.caption_scores import CiderD, References, Words, rouge_l
 from app.training.cards import markdown_table
+from app.training.meteor import meteor
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class CaptionRow:
     bleu_3: float
     bleu_4: float
     rouge_l: float
+    meteor: float
     unique: float
     copied: float
     length: float
@@ -65,6 +67,7 @@ def caption_row(
         bleu_3=bleu[2],
         bleu_4=bleu[3],
         rouge_l=rouge_l(captions, references),
+        meteor=meteor(captions, references),
         unique=len(set(told)) / len(told),
         copied=sum(one in trained for one in told) / len(told),
         length=sum(map(len, captions)) / len(captions),
@@ -89,7 +92,14 @@ def bleu_scores(captions: Sequence[Words], references: References) -> list[float
     ]
 
 
-_HEADINGS = ("CIDEr-D", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "unique", "copied")
+_HEADINGS = (
+    "CIDEr-D",
+    *(f"BLEU-{order}" for order in range(1, 5)),
+    "ROUGE-L",
+    "METEOR",
+    "unique",
+    "copied",
+)
 
 
 _SHOWN = ("CIDEr-D", "BLEU-4", "ROUGE-L", "unique", "copied")
@@ -117,7 +127,7 @@ def caption_markdown(rows: Sequence[CaptionRow]) -> str:
 
 
 def _cells(row: CaptionRow) -> list[str]:
-    scores = (row.cider_d, row.bleu_1, row.bleu_2, row.bleu_3, row.bleu_4, row.rouge_l)
+    scores = (row.cider_d, row.bleu_1, row.bleu_2, row.bleu_3, row.bleu_4, row.rouge_l, row.meteor)
     return [
         *(f"{score:.3f}" for score in scores),
         f"{100 * row.unique:.0f} %",

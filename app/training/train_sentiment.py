@@ -2,41 +2,34 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
-from torch import nn
 
 from app.serving.loader import TaskTypes
 from app.serving.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.blend import Group, blend, combine
-from app.training.classifiers import Member, TextClassifier, classifier_graph
+from app.training.classifiers import Member, classifier_graph
 from app.training.graph import OPSET
 from app.training.loop import Fit
-from app.training.members import Report, train_members
 from app.training.ngrams import NgramClassifier
 from app.training.publish import Draft, library_versions, publish
+from app.training.sentiment_fit import Learned, learn
 from app.training.sentiment_recipe import LABELS, SentimentRecipe
 from app.training.sentiment_steps import (
-    Material,
     Texts,
     build_material,
-    new_network,
     predict,
     train_ngrams,
-    train_phase,
-    warm_up,
 )
 from app.training.text_batches import Encoded
 from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
 from app.training.text_data import Part, Text, TextSplit, read_texts, text_sha256
-from app.training.warm_up import LanguageModel
 
 TASKS: TaskTypes = {"sentiment": SentimentTask}
 MAX_TOKENS = 4096
@@ -49,10 +42,12 @@ def train_sentiment(
     name: str = "sentiment",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
+    jobs: int = 1,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
-    Checkpoints stand in `work / name`; the same call goes on from them.
+    Checkpoints stand in `work / name`; the same call goes on from them. `jobs` members are
+    trained at a time.
 
     Raises:
         FileNotFoundError: a source is not below `data`.
@@ -63,7 +58,8 @@ def train_sentiment(
     material = build_material(
         texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
     )
-    network, fits = _learned(material, recipe, folder)
+    learned = learn(material, recipe, folder, jobs=jobs)
+    network = learned.network
     ngrams = train_ngrams(material, recipe)
     groups: list[Group] = [
         ([predict(network, each.tokens).astype(np.float64), *_beside(ngrams, each)], each.labels)
@@ -73,7 +69,7 @@ def train_sentiment(
     parts: list[tuple[Member, float]] = [(network, factors[0])]
     if ngrams is not None:
         parts.append((ngrams.scaled(factors[1:]), 1.0))
-    training: dict[str, JsonValue] = describe(recipe, fits, split) | {
+    training: dict[str, JsonValue] = describe(recipe, learned, split) | {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": _plain(network.describe()),
         "max_tokens": MAX_TOKENS,
@@ -108,46 +104,6 @@ def train_sentiment(
     return publish(draft, repository, TASKS)
 
 
-def _learned(
-    material: Material, recipe: SentimentRecipe, folder: Path
-) -> tuple[TextClassifier, list[Fit]]:
-    """The network after all rounds of the warm-up and all phases; Ctrl-C ends it early."""
-    network, model = new_network(material, recipe), None
-    fits: list[Fit] = []
-    for number in range(recipe.warm_ups):
-        fits.append(_fit(warm_up, material, recipe, number, model, folder / f"warm-up-{number}"))
-        model = fits[-1].network
-        assert isinstance(model, LanguageModel)
-        network = model.classifier
-        if fits[-1].interrupted:
-            return network, fits
-    for number in range(len(recipe.phases)):
-        fits.append(
-            _fit(train_phase, material, recipe, number, network, folder / f"phase-{number}")
-        )
-        assert isinstance(fits[-1].network, TextClassifier)
-        network = fits[-1].network
-        if fits[-1].interrupted:
-            break
-    return network, fits
-
-
-def _fit(
-    step: Callable[..., Fit],
-    material: Material,
-    recipe: SentimentRecipe,
-    number: int,
-    start: nn.Module | None,
-    folder: Path,
-) -> Fit:
-    def job(_: int, checkpoint: Path, report: Report) -> Fit:
-        torch.set_num_threads(1)
-        return step(material, recipe, number, start, checkpoint, report)
-
-    (found,) = train_members(job, 1, folder)
-    return found
-
-
 def _ablation(groups: Mapping[str, Group], factors: Sequence[float]) -> JsonValue:
     """Per source the accuracy of the network, of the n-grams, and of both, on `select`."""
     kept = {
@@ -180,9 +136,7 @@ def texts_of(split: TextSplit, part: Part) -> Texts:
     return sources
 
 
-def describe(
-    recipe: SentimentRecipe, fits: Sequence[Fit], split: TextSplit
-) -> dict[str, JsonValue]:
+def describe(recipe: SentimentRecipe, learned: Learned, split: TextSplit) -> dict[str, JsonValue]:
     """Recipe, rows, seeds, steps, score and time of every member, and the library versions."""
     rows: dict[str, JsonValue] = {
         part: {source: len(texts) for source, texts in sorted(texts_of(split, part).items())}
@@ -191,8 +145,8 @@ def describe(
     return {
         "recipe": _plain(asdict(recipe)),
         "rows": rows,
-        "warm_up": [_told(fit) for fit in fits[: recipe.warm_ups]],
-        "phases": [_told(fit) for fit in fits[recipe.warm_ups :]],
+        "warm_ups": [_told(fit) for fit in learned.warm_ups],
+        "phases": [[_told(fit) for fit in fits] for fits in learned.phases],
         "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
         "dev file, select a tenth of the training sentences with all their phrases; imdb by "
         "film; no text has a near-duplicate in another part",

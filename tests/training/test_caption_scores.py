@@ -1,4 +1,4 @@
-"""CIDEr-D and ROUGE-L against cases computed by hand."""
+"""CIDEr-D, ROUGE-L and METEOR against cases computed by hand."""
 
 import math
 
@@ -6,6 +6,7 @@ import pytest
 
 from app.training.caption_scores import CiderD, rouge_l
 from app.training.caption_words import words_of
+from app.training.meteor import meteor
 
 
 def test_a_caption_that_is_its_only_reference_scores_ten() -> None:
@@ -73,3 +74,15 @@ def test_a_constant_caption_has_the_same_score_the_quick_way() -> None:
         assert quick(words) == pytest.approx(cider.mean([words] * 3))
     repeated = words_of("dog dog dog")
     assert quick(repeated) >= cider.mean([repeated] * 3)
+
+
+def test_meteor_matches_stems_and_punishes_pieces_as_by_hand() -> None:
+    """The mean of recall 9 to precision 1, less half the cube of pieces over matches."""
+    assert meteor([words_of("dogs running")], [[words_of("dog runs")]]) == pytest.approx(
+        1 - 0.5 * (1 / 2) ** 3
+    )
+    # 3 of 4 words, 3 of 3 found, in two pieces; the other reference has less
+    mean = 10 * (3 / 4) * 1 / (1 + 9 * 3 / 4)
+    found = meteor([words_of("a red big dog")], [[words_of("a red dog"), words_of("a cat")]])
+    assert found == pytest.approx(mean * (1 - 0.5 * (2 / 3) ** 3))
+    assert meteor([[], ["x"]], [[["a"]], [["a"]]]) == 0.0
