@@ -9,6 +9,8 @@ from typing import Self
 import pytest
 
 from app.errors import NotReady
+from app.serving import memory
+from app.serving import repository as repository_module
 from app.serving.loader import ServingOptions
 from app.serving.manifest import Manifest
 from app.serving.repository import Repository
@@ -221,3 +223,18 @@ def test_the_watcher_can_be_switched_off(tmp_path: Path) -> None:
         repository.close(timeout=PATIENCE)
         watcher.join(PATIENCE)
         assert not watcher.is_alive()
+
+
+def test_the_watcher_gives_memory_back_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_biased(tmp_path, "1", 10.0)
+    with serving(tmp_path) as repository:
+        trims: list[None] = []
+        monkeypatch.setattr(repository_module, "_TRIM_SECONDS", 0.0)
+        monkeypatch.setattr(memory, "trim", lambda: trims.append(None))
+        watcher = threading.Thread(target=repository.watch, args=(0.001,))
+        watcher.start()
+        until(lambda: len(trims) > 2)
+        repository.close(timeout=PATIENCE)
+        watcher.join(PATIENCE)
