@@ -131,9 +131,10 @@ def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Ans
 
     accuracy, accuracy_interval = with_interval(text_scores.accuracy)
     macro_f1, macro_f1_interval = with_interval(text_scores.macro_f1)
-    error = math.nan
+    error = chance = math.nan
     if probabilities is not None:
         error = text_scores.expected_calibration_error(actual, probabilities)
+        chance = text_scores.calibration_error_by_chance(probabilities)
     return TextRow(
         board=board.name,
         part=part,
@@ -145,6 +146,7 @@ def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Ans
         macro_f1_interval=macro_f1_interval,
         balanced_accuracy=text_scores.balanced_accuracy(actual, predicted),
         calibration_error=error,
+        calibration_error_by_chance=chance,
     )
 
 

@@ -20,6 +20,7 @@ class TextRow:
     Of a model with more labels than the board, ``accuracy``, ``macro_f1``, ``balanced_accuracy``
     and ``calibration_error`` are those of its probabilities among the board's labels;
     ``as_served`` and ``calibration_error_as_served`` take the likeliest of all its labels.
+    ``calibration_error_by_chance`` is what it would be if the probabilities were right.
     ``ahead`` is its accuracy minus that of ``rival``, the most accurate baseline, on the same
     texts. NaN where a method has no probabilities, or there is no rival.
     """
@@ -34,6 +35,7 @@ class TextRow:
     macro_f1_interval: Interval
     balanced_accuracy: float
     calibration_error: float
+    calibration_error_by_chance: float = math.nan
     as_served: float = math.nan
     calibration_error_as_served: float = math.nan
     truncated: float = math.nan
@@ -88,6 +90,7 @@ def text_markdown(rows: Sequence[TextRow]) -> str:
         "accuracy (95 %)",
         "macro-F1 (95 %)",
         "ECE",
+        "ECE by chance",
         "as served",
         "ECE as served",
         "lead in accuracy (95 %)",
@@ -99,6 +102,7 @@ def text_markdown(rows: Sequence[TextRow]) -> str:
             f"{_number(row.accuracy)} ({_interval(row.accuracy_interval)})",
             f"{_number(row.macro_f1)} ({_interval(row.macro_f1_interval)})",
             _number(row.calibration_error),
+            _number(row.calibration_error_by_chance),
             _number(row.as_served),
             _number(row.calibration_error_as_served),
             f"{row.ahead:+.3f} ({_interval(row.ahead_interval)}) over {row.rival}"

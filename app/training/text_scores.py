@@ -64,6 +64,25 @@ def expected_calibration_error(actual: Classes, probabilities: Array, bins: int 
     return float(sum(distances) / len(actual))
 
 
+def calibration_error_by_chance(
+    probabilities: Array, *, seed: int = 0, draws: int = 100, bins: int = 15
+) -> float:
+    """The calibration error that these very probabilities would have if they were right.
+
+    Bins of few rows are off by chance, always upwards: an error of this size says nothing
+    against the probabilities. Its mean over labels that are drawn from them: the consistency
+    resampling of Bröcker and Smith (2007), "Increasing the reliability of reliability diagrams".
+    """
+    rng = np.random.default_rng(seed)
+    ends = probabilities.cumsum(axis=1)  # (rows, classes)
+    last = probabilities.shape[1] - 1
+    errors = []
+    for _ in range(draws):
+        labels = np.minimum((rng.random((len(ends), 1)) > ends).sum(axis=1), last)
+        errors.append(expected_calibration_error(labels, probabilities, bins))
+    return _mean(np.array(errors))
+
+
 def among(probabilities: Array, classes: Classes) -> Array:
     """The probabilities (rows, kept) of some ``classes``, given that it is one of them.
 

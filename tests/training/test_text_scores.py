@@ -66,6 +66,21 @@ def test_calibration_error_tells_calibrated_from_overconfident() -> None:
     assert text_scores.expected_calibration_error(actual, sharp) > 0.08
 
 
+def test_even_the_right_probabilities_are_off_by_chance() -> None:
+    rng = np.random.default_rng(1)
+    positive = rng.random(600)
+    right = np.stack([1 - positive, positive], axis=1)
+    chance = text_scores.calibration_error_by_chance(right)
+    errors = [
+        text_scores.expected_calibration_error((rng.random(600) < positive).astype(np.intp), right)
+        for _ in range(100)
+    ]
+    assert chance == pytest.approx(float(np.mean(errors)), rel=0.1)
+    assert text_scores.calibration_error_by_chance(np.tile(right, (40, 1))) < chance / 3
+    certain = np.tile([0.0, 1.0], (50, 1))
+    assert text_scores.calibration_error_by_chance(certain) == 0.0
+
+
 def test_a_three_class_answer_seen_as_negative_against_positive() -> None:
     three = np.array([[0.2, 0.7, 0.1], [0.0, 0.5, 0.5], [0.0, 1.0, 0.0]])
     two = text_scores.among(three, np.array([0, 2]))
