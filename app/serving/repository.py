@@ -236,8 +236,8 @@ class Repository:
         try:
             if not is_folder(folder):
                 raise ModelRefused("this pinned version is not in the repository")
-            # While others are answered, take half the time only.
-            rest = halved() if self._served.all() else no_rest
+            # While others are answered, take half the time only. At the start nobody is.
+            rest = halved() if self._loaded and self._served.all() else no_rest
             model = load_version(folder, self._tasks, self._options, expected=key, rest=rest)
         except ModelRefused as error:
             shelf.refuse(version, files, error.message)

@@ -33,6 +33,22 @@ def test_the_highest_version_by_number_is_served(tmp_path: Path) -> None:
         assert repository.refused() == []
 
 
+def test_loading_takes_its_time_only_where_others_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[None] = []
+    monkeypatch.setattr("app.serving.repository.halved", lambda: lambda: rests.append(None))
+    write_version(tmp_path, name="first")
+    write_version(tmp_path, name="second")
+    with loaded(tmp_path) as repository:
+        assert len(repository.loaded()) == 2
+        assert not rests, "nobody is answered before all are loaded"
+        write_version(tmp_path, name="third")
+        repository.refresh()
+        assert len(repository.loaded()) == 3
+        assert rests
+
+
 def test_a_pin_is_obeyed(tmp_path: Path) -> None:
     for version in ("1", "2"):
         write_version(tmp_path, version=version)
