@@ -11,7 +11,6 @@ import typer
 from app.training_commands import (
     CellOption,
     HiddenOption,
-    JobsOption,
     JsonOption,
     ModelsOption,
     OutOption,
@@ -46,7 +45,6 @@ def train_sentiment(
     steps: Annotated[
         int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
     ] = None,
-    jobs: JobsOption = 1,
     seed: SeedOption = 0,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
     out: OutOption = Path("models"),
@@ -64,9 +62,7 @@ def train_sentiment(
         recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
         if steps is not None:
             recipe = shortened(recipe, steps)
-        typer.echo(
-            f"published {run(data, recipe, name=name, repository=out, work=work, jobs=jobs)}"
-        )
+        typer.echo(f"published {run(data, recipe, name=name, repository=out, work=work)}")
 
 
 def evaluate_sentiment(

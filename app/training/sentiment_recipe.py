@@ -51,7 +51,7 @@ class Phase:
 _PHASES: Final = (
     Phase(
         LoopOptions(
-            steps=1600,
+            steps=1200,
             learning_rate=1.5e-3,
             weight_decay=0.05,
             averaging=0.998,
@@ -87,8 +87,7 @@ class SentimentRecipe:
     """Everything that decides the network, but the data.
 
     warm_ups: rounds of language modelling, each from the weights of the one before it with the
-    learning rate back at its top (Loshchilov and Hutter 2017, section 3). members: networks that
-    are fine-tuned from there, to be averaged.
+    learning rate back at its top (Loshchilov and Hutter 2017, section 3).
     """
 
     vocabulary_size: int = 20_000
@@ -107,8 +106,7 @@ class SentimentRecipe:
     )
     ngrams: NgramOptions | None = _NGRAMS
     warm_up: LoopOptions = _WARM_UP
-    warm_ups: int = 2
-    members: int = 2
+    warm_ups: int = 3
     warm_up_rows: int = 64
     negatives: int = 384
     phases: tuple[Phase, ...] = _PHASES

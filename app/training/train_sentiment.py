@@ -42,12 +42,10 @@ def train_sentiment(
     name: str = "sentiment",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
-    jobs: int = 1,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
-    Checkpoints stand in `work / name`; the same call goes on from them. `jobs` members are
-    trained at a time.
+    Checkpoints stand in `work / name`; the same call goes on from them.
 
     Raises:
         FileNotFoundError: a source is not below `data`.
@@ -58,7 +56,7 @@ def train_sentiment(
     material = build_material(
         texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
     )
-    learned = learn(material, recipe, folder, jobs=jobs)
+    learned = learn(material, recipe, folder)
     network = learned.network
     ngrams = train_ngrams(material, recipe)
     groups: list[Group] = [
@@ -146,7 +144,7 @@ def describe(recipe: SentimentRecipe, learned: Learned, split: TextSplit) -> dic
         "recipe": _plain(asdict(recipe)),
         "rows": rows,
         "warm_ups": [_told(fit) for fit in learned.warm_ups],
-        "phases": [[_told(fit) for fit in fits] for fits in learned.phases],
+        "phases": [_told(fit) for fit in learned.phases],
         "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
         "dev file, select a tenth of the training sentences with all their phrases; imdb by "
         "film; no text has a near-duplicate in another part",
