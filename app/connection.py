@@ -8,6 +8,7 @@ answers in parts, errors of HTTP) goes the way that it goes in uvicorn.
 
 import asyncio
 import re
+import time
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -29,6 +30,7 @@ class Connection(HttpToolsProtocol):
 
     _whole: Exchange | None = None
     _held: Target | None = None  # of a request that may need no application; its body is to come
+    _since = 0.0  # when its head had come
     _body: bytes = b""  # of that one
     _waiting: asyncio.TimerHandle | None = None  # for it
     _asked: Call | None = None  # one that is being answered without the application
@@ -118,7 +120,7 @@ class Connection(HttpToolsProtocol):
             if self._refusal is not None:
                 return
         if free and self._at_once and self._is_plain_post() and self._answers.takes(target[0]):
-            self._held, self._body = target, b""
+            self._held, self._since, self._body = target, time.monotonic(), b""
         else:
             self._open(target, free=free)
 
@@ -182,11 +184,11 @@ class Connection(HttpToolsProtocol):
         """The application answers the request that was held."""
         target = self._release()
         assert target is not None
-        self._open(target, free=True)
+        self._open(target, free=True, arrived=self._since)
         if self._body:
             super().on_body(self._body)
 
-    def _open(self, target: Target, *, free: bool) -> None:
+    def _open(self, target: Target, *, free: bool, arrived: float | None = None) -> None:
         """Make what the application gets to see of a request; `free`: none is before it."""
         parser, version = self.parser, self.parser.get_http_version()
         exchange = self._exchange(
@@ -195,6 +197,7 @@ class Connection(HttpToolsProtocol):
             parser.get_method().decode("ascii"),
             version,
             keep_alive=version != "1.0" and parser.should_keep_alive(),
+            arrived=arrived,
         )
         self.scope, self.cycle = exchange.scope, exchange
         if free:

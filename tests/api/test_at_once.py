@@ -241,15 +241,6 @@ def test_keys_are_asked_for(models: Any) -> None:
         assert answer(locked, ROW, headers={"X-API-Key": "a-secret-key"})[0] == 200
 
 
-def test_a_stopping_service_answers_what_it_took(models: Any) -> None:
-    with protocol_service(models) as service, service.connection() as connection:
-        connection.sendall(raw(ROW))
-        assert read(connection, 1)[0][0] == 200
-        service.app.state.lifecycle.drain()
-        connection.sendall(raw(ROW))
-        assert read(connection, 1)[0][0] == 503
-
-
 def test_what_takes_too_long_is_refused_before_it_is_read(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
