@@ -62,6 +62,7 @@ class Repository:
 
     def load_all(self) -> None:
         """Load one version of every model; call it once. A bad version never raises."""
+        memory.trim()  # its first call decides how memory is had, for loading, too
         with self._turn:
             self._take_up(patient=False)
             if self._served.closed.is_set():

@@ -68,6 +68,7 @@ class Session:
         # The arena keeps the most that any batch ever took, for every session: without it all
         # shipped models need half the memory, and requests take as long as with it.
         options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         # A spinning thread burns the core that another worker, or another container, could use.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
