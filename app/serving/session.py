@@ -68,6 +68,7 @@ class Session:
         # The arena keeps the most that any batch ever took, for every session: without it all
         # shipped models need half the memory, and requests take as long as with it.
         options.enable_cpu_mem_arena = False
+        # It keeps a plan for every shape that ever came, and batches come in all of them.
         options.enable_mem_pattern = False
         # A spinning thread burns the core that another worker, or another container, could use.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
