@@ -86,18 +86,18 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 @contextmanager
-def service() -> Iterator[tuple[str, psutil.Process]]:
-    """`unroll serve` on a free port, ready: (its address, its process)."""
+def service(python: str = sys.executable) -> Iterator[tuple[str, psutil.Process]]:
+    """`unroll serve` of an environment on a free port, ready: (its address, its process)."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--log-level", "WARNING"]
+    command = [python, "-m", "app", "serve", "--port", str(port), "--log-level", "ERROR"]
     with subprocess.Popen(command) as child:
         try:
             while not ready(url):
                 if child.poll() is not None:
                     raise SystemExit("the service did not start")
-                time.sleep(0.1)
+                time.sleep(0.02)
             yield url, psutil.Process(child.pid)
         finally:
             child.terminate()

@@ -8,8 +8,8 @@ from typing import Final
 
 _M_MMAP_THRESHOLD: Final = -3  # of malloc.h
 # Larger blocks come from the system each time, which costs page faults, and go back when they are
-# freed. Batches of all lengths leave an arena full of holes, which grows for hours with 4 MiB; with
-# 256 KiB a large network answers a fifth less.
+# freed. From an arena they leave holes, as batches come in all sizes, and it grows and grows; with
+# much less than this, page faults cost a large network a good part of its speed.
 _LARGE_BYTES: Final = 1024 * 1024
 
 
