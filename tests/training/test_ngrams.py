@@ -114,3 +114,16 @@ def test_factors_scale_what_each_expert_says(classifier: NgramClassifier) -> Non
     scaled = classifier.scaled((2.0, 0.5)).parts(tokens)
     expected = classifier.parts(tokens) * np.array([2.0, 0.5])[None, :, None]
     np.testing.assert_allclose(scaled, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_text_counts_as_its_weight_says() -> None:
+    rng = np.random.default_rng(5)
+    tokens = [np.array([2 + i % 2, *rng.integers(10, 20, 5)], np.int32) for i in range(200)]
+    labels = np.array([i % 2 for i in range(200)])
+    wrong = np.arange(200) < 140  # more than half have the other label, but nobody believes it
+    weights = np.where(wrong, 0.05, 1.0).astype(np.float32)
+    told = np.where(wrong, 1 - labels, labels)
+    asked = [np.array([2], np.int32), np.array([3], np.int32)]
+    for given, right in ((Encoded(tokens, told, weights), [0, 1]), (Encoded(tokens, told), [1, 0])):
+        found = fit_ngrams([given], _PIECES, 2, _OPTIONS).parts(asked).sum(axis=1)
+        assert found.argmax(axis=1).tolist() == right

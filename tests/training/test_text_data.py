@@ -28,6 +28,17 @@ def tweets(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_how_sure_a_label_is_comes_with_it(tmp_path: Path) -> None:
+    rows = [("neutral", 0.5 if i % 2 else 1, f"flight {spelled(i)}") for i in range(100)]
+    header = "airline_sentiment,airline_sentiment_confidence,text"
+    write_rows(tmp_path / "airline_sentiment" / "tweets.csv.gz", header, rows)
+    sure = {text: confidence for _, confidence, text in rows}
+    train = read_texts(tmp_path, ("airline",)).train
+    assert {one.text: one.confidence for one in train} == {
+        one.text: sure[one.text] for one in train
+    }
+
+
 def test_tweets_that_differ_in_links_and_case_share_a_part(tweets: Path) -> None:
     split = read_texts(tweets, ("airline",))
     keys = [{text_key(one.text) for one in split.of(part)} for part in PARTS]
