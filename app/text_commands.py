@@ -46,6 +46,12 @@ def train_sentiment(
         int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
     ] = None,
     seed: SeedOption = 0,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Publish a second version, fitted on the held-out texts as well."
+        ),
+    ] = False,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
@@ -62,12 +68,16 @@ def train_sentiment(
         recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
         if steps is not None:
             recipe = shortened(recipe, steps)
-        typer.echo(f"published {run(data, recipe, name=name, repository=out, work=work)}")
+        folder = run(data, recipe, name=name, repository=out, work=work, refit=refit)
+        typer.echo(f"published {folder}")
 
 
 def evaluate_sentiment(
     data: TextsOption,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    version: Annotated[
+        str | None, typer.Option(help="Its version; else the one that is served.")
+    ] = None,
     models_dir: ModelsOption = None,
     url: UrlOption = None,
     part: Annotated[
@@ -101,7 +111,9 @@ def evaluate_sentiment(
             raise ValueError("--record is for all texts of the part report")
         with Console(stderr=True).status("reading the data") as status:
             split = read_texts(data)
-            with served_texts("sentiment", SentimentTask, name, root, url=url) as model:
+            with served_texts(
+                "sentiment", SentimentTask, name, root, version=version, url=url
+            ) as model:
                 rows = evaluate_texts(
                     model,
                     split,

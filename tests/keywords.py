@@ -68,13 +68,17 @@ def probabilities_of(text: str) -> dict[str, float]:
     return dict(zip(LABELS, shares.tolist(), strict=True))
 
 
-def write_keyword_version(root: Path, name: str = "sentiment", version: str = "1") -> Path:
-    """Write a version that KeywordTask loads and serves, with a card that has figures."""
+def write_keyword_version(
+    root: Path, name: str = "sentiment", version: str = "1", **more: Any
+) -> Path:
+    """Write a version that KeywordTask loads and serves; `more` fields of its manifest."""
     golden = tuple(
         Golden(request={"text": text}, answer=KeywordPrediction(probabilities_of(text)).to_json())
         for text in ("a good flight", "bad")
     )
-    return write_version(root, name, version, changes={"task": "sentiment", "golden": golden})
+    return write_version(
+        root, name, version, changes={"task": "sentiment", "golden": golden, **more}
+    )
 
 
 class KeywordServer(ThreadingHTTPServer):
@@ -96,6 +100,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/models/sentiment":
             self._reply(200, {"name": "sentiment", "version": "7"})
+        elif self.path == "/models/sentiment/versions/7":
+            self._reply(200, {"name": "sentiment", "version": "7", "training": {}})
+        elif self.path == "/models/sentiment/versions/8":
+            self._reply(200, {"name": "sentiment", "version": "8", "training": {"refit_of": "7"}})
         else:
             self._reply(404, {"detail": "there is no such model"})
 

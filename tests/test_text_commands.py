@@ -47,6 +47,16 @@ def test_sentiment_is_scored_beside_baselines(server: KeywordServer, data: Path)
     assert "…" not in out
 
 
+def test_a_version_that_has_learned_the_texts_is_not_scored(
+    server: KeywordServer, data: Path
+) -> None:
+    arguments = ("evaluate", "sentiment", "--data", str(data), "--url", server.url)
+    code, out, err = run(*arguments, "--version", "8")
+    assert (code, out) == (1, "")
+    assert err.startswith("sentiment/8 has learned from these texts; score sentiment/7")
+    assert not server.requests
+
+
 def test_only_whole_reports_are_recorded(server: KeywordServer, data: Path) -> None:
     for wrong in (("--limit", "9"), ("--part", "select")):
         code, out, err = run(

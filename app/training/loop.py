@@ -84,12 +84,16 @@ def fit(
     *,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    keep: int | None = None,
 ) -> Fit:
     """Train `network` and return its best weights by `validate` (lower is better).
 
     `batch(step)` must depend on the step alone, so that a run that was cut and resumed from
     `checkpoint` is the run that was not cut. KeyboardInterrupt ends the training and keeps the
     best so far; the checkpoint then allows going on. The network is left in eval mode.
+
+    With `keep` nothing is validated: training ends at that step of the schedule, and its weights
+    are kept. That is for a step that another run has found.
 
     Raises:
         FloatingPointError: the loss is not finite.
@@ -99,21 +103,24 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         run.load(checkpoint)
     interrupted = False
+    last = options.steps if keep is None else min(keep, options.steps)
     try:
-        while run.step < options.steps and run.stale < options.patience:
+        while run.step < last and run.stale < options.patience:
             value = run.advance(batch(run.step), loss)
-            due = run.step % options.validate_every == 0 or run.step == options.steps
-            score = run.judge(validate) if due else None
+            due = run.step % options.validate_every == 0 or run.step == last
+            score = run.judge(validate) if due and keep is None else None
             if due and checkpoint is not None:
                 run.save(checkpoint)
             if progress is not None:
                 progress(Progress(run.step, options.steps, value, score, run.best))
     except KeyboardInterrupt:
         interrupted = True
-        if run.best_weights is None:
+        if run.best_weights is None and keep is None:
             run.judge(validate)
         if checkpoint is not None:
             run.save(checkpoint)
+    if keep is not None:
+        run.take(math.nan)
     if run.best_weights is not None:
         network.load_state_dict(run.best_weights)
     network.eval()
@@ -176,11 +183,15 @@ class _Run:
         with torch.no_grad():
             score = validate(self.average)
         if score < self.best:
-            self.best, self.best_step, self.stale = score, self.step, 0
-            self.best_weights = {k: v.clone() for k, v in self.average.state_dict().items()}
+            self.take(score)
         else:
             self.stale += 1
         return score
+
+    def take(self, score: float) -> None:
+        """The averaged weights of this step are the best."""
+        self.best, self.best_step, self.stale = score, self.step, 0
+        self.best_weights = {k: v.clone() for k, v in self.average.state_dict().items()}
 
     def save(self, path: Path) -> None:
         state = {

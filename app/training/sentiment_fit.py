@@ -51,6 +51,27 @@ def learn(material: Material, recipe: SentimentRecipe, folder: Path) -> Learned:
     return Learned(network, tuple(rounds), tuple(phases))
 
 
+def relearn(material: Material, recipe: SentimentRecipe, folder: Path, learned: Learned) -> Learned:
+    """Go through the phases again, on other texts, to the steps that were found the best.
+
+    From the weights that the warm-up of `learned` ended with; Ctrl-C does as in `learn`.
+    """
+    network = new_network(material, recipe)
+    if learned.warm_ups:
+        model = learned.warm_ups[-1].network
+        assert isinstance(model, LanguageModel)
+        network = model.classifier
+    phases: list[Fit] = []
+    for number, before in enumerate(learned.phases):
+        go = partial(train_phase, material, recipe, number, network, keep=before.best_step)
+        phases.append(_fit(go, folder / f"refit-{number}"))
+        assert isinstance(phases[-1].network, TextClassifier)
+        network = phases[-1].network
+        if phases[-1].interrupted:
+            break
+    return Learned(network, learned.warm_ups, tuple(phases))
+
+
 def _fit(step: Callable[[Path, Report], Fit], folder: Path) -> Fit:
     def job(_: int, checkpoint: Path, report: Report) -> Fit:
         return step(checkpoint, report)

@@ -106,7 +106,7 @@ class SentimentRecipe:
     )
     ngrams: NgramOptions | None = _NGRAMS
     warm_up: LoopOptions = _WARM_UP
-    warm_ups: int = 3
+    warm_ups: int = 4
     warm_up_rows: int = 64
     negatives: int = 384
     phases: tuple[Phase, ...] = _PHASES

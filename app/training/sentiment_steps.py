@@ -62,6 +62,11 @@ def build_material(
     return Material(tokenizer, _encode(tokenizer, train), _encode(tokenizer, select))
 
 
+def with_all(material: Material, texts: Texts) -> Material:
+    """The same tokeniser and `texts` to learn; nothing is left to choose from."""
+    return Material(material.tokenizer, _encode(material.tokenizer, texts), {})
+
+
 def new_network(material: Material, recipe: SentimentRecipe) -> TextClassifier:
     """The classifier before it has learned anything, as the first phase has it."""
     torch.manual_seed(recipe.seed)
@@ -114,10 +119,12 @@ def train_phase(
     start: nn.Module,
     checkpoint: Path | None,
     report: Report | None = None,
+    keep: int | None = None,
 ) -> Fit:
     """Go through phase `number` from the weights of `start`, which stays as it is.
 
-    The mean error rate of the sources on the held-out texts chooses the weights that are kept.
+    The mean error rate of the sources on the held-out texts chooses the weights that are kept,
+    unless they are to be those of step `keep`.
     """
     phase = recipe.phases[number]
     network = TextClassifier(recipe.network(material.tokenizer, phase))
@@ -160,7 +167,16 @@ def train_phase(
         return float(np.mean(errors))
 
     options = replace(phase.loop, seed=seed)
-    return fit(network, batch, loss, validate, options, checkpoint=checkpoint, progress=report)
+    return fit(
+        network,
+        batch,
+        loss,
+        validate,
+        options,
+        checkpoint=checkpoint,
+        progress=report,
+        keep=keep,
+    )
 
 
 def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:

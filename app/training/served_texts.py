@@ -1,6 +1,6 @@
 """Asks a published text classifier as a client does; knows texts and answers, not scores."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from app.errors import UnrollError
 from app.serving.loader import LoadedModel
@@ -28,11 +29,16 @@ class Classified:
 
 @dataclass(frozen=True)
 class ServedTexts:
-    """A model that answers: ``classify`` takes any number of texts, and tells how many are done."""
+    """A model that answers: ``classify`` takes any number of texts, and tells how many are done.
+
+    ``refit_of``: the version that was fitted alike, but without the held-out texts; empty if this
+    one is.
+    """
 
     model: str
     version: str
     classify: Callable[[Sequence[str], Callable[[int], None] | None], Classified]
+    refit_of: str = ""
 
 
 @contextmanager
@@ -66,7 +72,8 @@ def _in_process(loaded: LoadedModel) -> ServedTexts:
         futures = loaded.scheduler.submit_many(examples)
         return [future.result().prediction.to_json() for future in futures]
 
-    return ServedTexts(loaded.name, loaded.version, _in_chunks(answers))
+    training = loaded.manifest.training
+    return ServedTexts(loaded.name, loaded.version, _in_chunks(answers), _refit_of(training))
 
 
 def _over_http(url: str, task: str, model: str, version: str | None) -> ServedTexts:
@@ -77,7 +84,12 @@ def _over_http(url: str, task: str, model: str, version: str | None) -> ServedTe
         predictions: list[Any] = call(f"{url}/{task}", body)["predictions"]
         return predictions
 
-    return ServedTexts(model, found, _in_chunks(answers))
+    training = call(f"{url}/models/{model}/versions/{found}")["training"]
+    return ServedTexts(model, found, _in_chunks(answers), _refit_of(training))
+
+
+def _refit_of(training: Mapping[str, JsonValue]) -> str:
+    return str(training.get("refit_of", ""))
 
 
 def _in_chunks(

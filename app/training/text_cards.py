@@ -52,7 +52,7 @@ neighbours: "not" may speak through the word it stands by.
 
 {rows}
 
-Split: {split}. sha256 of every file and the whole recipe stand in `manifest.json`.
+Split: {split}.{refit} sha256 of every file and the whole recipe stand in `manifest.json`.
 
 ## Licence
 
@@ -64,11 +64,18 @@ Not yet evaluated.
 """
 
 
+_REFIT = """
+The recipe, the steps of every phase and how much each part counts are those of version {version},
+which was chosen and measured on texts that it had not learned. This version has learned those,
+too."""
+
+
 def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
     """The model card (Mitchell et al. 2019) of a sentiment model, in Markdown."""
     recipe: Any = training["recipe"]
     rows: Any = training["rows"]
     network: Any = training["network"]
+    refit_of = training.get("refit_of")
     lines = [
         f"- {part}: " + ", ".join(f"{count:,} {source}" for source, count in counts.items())
         for part, counts in rows.items()
@@ -85,5 +92,6 @@ def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
         most=f"{training['max_tokens']:,}",
         rows="\n".join(lines),
         split=training["split"],
+        refit=_REFIT.format(version=refit_of) if refit_of else "",
         license=SENTIMENT_LICENSE,
     )

@@ -16,7 +16,7 @@ At the end no training text has a near-duplicate in a held-out part, nor ``selec
 import csv
 import gzip
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -77,22 +77,10 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
         FileNotFoundError: no source is there, or not one of ``only``, or a part of one.
         ValueError: ``only`` names an unknown source, or a file has an unknown label.
     """
-    unknown = set(only) - set(SOURCES)
-    if unknown:
-        raise ValueError(f"unknown source {sorted(unknown)}; known: {sorted(SOURCES)}")
     parts: dict[Part, list[Text]] = {part: [] for part in PARTS}
-    for name, (files, place) in SOURCES.items():
-        missing = [file for file in files if not (root / file).is_file()]
-        if name not in only and (only or len(missing) == len(files)):
-            continue
-        if missing:
-            raise FileNotFoundError(f"source {name!r} needs {root / missing[0]}")
-        for text, part in place(*(root / file for file in files)):
-            if part is not None:
-                parts[part].append(text)
-    if not any(parts.values()):
-        listed = ", ".join(file for files, _ in SOURCES.values() for file in files)
-        raise FileNotFoundError(f"no labelled texts in {root}: expected some of {listed}")
+    for text, part in _placed(root, only):
+        if part is not None:
+            parts[part].append(text)
     kept: dict[Part, tuple[Text, ...]] = {}
     taken: set[str] = set()  # words of held-out texts, of whatever source
     for part in reversed(PARTS):
@@ -100,6 +88,37 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
         kept[part] = tuple(one for one, key in keyed if key not in taken)
         taken.update(key for _, key in keyed)
     return TextSplit(**kept)
+
+
+def all_texts(root: Path, only: Sequence[str] = ()) -> tuple[Text, ...]:
+    """Every text of the sources, held out or not, each once: what nobody will be scored on.
+
+    Raises as ``read_texts`` does.
+    """
+    found: dict[tuple[str, str, Label], Text] = {}
+    for one, _ in _placed(root, only):
+        found.setdefault((one.source, one.text, one.label), one)
+    return tuple(found.values())
+
+
+def _placed(root: Path, only: Sequence[str]) -> Iterator[Placed]:
+    """Every text and the part that its source puts it in."""
+    unknown = set(only) - set(SOURCES)
+    if unknown:
+        raise ValueError(f"unknown source {sorted(unknown)}; known: {sorted(SOURCES)}")
+    count = 0
+    for name, (files, place) in SOURCES.items():
+        missing = [file for file in files if not (root / file).is_file()]
+        if name not in only and (only or len(missing) == len(files)):
+            continue
+        if missing:
+            raise FileNotFoundError(f"source {name!r} needs {root / missing[0]}")
+        for text, part in place(*(root / file for file in files)):
+            count += part is not None
+            yield text, part
+    if not count:
+        listed = ", ".join(file for files, _ in SOURCES.values() for file in files)
+        raise FileNotFoundError(f"no labelled texts in {root}: expected some of {listed}")
 
 
 def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:

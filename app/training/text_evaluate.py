@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from app.errors import UnrollError
 from app.serving.manifest import read_manifest
+from app.serving.stored import version_names
 from app.training import text_scores
 from app.training.cards import with_figures
 from app.training.publish import CARD, amend
@@ -54,13 +55,19 @@ def evaluate_texts(
     what is being done.
 
     Raises:
-        UnrollError: the model refuses a text, or has not the labels of a board.
+        UnrollError: the model refuses a text, has not the labels of a board, or has learned from
+            the held-out texts.
     """
+    name = f"{model.model}/{model.version}"
+    if model.refit_of:
+        raise UnrollError(
+            f"{name} has learned from these texts; score {model.model}/{model.refit_of}, which was "
+            f"fitted alike without them: --version {model.refit_of}"
+        )
     tell = progress or (lambda _: None)
     texts = {board: board.of(split, part) for board in boards}
     chosen = {board: _spread(len(of), limit) for board, of in texts.items() if of}
     asked = list(dict.fromkeys(texts[b][i].text for b, kept in chosen.items() for i in kept))
-    name = f"{model.model}/{model.version}"
     answers = model.classify(asked, lambda done: tell(f"{name}: {done} of {len(asked)} texts"))
     at = {text: i for i, text in enumerate(asked)}
     rows: list[TextRow] = []
@@ -78,15 +85,25 @@ def evaluate_texts(
 def record_text_figures(folder: Path, rows: Sequence[TextRow]) -> None:
     """Write an evaluation of the version in ``folder`` into its manifest and its model card.
 
+    The versions beside it that were fitted alike on more texts say the same, and of whom.
+
     Raises:
         ModelRefused: its manifest cannot be read.
         ValueError: its card has no section of figures.
     """
-    manifest = read_manifest(folder)
     table = text_markdown(rows)
-    card = with_figures((folder / CARD).read_text(encoding="utf-8"), table)
     figures: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows], "table": table}
-    amend(folder, evaluation=manifest.evaluation | figures, card=card)
+    _record(folder, figures, table)
+    for name in version_names(folder.parent):
+        beside = folder.parent / name
+        if read_manifest(beside).training.get("refit_of") == folder.name:
+            told = f"Of version {folder.name}, which has not learned from these texts.\n\n{table}"
+            _record(beside, figures | {"of": folder.name}, told)
+
+
+def _record(folder: Path, figures: dict[str, JsonValue], text: str) -> None:
+    card = with_figures((folder / CARD).read_text(encoding="utf-8"), text)
+    amend(folder, evaluation=read_manifest(folder).evaluation | figures, card=card)
 
 
 def _rows(

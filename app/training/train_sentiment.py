@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,25 +15,43 @@ from app.serving.loader import TaskTypes
 from app.serving.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.blend import Group, blend, combine
-from app.training.classifiers import Member, classifier_graph
+from app.training.classifiers import Member, TextClassifier, classifier_graph
 from app.training.graph import OPSET
 from app.training.loop import Fit
 from app.training.ngrams import NgramClassifier
 from app.training.publish import Draft, library_versions, publish
-from app.training.sentiment_fit import Learned, learn
+from app.training.sentiment_fit import Learned, learn, relearn
 from app.training.sentiment_recipe import LABELS, SentimentRecipe
 from app.training.sentiment_steps import (
     Texts,
     build_material,
     predict,
     train_ngrams,
+    with_all,
 )
 from app.training.text_batches import Encoded
 from app.training.text_cards import SENTIMENT_LICENSE, sentiment_card
-from app.training.text_data import Part, Text, TextSplit, read_texts, text_sha256
+from app.training.text_data import (
+    PARTS,
+    Part,
+    Text,
+    TextSplit,
+    all_texts,
+    read_texts,
+    text_sha256,
+)
 
 TASKS: TaskTypes = {"sentiment": SentimentTask}
 MAX_TOKENS = 4096
+
+Facts: TypeAlias = Mapping[str, JsonValue]
+
+_SPLIT: Final = (
+    "airline by a hash of the words, near-duplicates together; sst2: report is the dev file, "
+    "select a tenth of the training sentences with all their phrases; imdb by film; no text has a "
+    "near-duplicate in another part"
+)
+_WHOLE: Final = "none: every text of the sources was learned, each once"
 
 
 def train_sentiment(
@@ -42,10 +61,13 @@ def train_sentiment(
     name: str = "sentiment",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
+    refit: bool = False,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
-    Checkpoints stand in `work / name`; the same call goes on from them.
+    Checkpoints stand in `work / name`; the same call goes on from them. With `refit` another
+    version follows, which has learned from the held-out texts as well, by the steps and factors
+    that were found without: more texts make a better network, but no figure of its own.
 
     Raises:
         FileNotFoundError: a source is not below `data`.
@@ -57,27 +79,54 @@ def train_sentiment(
         texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
     )
     learned = learn(material, recipe, folder)
-    network = learned.network
     ngrams = train_ngrams(material, recipe)
     groups: list[Group] = [
-        ([predict(network, each.tokens).astype(np.float64), *_beside(ngrams, each)], each.labels)
+        (
+            [predict(learned.network, each.tokens).astype(np.float64), *_beside(ngrams, each)],
+            each.labels,
+        )
         for each in material.select.values()
     ]
     factors = blend(groups)
-    parts: list[tuple[Member, float]] = [(network, factors[0])]
-    if ngrams is not None:
-        parts.append((ngrams.scaled(factors[1:]), 1.0))
-    training: dict[str, JsonValue] = describe(recipe, learned, split) | {
+    facts: dict[str, JsonValue] = {
         "data": dict(text_sha256(data, recipe.shares)),
-        "network": _plain(network.describe()),
+        "network": _plain(learned.network.describe()),
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
         "select_accuracy": _ablation(dict(zip(material.select, groups, strict=True)), factors),
     }
+
+    def published(learned: Learned, ngrams: NgramClassifier | None, own: Facts) -> Path:
+        graph = classifier_graph(_parts(learned.network, ngrams, factors), len(LABELS))
+        files = {
+            "model.onnx": graph.SerializeToString(),
+            "tokenizer.json": material.tokenizer.to_str().encode(),
+        }
+        training = describe(recipe, learned) | dict(own) | facts
+        return publish(_draft(name, recipe, learned.network, files, training), repository, TASKS)
+
+    rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
+    version = published(learned, ngrams, {"rows": _plain(rows), "split": _SPLIT})
+    if not refit or any(fit.interrupted for fit in (*learned.warm_ups, *learned.phases)):
+        return version
+    texts = by_source(all_texts(data, tuple(recipe.shares)))
+    everything = with_all(material, texts)
+    again = relearn(everything, recipe, folder, learned)
+    own = {"rows": _plain({"train": _counted(texts)}), "refit_of": version.name, "split": _WHOLE}
+    return published(again, train_ngrams(everything, recipe), own)
+
+
+def _draft(
+    name: str,
+    recipe: SentimentRecipe,
+    network: TextClassifier,
+    files: Mapping[str, bytes],
+    training: dict[str, JsonValue],
+) -> Draft:
     features = SentimentFeatures(
         labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
     )
-    draft = Draft(
+    return Draft(
         name=name,
         task="sentiment",
         description="Sentiment of tweets, reviews and plain sentences in English.",
@@ -90,16 +139,22 @@ def train_sentiment(
             parameters=sum(p.numel() for p in network.parameters()),
             opset=OPSET,
         ),
-        graphs={
-            "model.onnx": classifier_graph(parts, len(LABELS)).SerializeToString(),
-            "tokenizer.json": material.tokenizer.to_str().encode(),
-        },
+        graphs=files,
         features=features.model_dump(mode="json"),
         training=training,
         card=sentiment_card(name, training),
         requests=golden_requests(),
     )
-    return publish(draft, repository, TASKS)
+
+
+def _parts(
+    network: TextClassifier, ngrams: NgramClassifier | None, factors: Sequence[float]
+) -> list[tuple[Member, float]]:
+    """The members of the graph and how much each counts."""
+    parts: list[tuple[Member, float]] = [(network, factors[0])]
+    if ngrams is not None:
+        parts.append((ngrams.scaled(factors[1:]), 1.0))
+    return parts
 
 
 def _ablation(groups: Mapping[str, Group], factors: Sequence[float]) -> JsonValue:
@@ -128,28 +183,29 @@ def _beside(ngrams: NgramClassifier | None, data: Encoded) -> list[NDArray[np.fl
 
 def texts_of(split: TextSplit, part: Part) -> Texts:
     """The texts of a part of the split by source."""
+    return by_source(split.of(part))
+
+
+def by_source(texts: Iterable[Text]) -> Texts:
+    """The texts of every source, in their order."""
     sources: dict[str, list[Text]] = {}
-    for one in split.of(part):
+    for one in texts:
         sources.setdefault(one.source, []).append(one)
     return sources
 
 
-def describe(recipe: SentimentRecipe, learned: Learned, split: TextSplit) -> dict[str, JsonValue]:
-    """Recipe, rows, seeds, steps, score and time of every member, and the library versions."""
-    rows: dict[str, JsonValue] = {
-        part: {source: len(texts) for source, texts in sorted(texts_of(split, part).items())}
-        for part in ("train", "select", "report")
-    }
+def describe(recipe: SentimentRecipe, learned: Learned) -> dict[str, JsonValue]:
+    """Recipe, steps, score and time of every round and phase, and the library versions."""
     return {
         "recipe": _plain(asdict(recipe)),
-        "rows": rows,
         "warm_ups": [_told(fit) for fit in learned.warm_ups],
         "phases": [_told(fit) for fit in learned.phases],
-        "split": "airline by a hash of the words, near-duplicates together; sst2: report is the "
-        "dev file, select a tenth of the training sentences with all their phrases; imdb by "
-        "film; no text has a near-duplicate in another part",
         "libraries": library_versions(),
     }
+
+
+def _counted(texts: Texts) -> dict[str, int]:
+    return {source: len(several) for source, several in sorted(texts.items())}
 
 
 def _plain(values: Mapping[str, object]) -> JsonValue:

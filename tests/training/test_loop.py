@@ -110,6 +110,23 @@ def test_the_best_weights_are_kept_not_the_last() -> None:
     assert weights(done) != seen[5]
 
 
+def test_the_weights_of_a_step_that_is_known_are_kept_and_nothing_is_validated(
+    tmp_path: Path,
+) -> None:
+    kept: list[Fit] = []
+
+    def never(network: nn.Module) -> float:
+        raise AssertionError
+
+    found = train(validate=script(3, 2, 5, 5, 5, 5))  # the second, at step 20, is the best
+    for _ in range(2):  # the second time from the checkpoint
+        path = tmp_path / "run.pt"
+        kept.append(fit(Noisy(), batch, loss, never, OPTIONS, checkpoint=path, keep=20))
+        assert weights(kept[-1]) == weights(found)
+        assert (kept[-1].steps, kept[-1].best_step) == (20, 20)
+        assert math.isnan(kept[-1].score)
+
+
 def test_it_stops_early_when_nothing_gets_better() -> None:
     options = LoopOptions(**{**vars(OPTIONS), "patience": 2})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.training.near_duplicates import near_duplicate_groups, text_key, words_of
-from app.training.text_data import PARTS, TextSplit, read_texts, text_sha256
+from app.training.text_data import PARTS, TextSplit, all_texts, read_texts, text_sha256
 from tests.keywords import spelled, write_rows
 
 DATA = Path(os.environ.get("UNROLL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
@@ -121,6 +121,17 @@ def test_a_held_out_text_is_not_trained_on_even_from_another_source(
     write_rows(treebank / "sst2" / "train_phrases.csv.gz", "label,text", phrases)
     split = read_texts(treebank, ("airline", "sst2"))
     assert [one.text for one in split.of("train", "sst2")] == ["rather delightful"]
+
+
+def test_all_texts_are_those_held_out_as_well_each_once(treebank: Path) -> None:
+    split = read_texts(treebank, ("sst2",))
+    whole = all_texts(treebank, ("sst2",))
+    assert len(set(whole)) == len(whole)
+    for part in PARTS:
+        assert set(split.of(part)) <= set(whole)
+    learned = {one.text for one in split.train}
+    # phrases of held-out sentences, which no part has
+    assert any(one.text not in learned for one in whole if one not in split.select + split.report)
 
 
 def test_wrong_folders_names_and_labels_are_refused(tmp_path: Path, tweets: Path) -> None:

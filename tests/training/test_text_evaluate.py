@@ -110,6 +110,15 @@ def test_a_model_without_the_labels_is_refused(split: TextSplit) -> None:
         evaluate_texts(ServedTexts("post", "1", classify), split, baselines="none")
 
 
+def test_a_model_that_has_learned_the_texts_is_refused(split: TextSplit) -> None:
+    def classify(texts: object, progress: object) -> Classified:
+        raise AssertionError
+
+    model = ServedTexts("sentiment", "2", classify, refit_of="1")
+    with pytest.raises(UnrollError, match=r"sentiment/2 has learned .*: --version 1$"):
+        evaluate_texts(model, split, baselines="none")
+
+
 def test_nothing_to_score_is_no_rows(model: ServedTexts) -> None:
     split = TextSplit((Text("x", "negative", "airline"),), (), ())
     assert evaluate_texts(model, split, baselines="all") == []
@@ -144,6 +153,27 @@ def test_figures_are_recorded_in_a_version_that_still_loads(
     load_version(folder, {"sentiment": KeywordTask}).close()
     record_text_figures(folder, rows)
     assert (folder / "README.md").read_text(encoding="utf-8") == card
+
+
+def test_a_version_that_was_fitted_alike_tells_the_same_figures(
+    model: ServedTexts, split: TextSplit, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    write_keyword_version(models, version="2", training={"refit_of": "1"})
+    write_keyword_version(models, version="3")
+    folders = [models / "sentiment" / version for version in ("1", "2", "3")]
+    for folder in folders:
+        (folder / "README.md").write_text(CARD, encoding="utf-8")
+    rows = evaluate_texts(model, split)
+    record_text_figures(folders[0], rows)
+    own, alike, other = (read_manifest(folder).evaluation for folder in folders)
+    assert alike == own | {"of": "1"}
+    assert other == {}
+    card = (folders[1] / "README.md").read_text(encoding="utf-8")
+    assert f"Of version 1, which has not learned from these texts.\n\n{own['table']}\n" in card
+    assert "Not yet evaluated" in (folders[2] / "README.md").read_text(encoding="utf-8")
+    with served_texts("sentiment", KeywordTask, "sentiment", models, version="2") as refit:
+        assert refit.refit_of == "1"
 
 
 def test_figures_that_end_a_card_are_replaced() -> None:

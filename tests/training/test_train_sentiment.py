@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from app.serving.loader import load_version
-from app.serving.manifest import read_manifest
+from app.serving.manifest import Manifest, read_manifest
 from app.tasks.sentiment import SentimentTask
 from app.training.ngram_rows import NgramOptions
 from app.training.sentiment_recipe import LABELS, SentimentRecipe, Share, shortened
@@ -21,7 +21,7 @@ from app.training.sentiment_steps import (
     train_phase,
     warm_up,
 )
-from app.training.text_data import read_texts
+from app.training.text_data import all_texts, read_texts
 from app.training.train_sentiment import texts_of, train_sentiment
 from app.training.warm_up import LanguageModel
 from tests.keywords import spelled, write_rows
@@ -79,6 +79,34 @@ def test_publishes_a_model_that_has_learned(data: Path, tmp_path: Path) -> None:
         model.close()
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "A linear classifier of token n-grams" in card
+
+
+@pytest.mark.slow
+def test_a_refit_learns_the_held_out_texts_by_what_was_found_without(
+    data: Path, tmp_path: Path
+) -> None:
+    models, work = tmp_path / "models", tmp_path / "work"
+    folder = train_sentiment(data, RECIPE, repository=models, work=work, refit=True)
+    first, second = (read_manifest(models / "sentiment" / each) for each in ("1", "2"))
+    assert folder == models / "sentiment" / "2"
+    assert second.training["refit_of"] == "1"
+    assert "refit_of" not in first.training
+    assert second.training["rows"] == {"train": {"airline": len(all_texts(data, ("airline",)))}}
+    assert second.training["factors"] == first.training["factors"]
+    steps = [[phase["best_step"] for phase in told(each)] for each in (first, second)]
+    assert steps[0] == steps[1]
+    assert [phase["best_score"] for phase in told(second)] == [None, None]
+    graphs = [(models / "sentiment" / each / "model.onnx").read_bytes() for each in ("1", "2")]
+    assert graphs[0] != graphs[1]
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "are those of version 1" in " ".join(card.split())
+    again = train_sentiment(data, RECIPE, repository=tmp_path / "again", work=work, refit=True)
+    assert (again / "model.onnx").read_bytes() == graphs[1]  # from the checkpoints
+
+
+def told(manifest: Manifest) -> list[dict[str, object]]:
+    """What the manifest says of the phases."""
+    return json.loads(json.dumps(manifest.training["phases"]))  # type: ignore[no-any-return]
 
 
 def test_a_phase_that_was_cut_goes_on_where_it_was(
