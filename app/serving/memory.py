@@ -1,4 +1,4 @@
-"""Gives freed memory back to the system. Knows the C library; not what the memory was for."""
+"""Gives freed memory back to the system. Knows who keeps it; not what it was for."""
 
 import ctypes
 import sys
@@ -6,19 +6,22 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
+from app.serving import arena
+
 _M_MMAP_THRESHOLD: Final = -3  # of malloc.h
 # Larger blocks come from the system each time, which costs page faults, and go back when they are
-# freed. From an arena they leave holes, as batches come in all sizes, and it grows and grows; with
-# much less than this, page faults cost a large network a good part of its speed.
+# freed. From the allocator's arenas they leave holes, as requests come in all sizes, and these grow
+# and grow. What networks compute in is none of this.
 _LARGE_BYTES: Final = 1024 * 1024
 
 
 def trim() -> None:
-    """Return what lies free in the allocator to the system, where the C library is able to.
+    """Return what lies free to the system: of what networks compute in, and in the C library.
 
     glibc keeps freed memory in arenas, one per thread or so, and what a closed session leaves
     there counts as used until somebody needs it. Takes a few milliseconds.
     """
+    arena.shrink()
     release = _malloc_trim()
     if release is not None:
         release(0)

@@ -15,11 +15,13 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 
 from app import tracing
 from app.errors import ModelRefused
+from app.serving import arena
 
 Array: TypeAlias = npt.NDArray[Any]
 
 # What a run raises comes as an exception; the runtime's own line about it would be a second log.
 _FATAL_ONLY: Final = 4
+_CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
 _OUTSIDE: Final = re.compile("[Ee]xternal (data|tensor)")  # in what ONNX Runtime says of such
 _BFLOAT16: Final = "tensor(bfloat16)"
@@ -51,7 +53,7 @@ class Session:
     def __init__(
         self,
         model: Path | bytes,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        providers: Sequence[str] = (_CPU,),
         intra_op_threads: int = 1,
     ) -> None:
         """Load a graph from a file or from its bytes.
@@ -65,9 +67,6 @@ class Session:
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _FATAL_ONLY
-        # The arena keeps the most that any batch ever took, for every session: without it all
-        # shipped models need half the memory, and requests take as long as with it.
-        options.enable_cpu_mem_arena = False
         # It keeps a plan for every shape that ever came, and batches come in all of them.
         options.enable_mem_pattern = False
         # A spinning thread burns the core that another worker, or another container, could use.
@@ -76,6 +75,10 @@ class Session:
 
         source = model if isinstance(model, bytes) else str(model)
         usable = _usable(providers)
+        if usable[0] == _CPU:
+            arena.share(options)
+        else:
+            options.enable_cpu_mem_arena = False  # little is computed there
         if _CUDA in usable:
             _find_cuda()
         try:

@@ -51,12 +51,11 @@ def run(
             typer.echo(f"{part} ...")
             facts |= getattr(bench, part)()
             facts |= {f"{part}_date": facts["date"], f"{part}_quick": quick}
-            merged = report.merge(out / "latest.json", facts)
-            text = "\n".join([*bench.tables, report.targets(merged)])
-            (out / "load.md").write_text(text, encoding="utf-8")
+            figures = report.keep(out, facts)
+            (out / "load.md").write_text("\n".join(bench.tables), encoding="utf-8")
     if bench.curves_drawn:
         report.draw(out / "load.png", bench.curves_drawn, bench.plan.deadlines)
-    typer.echo(text)
+    typer.echo("\n".join([*bench.tables, figures]))
 
 
 @cli.command()
@@ -84,7 +83,7 @@ def soak(
         "soak_answered": found.answered,
         "soak_not_answered": found.not_answered,
     }
-    report.merge(out / "latest.json", facts)
+    report.keep(out, facts)
     typer.echo(report.table(("soak", ""), list(facts.items())))
 
 

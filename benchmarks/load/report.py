@@ -54,6 +54,13 @@ def _processor() -> str:
     return next(names, platform.machine())
 
 
+def keep(folder: Path, facts: Mapping[str, Any]) -> str:
+    """Put `facts` into latest.json and figures.md; returns the latter's table."""
+    text = targets(merge(folder / "latest.json", facts))
+    (folder / "figures.md").write_text(text, encoding="utf-8")
+    return text
+
+
 def merge(file: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Put `facts` into the object in `file`, which keeps what they do not name."""
     known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
