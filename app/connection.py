@@ -247,7 +247,7 @@ class Connection(HttpToolsProtocol):
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
-        scope["extensions"] = {DEPARTURE: exchange.at_departure}
+        scope["extensions"] = {DEPARTURE: exchange.departure()}
         if arrived is not None:
             scope["extensions"][ARRIVAL] = arrived
         return exchange

@@ -4,6 +4,7 @@ Knows ASGI's messages and HTTP/1.1's heads; not who asks.
 """
 
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -20,11 +21,23 @@ class Exchange(RequestResponseCycle):
     _start: Message | None = None
     _at_departure: Callable[[], None] | None = None
 
-    def at_departure(self, call: Callable[[], None]) -> None:
-        """Call it when the client has left, at once if it has already; one such call at a time."""
-        self._at_departure = call
-        if self.disconnected:
-            self.depart()
+    def departure(self) -> Callable[[Callable[[], None]], None]:
+        """Takes what to call when the client has left, at once if it has; one such call at a time.
+
+        It is a part of what the exchange holds, and so must not hold the exchange: a circle for
+        every request would have the collector look at all that is under way, again and again.
+        """
+        weak = weakref.ref(self)
+
+        def at_departure(call: Callable[[], None]) -> None:
+            exchange = weak()
+            if exchange is None:
+                return
+            exchange._at_departure = call
+            if exchange.disconnected:
+                exchange.depart()
+
+        return at_departure
 
     def depart(self) -> None:
         """The client has left."""

@@ -41,11 +41,12 @@ def occlusion(task: SentimentTask, example: SentimentExample, label: str) -> Arr
 def main(
     data: Annotated[Path, typer.Option(help="Folder of labelled texts.")],
     models: Annotated[Path, typer.Option(help="Model repository.")] = Path("models"),
+    version: Annotated[str, typer.Option(help="Of sentiment; else the highest.")] = "",
     texts: Annotated[int, typer.Option(help="Texts of each source.", min=1)] = 150,
     out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("benchmarks/results"),
 ) -> None:
     """Correlate the two over the tokens of held-out tweets and sentences, text by text."""
-    folder = models / "sentiment" / latest_version(models / "sentiment")
+    folder = models / "sentiment" / (version or latest_version(models / "sentiment"))
     task = SentimentTask.load(folder, read_manifest(folder), lambda name: Session(folder / name))
     split = read_texts(data, ("airline", "sst2"))
     results: dict[str, object] = {"model": f"sentiment/{folder.name}"}

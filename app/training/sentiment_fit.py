@@ -1,7 +1,7 @@
 """The whole learning of the sentiment network: rounds, then phases. Knows no publishing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Learned:
 
 
 def learn(material: Material, recipe: SentimentRecipe, folder: Path) -> Learned:
-    """Warm up, then go through the phases.
+    """Warm up, then go through the phases; one that ends no better than it began is undone.
 
     Checkpoints stand in `folder`; Ctrl-C ends the step that runs and leaves out those after it.
     """
@@ -43,7 +43,10 @@ def learn(material: Material, recipe: SentimentRecipe, folder: Path) -> Learned:
             return Learned(network, tuple(rounds), ())
     for number in range(len(recipe.phases)):
         go = partial(train_phase, material, recipe, number, network)
-        phases.append(_fit(go, folder / f"phase-{number}"))
+        found = _fit(go, folder / f"phase-{number}")
+        if phases and not found.score < phases[-1].score:
+            found = replace(found, network=network, score=phases[-1].score, best_step=0)
+        phases.append(found)
         assert isinstance(phases[-1].network, TextClassifier)
         network = phases[-1].network
         if phases[-1].interrupted:

@@ -12,6 +12,7 @@ from app.serving.loader import load_version
 from app.serving.manifest import Manifest, read_manifest
 from app.tasks.sentiment import SentimentTask
 from app.training.ngram_rows import NgramOptions
+from app.training.sentiment_fit import learn, relearn
 from app.training.sentiment_recipe import LABELS, SentimentRecipe, Share, shortened
 from app.training.sentiment_steps import (
     Texts,
@@ -102,6 +103,23 @@ def test_a_refit_learns_the_held_out_texts_by_what_was_found_without(
     assert "are those of version 1" in " ".join(card.split())
     again = train_sentiment(data, RECIPE, repository=tmp_path / "again", work=work, refit=True)
     assert (again / "model.onnx").read_bytes() == graphs[1]  # from the checkpoints
+
+
+def test_a_phase_that_ends_no_better_than_it_began_is_undone(
+    texts: tuple[Texts, Texts], tmp_path: Path
+) -> None:
+    material = build_material(*texts, RECIPE)
+    idle = replace(RECIPE.phases[1], loop=replace(RECIPE.phases[1].loop, learning_rate=1e-6))
+    recipe = replace(RECIPE, phases=(RECIPE.phases[0], idle))
+    learned = learn(material, recipe, tmp_path / "both")
+    first = learn(material, replace(recipe, phases=recipe.phases[:1]), tmp_path / "both")
+    assert [fit.best_step for fit in learned.phases] == [first.phases[0].best_step, 0]
+    assert learned.phases[1].score == first.phases[0].score
+    tokens = material.select["airline"].tokens
+    kept = predict(first.network, tokens)
+    np.testing.assert_array_equal(predict(learned.network, tokens), kept)
+    again = relearn(material, recipe, tmp_path / "both", learned)
+    assert [fit.steps for fit in again.phases] == [first.phases[0].best_step, 0]
 
 
 def told(manifest: Manifest) -> list[dict[str, object]]:
