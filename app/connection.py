@@ -13,11 +13,11 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.begun import begin
 from app.call import ARRIVAL, DEPARTURE, Answers, Call, Gate, Headers, Target
 from app.exchange import Exchange
+from app.keep_alive import KeptAlive
 
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
@@ -25,7 +25,7 @@ _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _BODY_SECONDS: Final = 0.05  # for which a body may keep its head waiting
 
 
-class Connection(HttpToolsProtocol):
+class Connection(KeptAlive):
     """Answers the requests of one client, in their order."""
 
     _whole: Exchange | None = None

@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "accepting": set[str](),
     "call": set[str](),
     "exchange": set[str](),
-    "connection": {"begun", "call", "exchange"},
+    "keep_alive": set[str](),
+    "connection": {"begun", "call", "exchange", "keep_alive"},
     "metrics": {"later"},
     "later": {"log"},
     "lines": set[str](),
@@ -121,7 +122,7 @@ def test_imports_run_one_way(path: Path) -> None:
             assert target in allowed | INSIDE.get(part, set()), module
         if part != "training":
             assert top not in TRAINING_ONLY, module
-        if part not in {"api", "connection", "exchange", "main", "server"}:
+        if part not in {"api", "connection", "exchange", "keep_alive", "main", "server"}:
             assert top not in WEB, module
 
 

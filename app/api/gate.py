@@ -6,8 +6,9 @@ it can answer spends its time on saying so.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
@@ -30,7 +31,19 @@ _ODD: Final = re.compile(
     rb"\r\n(?:transfer-encoding|expect|connection|upgrade|[ \t])|[^\r]\n|\r[^\n]|\0"
 )
 _TIMEOUT: Final = re.compile(rb"\r\nx-request-timeout-ms:[ \t]*([0-9]{1,15})(?=[ \t]*(?:\r\n|$))")
+_HEADS: Final = 1000  # that are remembered
+_SHORT: Final = 1000  # bytes; longer ones are not
 _REQUEST_ID: Final = re.compile(rb"(?i:\r\nx-request-id:)[ \t]*([^\r\n]*)")
+
+
+class _Head(NamedTuple):
+    """What the head of a request says. patience: seconds; length: bytes of the body."""
+
+    path: str
+    task: str
+    length: int
+    patience: float
+    request_id: bytes | None
 
 
 class Gate:
@@ -54,6 +67,9 @@ class Gate:
         self._task_of = task_of
         self._longest = longest
         self._is_full = is_full
+        self._heads: dict[bytes, _Head] = {}
+        self._common: Headers = ()
+        self._lines = b""
         self._refusing = False  # the last one that came was refused
 
     def __call__(self, path: str, headers: Headers, common: Headers) -> bytes | None:
@@ -76,24 +92,50 @@ class Gate:
         if not self._refusing:
             return None
         end = data.find(b"\r\n\r\n")
-        start = _PLAIN_POST.match(data)
-        if start is None or end < 0:
+        if end < 0:
             return None
-        head = data[start.end() : end].lower()
-        length = _LENGTH.findall(head)
-        if len(length) != 1 or int(length[0]) != len(data) - end - 4 or _ODD.search(head):
+        bytes_of_head = data[:end]
+        head = self._heads.get(bytes_of_head)  # clients send the same ones again and again
+        if head is None:
+            head = self._read_head(bytes_of_head)
+            if head is None:
+                return None
+        if head.length != len(data) - end - 4:
+            return None
+        why = self._why(head.task, head.patience)
+        if not why:
+            return None
+        return self._refusal(head.path, head.task, head.request_id, why, common)
+
+    def _read_head(self, head: bytes) -> _Head | None:
+        """What it says, if it is the head of a plain POST that asks a network."""
+        start = _PLAIN_POST.match(head + b"\r\n")
+        if start is None:
+            return None
+        fields = head[start.end() :]
+        lower = fields.lower()
+        length = _LENGTH.findall(lower)
+        if len(length) != 1 or _ODD.search(lower):
             return None
         path = start[1].decode("ascii")
         task = self._task_of(path)
         if not task:
             return None
-        asked = _TIMEOUT.search(head)
+        asked = _TIMEOUT.search(lower)
         headers = [] if asked is None else [(b"x-request-timeout-ms", asked[1])]
-        why = self._why(task, patience_of(headers, self._longest))
-        if not why:
-            return None
-        name = _REQUEST_ID.search(data, start.end(), end)
-        return self._refusal(path, task, None if name is None else name[1], why, common)
+        name = _REQUEST_ID.search(fields)
+        found = _Head(
+            path,
+            task,
+            int(length[0]),
+            patience_of(headers, self._longest),
+            None if name is None else name[1],
+        )
+        if found.request_id is None and len(head) <= _SHORT:
+            if len(self._heads) >= _HEADS:
+                self._heads.clear()
+            self._heads[head] = found
+        return found
 
     def _why(self, task: str, patience: float) -> str:
         """Why a request for this task is refused that has so many seconds, empty if it is not."""
@@ -109,28 +151,31 @@ class Gate:
         metrics.REJECTIONS.labels("", "overload").inc()
         metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
         request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
-        return _answer(path, request_id, why, common)
-
-
-def _answer(path: str, request_id: str, why: str, common: Headers) -> bytes:
-    """The bytes of a response; the bodies are those of `app.api.errors`."""
-    if path.startswith(PROTOCOL):
-        kind, body = "application/json", to_json({"error": why})
-    else:
-        kind = MEDIA_TYPE
-        body = to_json(
-            {
-                "type": _KIND.type,
-                "title": _KIND.title,
-                "status": _KIND.status,
-                "detail": why,
-                "instance": path[:200],
-                "request_id": request_id,
-            }
+        kind, body = _body(path, request_id, why)
+        if common is not self._common:  # uvicorn makes new ones every second
+            self._common = common
+            self._lines = _STATUS + b"".join(b"%b: %b\r\n" % header for header in common)
+        head = (
+            b"content-length: %d\r\ncontent-type: %b\r\nretry-after: 1\r\nx-request-id: %b\r\n\r\n"
         )
-    lines = b"".join(b"%b: %b\r\n" % header for header in common)
-    head = (
-        f"content-length: {len(body)}\r\ncontent-type: {kind}\r\nretry-after: 1\r\n"
-        f"x-request-id: {request_id}\r\n\r\n"
-    )
-    return _STATUS + lines + head.encode() + body
+        return self._lines + head % (len(body), kind, request_id.encode()) + body
+
+
+def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:
+    """Media type and bytes of a refusal; they are those of `app.api.errors`."""
+    if path.startswith(PROTOCOL):
+        return b"application/json", _error(why)
+    problem = {
+        "type": _KIND.type,
+        "title": _KIND.title,
+        "status": _KIND.status,
+        "detail": why,
+        "instance": path[:200],
+        "request_id": request_id,
+    }
+    return MEDIA_TYPE.encode(), to_json(problem)
+
+
+@lru_cache(maxsize=16)
+def _error(why: str) -> bytes:
+    return to_json({"error": why})
