@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.main import TASKS
 from app.serving.loader import LoadedModel, ServingOptions, load_version
+from app.training.publish import latest_version
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 NAMES = sorted(path.name for path in MODELS.iterdir())
@@ -18,7 +19,7 @@ NAMES = sorted(path.name for path in MODELS.iterdir())
 
 @pytest.fixture(scope="module", params=NAMES)
 def model(request: pytest.FixtureRequest) -> Iterator[LoadedModel]:
-    [folder] = (MODELS / request.param).iterdir()
+    folder = MODELS / request.param / latest_version(MODELS / request.param)
     one = load_version(folder, TASKS, ServingOptions(workers=2))
     yield one
     assert one.close(timeout=60)
