@@ -16,6 +16,22 @@ DEPARTURE: Final = "unroll.departure"
 ARRIVAL: Final = "unroll.arrival"
 
 
+class CommonLines:
+    """A status line and the headers of every answer, as bytes."""
+
+    def __init__(self, status: bytes) -> None:
+        self._status = status
+        self._common: Headers = ()
+        self._lines = b""
+
+    def of(self, common: Headers) -> bytes:
+        """Those with these headers, which are the same object for a second or so."""
+        if common is not self._common:
+            self._common = common
+            self._lines = self._status + b"".join(b"%b: %b\r\n" % header for header in common)
+        return self._lines
+
+
 class Caller(Protocol):
     """Where a call comes from, and its answer goes."""
 

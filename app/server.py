@@ -25,7 +25,7 @@ from app.settings import Settings
 _CLOSING_SECONDS: Final = 2
 
 # Objects more than before a search among the young; of those as many as before one among the older;
-# and of those before one among all: that is once in half a minute of full load.
+# and of those before one among all, which is rare.
 _GARBAGE: Final = (700, 5, 300)
 _log = get_logger(__name__)
 

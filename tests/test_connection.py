@@ -1,5 +1,6 @@
 """What leaves a connection, byte by byte: one write or several, in order, whoever asks how."""
 
+import gc
 import re
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.exchange import Exchange
 from tests.api.doubles import write_version
 from tests.api.service import Service, answers, running, send_in_two
 
@@ -116,3 +118,17 @@ def test_nonsense_is_refused(service: Service) -> None:
         connection.sendall(b"NONSENSE\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
     assert service.forecast().status_code == 200
+
+
+def test_nothing_of_an_answered_request_is_left_to_the_collector(service: Service) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with service.connection() as connection:
+            for number in range(20):
+                connection.sendall(post(f"r{number}"))
+                read(connection, 1)
+            left = [each for each in gc.get_objects() if isinstance(each, Exchange)]
+    finally:
+        gc.enable()
+    assert len(left) <= 3  # the connection's last one, and one that is just going

@@ -36,7 +36,7 @@ from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle
 from app.api.limits import deadline_of
 from app.api.middleware import request_id_of
-from app.call import Call, Headers
+from app.call import Call, CommonLines
 from app.errors import UnrollError
 from app.later import catch_up
 from app.log import get_logger
@@ -89,8 +89,7 @@ class AtOnce:
         self._overrides = overrides
         self._calls: deque[Call] = deque()
         self._each = 0.0  # seconds that one of them took of late
-        self._common: Headers = ()
-        self._lines = b""
+        self._lines = CommonLines(_STATUS)
 
     def takes(self, path: str) -> bool:
         """Whether it is worth while to wait for the body of a POST to `path`."""
@@ -220,13 +219,9 @@ class AtOnce:
         record.inputs = 1
         record.queue_seconds = outcome.queue_seconds
         record.inference_seconds = outcome.inference_seconds
-        common = reading.call.common
-        if common is not self._common:  # uvicorn makes new ones every second
-            self._common = common
-            self._lines = _STATUS + b"".join(b"%b: %b\r\n" % header for header in common)
         own = b"".join([b"%b: %b\r\n" % header for header in kind])
         return b"%bcontent-length: %d\r\n%bx-request-id: %b\r\nserver-timing: %b\r\n\r\n%b" % (
-            self._lines,
+            self._lines.of(reading.call.common),
             len(content),
             own,
             record.request_id.encode(),

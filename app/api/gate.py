@@ -18,7 +18,7 @@ from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL
 from app.api.lifecycle import Lifecycle
 from app.api.limits import patience_of
 from app.api.middleware import request_id_of
-from app.call import Headers
+from app.call import CommonLines, Headers
 from app.errors import QueueFull
 
 _KIND: Final = ERRORS[QueueFull]
@@ -68,8 +68,7 @@ class Gate:
         self._longest = longest
         self._is_full = is_full
         self._heads: dict[bytes, _Head] = {}
-        self._common: Headers = ()
-        self._lines = b""
+        self._lines = CommonLines(_STATUS)
         self._refusing = False  # the last one that came was refused
 
     def __call__(self, path: str, headers: Headers, common: Headers) -> bytes | None:
@@ -152,13 +151,10 @@ class Gate:
         metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
         request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
         kind, body = _body(path, request_id, why)
-        if common is not self._common:  # uvicorn makes new ones every second
-            self._common = common
-            self._lines = _STATUS + b"".join(b"%b: %b\r\n" % header for header in common)
         head = (
             b"content-length: %d\r\ncontent-type: %b\r\nretry-after: 1\r\nx-request-id: %b\r\n\r\n"
         )
-        return self._lines + head % (len(body), kind, request_id.encode()) + body
+        return self._lines.of(common) + head % (len(body), kind, request_id.encode()) + body
 
 
 def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:

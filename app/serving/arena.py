@@ -1,8 +1,8 @@
 """What networks on the CPU compute in: one arena of memory for all sessions of the process.
 
 With an arena of its own every session keeps the most that any batch of it ever took. With none,
-all that a run needs comes from the system and goes back to it, which costs a large network a
-quarter of its speed in page faults. Knows ONNX Runtime's allocators; no model and no batch.
+all that a run needs comes from the system and goes back to it, and a large network spends a good
+part of its time on page faults. Knows ONNX Runtime's allocators; no model and no batch.
 """
 
 from functools import cache
