@@ -39,6 +39,7 @@ def test_every_refusal_has_an_id_of_its_own(gate: Gate) -> None:
     for name in ("first", "second"):
         sent = gate.unread(request(b"{}", f"X-Request-ID: {name}"), [])
         assert id_of(sent) == name.encode()
+    assert len(gate._heads) == 1  # one that is sent once is not worth remembering
 
 
 def test_a_head_that_is_known_is_no_excuse_for_another_body(gate: Gate) -> None:
