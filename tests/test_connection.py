@@ -128,7 +128,8 @@ def test_nothing_of_an_answered_request_is_left_to_the_collector(service: Servic
             for number in range(20):
                 connection.sendall(post(f"r{number}"))
                 read(connection, 1)
-            left = [each for each in gc.get_objects() if isinstance(each, Exchange)]
+            # by type, since isinstance asks each for its class: torch has one that warns at that
+            left = [each for each in gc.get_objects() if type(each) is Exchange]
     finally:
         gc.enable()
     assert len(left) <= 3  # the connection's last one, and one that is just going
