@@ -22,9 +22,16 @@ _GATE_COST = 10.0
 
 
 def fit_ngrams(
-    sources: Sequence[Encoded], pieces: Sequence[str], classes: int, options: NgramOptions
+    sources: Sequence[Encoded],
+    pieces: Sequence[str],
+    classes: int,
+    options: NgramOptions,
+    *,
+    silent: Sequence[Encoded] = (),
 ) -> NgramClassifier:
     """A linear SVM per source, and a logistic regression that tells the sources apart.
+
+    The regression also learns those that nothing is to be said about, `silent`.
 
     All see TF-IDF of 1- to 3-grams of tokens and of the n-grams of characters that the tokens
     are spelled with. A token's own weight and those of its characters are added up in the end,
@@ -42,7 +49,10 @@ def fit_ngrams(
     scaled = [_normalised(m, inverse) for m in seen]
 
     experts = [_expert(m, data, classes, options) for m, data in zip(scaled, sources, strict=True)]
-    gate, gate_bias = _gate(scaled)
+    unsaid = [
+        _normalised(_with_characters(s, spelled, len(pieces), options), inverse) for s in silent
+    ]
+    gate, gate_bias = _gate([*scaled, *unsaid])
     weights = np.stack([weight for weight, _ in experts], axis=1)  # (all rows, experts, classes)
     together = np.concatenate([weights.reshape(len(weights), -1), gate], axis=1)
     together = _folded(together * inverse[:, None], spelled, rows)

@@ -24,9 +24,11 @@ _TINY = np.array(1e-12, np.float32)
 
 @dataclass(frozen=True)
 class NgramClassifier:
-    """weights (rows, experts, classes) and gate (rows, experts), already times the inverse
+    """weights (rows, experts, classes) and gate (rows, kinds), already times the inverse
     document frequencies; squares (rows,): what an n-gram adds to the squared length of a text's
-    vector; bias (experts, classes), gate_bias (experts,)."""
+    vector; bias (experts, classes), gate_bias (kinds,).
+
+    The first kinds of texts have an expert each; about those after them nothing is said."""
 
     vocabulary_size: int
     options: NgramOptions
@@ -43,7 +45,7 @@ class NgramClassifier:
         experts, classes = self.bias.shape
         said = (seen @ self.weights.reshape(len(self.weights), -1)) / lengths
         said = said.reshape(-1, experts, classes) + self.bias
-        trust = softmax(seen @ self.gate / lengths + self.gate_bias, axis=1)
+        trust = softmax(seen @ self.gate / lengths + self.gate_bias, axis=1)[:, :experts]
         answer: Array = (said * trust[:, :, None]).astype(np.float32)
         return answer
 
@@ -65,9 +67,9 @@ class NgramClassifier:
         classes)). What an n-gram adds is shared out equally among its tokens.
         """
         one, zero, two = (np.array([i], np.int64) for i in (1, 0, 2))
-        experts, classes = self.bias.shape
+        (experts, classes), kinds = self.bias.shape, len(self.gate_bias)
         time = graph.op("Shape", token_ids, start=1, end=2)
-        # Everything a row holds side by side: experts * classes, experts of the gate, its square.
+        # Everything a row holds side by side: experts * classes, kinds of the gate, its square.
         table = np.concatenate(
             [self.weights.reshape(len(self.weights), -1), self.gate, self.squares[:, None]], axis=1
         )
@@ -85,12 +87,13 @@ class NgramClassifier:
             for shift in range(size):
                 moved = graph.op("Pad", share, np.array([0, shift, 0, 0, 0, 0], np.int64))
                 added.append(graph.op("Slice", moved, zero, time, one))
-        last = _last_sum(graph, graph.op("Sum", *gates))  # (batch, experts + 1)
-        energy = graph.op("Max", graph.slices(last, experts, experts + 1, 1), _TINY)
+        last = _last_sum(graph, graph.op("Sum", *gates))  # (batch, kinds + 1)
+        energy = graph.op("Max", graph.slices(last, kinds, kinds + 1, 1), _TINY)
         length = graph.op("Sqrt", energy)  # (batch, 1)
-        belief = graph.op("Div", graph.slices(last, 0, experts, 1), length)
+        belief = graph.op("Div", graph.slices(last, 0, kinds, 1), length)
         belief = graph.op("Add", belief, graph.constant(self.gate_bias, "gate_bias"))
-        trust = graph.op("Softmax", belief, axis=1)  # (batch, experts)
+        trust = graph.op("Softmax", belief, axis=1)  # (batch, kinds)
+        trust = graph.slices(trust, 0, experts, 1)  # (batch, experts)
 
         parts = graph.op("Div", graph.op("Sum", *added), graph.op("Unsqueeze", length, one))
         shape = np.array([0, 0, experts, classes], np.int64)

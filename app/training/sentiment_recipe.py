@@ -22,14 +22,18 @@ _WARM_UP: Final = LoopOptions(
 class Share:
     """What one source adds to every step: `rows` texts, whose loss counts `weight` times.
 
-    `copies`: how often its texts are shown to the tokeniser, so that no source drowns another.
+    `copies`: how often its texts are shown to the tokeniser, so that no source drowns another; with
+    0 they teach neither it nor the language model, only what to answer.
     `by_length`: draw long texts more often than short ones, by the square root of their length.
+    `ngrams`: a classifier of n-grams is fitted to them; without, those of the other sources learn
+    to be silent about texts of this kind, and the network speaks alone.
     """
 
     rows: int
     weight: float = 1.0
     copies: int = 1
     by_length: bool = False
+    ngrams: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class SentimentRecipe:
             "airline": Share(24, weight=0.7, copies=10),
             "sst2": Share(96, copies=4, by_length=True),
             "imdb": Share(24),
+            "plain": Share(24, weight=0.5, copies=0, ngrams=False),
         }
     )
     ngrams: NgramOptions | None = _NGRAMS

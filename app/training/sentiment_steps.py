@@ -87,8 +87,10 @@ def warm_up(
     """
     seed = recipe.seed + number
     network = new_network(material, recipe)
-    rows = _chunks(material.train, network.options.chunk_length, seed)
-    held_out = _chunks(material.select, network.options.chunk_length, 0)[:256]
+    language = [source for source, share in sorted(recipe.shares.items()) if share.copies]
+    length = network.options.chunk_length
+    rows = _chunks([material.train[source] for source in language], length, seed)
+    held_out = _chunks([material.select[source] for source in language], length, 0)[:256]
     counts = np.bincount(np.concatenate(rows), minlength=network.options.vocabulary_size)
     model = LanguageModel(network, torch.from_numpy(counts), recipe.negatives)
     if start is not None:
@@ -180,13 +182,17 @@ def train_phase(
 
 
 def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:
-    """The classifiers of n-grams beside the network, one per source, if the recipe has them."""
+    """The classifiers of n-grams beside the network, if the recipe has them: one for each source
+    whose share says so."""
     if recipe.ngrams is None:
         return None
     tokenizer = material.tokenizer
     pieces = [tokenizer.id_to_token(token) or "" for token in range(tokenizer.get_vocab_size())]
-    sources = [material.train[source] for source in recipe.shares]
-    return fit_ngrams(sources, pieces, len(LABELS), recipe.ngrams)
+    read, silent = (
+        [material.train[source] for source, share in recipe.shares.items() if share.ngrams is own]
+        for own in (True, False)
+    )
+    return fit_ngrams(read, pieces, len(LABELS), recipe.ngrams, silent=silent)
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:
@@ -222,13 +228,13 @@ def _by_length(data: Encoded) -> NDArray[np.float64]:
     return np.sqrt([max(len(ids), 1) for ids in data.tokens])
 
 
-def _chunks(sources: Mapping[str, Encoded], length: int, seed: int) -> list[Ids]:
+def _chunks(sources: Sequence[Encoded], length: int, seed: int) -> list[Ids]:
     """Every text in pieces of `length` tokens, in random order; pieces of one token teach nothing.
 
     Short pieces are joined end to end, since a step costs as much for padding as for a token.
     """
     pieces: list[Ids] = []
-    for _, data in sorted(sources.items()):
+    for data in sources:
         whole = np.concatenate(data.tokens)
         pieces.extend(whole[at : at + length] for at in range(0, len(whole), length))
     pieces = [piece for piece in pieces if len(piece) > 1]

@@ -45,6 +45,7 @@ BOARDS: Final = (
     Board("airline negative or positive", "airline", ("negative", "positive")),
     Board("sst2", "sst2", ("negative", "positive")),
     Board("imdb", "imdb", ("negative", "positive")),
+    Board("plain sentences", "plain", LABELS),
 )
 
 

@@ -1,7 +1,7 @@
 """Reads the labelled texts and splits them; knows files, labels and parts, not networks.
 
-Three sources, each with a held-out ``select`` (stops, calibrates, chooses) and ``report``
-(chooses nothing):
+Sources, each with a held-out ``select`` (stops, calibrates, chooses) and ``report`` (chooses
+nothing):
 
 * ``airline``: groups of near-duplicate tweets go 80 : 10 : 10 by a hash of their words.
 * ``sst2``: ``report`` is the dev file. ``select`` is a tenth of the training sentences, whole; of
@@ -9,8 +9,11 @@ Three sources, each with a held-out ``select`` (stops, calibrates, chooses) and 
 * ``imdb``: the file goes film by film, and films with reviews of both labels come first in both
   halves of it, in one order. Parts are stretches of this order, with a gap between: no film is in
   two parts, as none is in both halves of the data set (Maas et al. 2011, section 4.1).
+* ``plain``: made by ``plain_texts``, but ``report``, which was written by hand. It gives way: a
+  sentence that another source has, in whatever part, stays there alone.
 
-At the end no training text has a near-duplicate in a held-out part, nor ``select`` in ``report``.
+At the end no training text has a near-duplicate in a held-out part, nor ``select`` in ``report``;
+of ``plain``, whose templates stand in both, none has the same words.
 """
 
 import csv
@@ -22,6 +25,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.training.near_duplicates import Words, near_duplicate_groups, text_key, words_of
+from app.training.plain_judged import JUDGED
+from app.training.plain_texts import plain_texts
 
 Label = Literal["negative", "neutral", "positive"]
 LABELS: Final[tuple[Label, ...]] = ("negative", "neutral", "positive")
@@ -30,6 +35,13 @@ PARTS: Final[tuple[Part, ...]] = ("train", "select", "report")
 HeldOut = Literal["select", "report"]
 HELD_OUT: Final[tuple[HeldOut, ...]] = ("select", "report")
 Placed = tuple["Text", Part | None]
+
+MADE: Final = "plain"
+"""The source whose texts are made, not read from a file."""
+_MADE_TEXTS: Final[tuple[tuple[Literal["train", "select"], int], ...]] = (
+    ("train", 9000),
+    ("select", 900),
+)
 
 _STRETCHES: Final[dict[Label, tuple[tuple[int, int, Part], ...]]] = {
     "negative": (  # films with positive reviews too come before about 3,940
@@ -73,18 +85,26 @@ class TextSplit:
 def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
     """The texts of all sources found below ``root``, or ``only`` of some, split; 15 seconds.
 
+    Made ones come with others, or where they are named.
+
     Raises:
         FileNotFoundError: no source is there, or not one of ``only``, or a part of one.
         ValueError: ``only`` names an unknown source, or a file has an unknown label.
     """
-    parts: dict[Part, list[Text]] = {part: [] for part in PARTS}
+    parts: dict[Part, list[tuple[Text, str]]] = {part: [] for part in PARTS}
+    given: set[str] = set()  # words of texts that were not made
     for text, part in _placed(root, only):
+        key = text_key(text.text)
+        if text.source != MADE:
+            given.add(key)
+        elif key in given:
+            continue
         if part is not None:
-            parts[part].append(text)
+            parts[part].append((text, key))
     kept: dict[Part, tuple[Text, ...]] = {}
     taken: set[str] = set()  # words of held-out texts, of whatever source
     for part in reversed(PARTS):
-        keyed = [(one, text_key(one.text)) for one in parts[part]]
+        keyed = parts[part]
         kept[part] = tuple(one for one, key in keyed if key not in taken)
         taken.update(key for _, key in keyed)
     return TextSplit(**kept)
@@ -109,7 +129,8 @@ def _placed(root: Path, only: Sequence[str]) -> Iterator[Placed]:
     count = 0
     for name, (files, place) in SOURCES.items():
         missing = [file for file in files if not (root / file).is_file()]
-        if name not in only and (only or len(missing) == len(files)):
+        there = len(missing) < len(files) or (name == MADE and count > 0)
+        if name not in only and (only or not there):
             continue
         if missing:
             raise FileNotFoundError(f"source {name!r} needs {root / missing[0]}")
@@ -213,6 +234,13 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def _plain() -> list[Placed]:
+    placed: list[Placed] = [(Text(text, label, MADE), "report") for text, label in JUDGED]
+    for part, count in _MADE_TEXTS:
+        placed += [(Text(text, label, MADE), part) for text, label in plain_texts(part, count)]
+    return placed
+
+
 SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] = {
     "airline": (("airline_sentiment/tweets.csv.gz",), _airline),
     "sst2": (
@@ -224,4 +252,5 @@ SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] =
         _sst2,
     ),
     "imdb": (("imdb/train.csv.gz",), _imdb),
+    MADE: ((), _plain),  # the last: it gives way to those before it
 }

@@ -127,3 +127,17 @@ def test_a_text_counts_as_its_weight_says() -> None:
     for given, right in ((Encoded(tokens, told, weights), [0, 1]), (Encoded(tokens, told), [1, 0])):
         found = fit_ngrams([given], _PIECES, 2, _OPTIONS).parts(asked).sum(axis=1)
         assert found.argmax(axis=1).tolist() == right
+
+
+def test_about_texts_of_a_silent_kind_next_to_nothing_is_said() -> None:
+    sources, silent = [_texts(300, 0, first=8), _two_labels(300, 1)], _texts(300, 4, first=7)
+    found = fit_ngrams(sources, _PIECES, 3, _OPTIONS, silent=[silent])
+    fresh = _texts(200, 5, first=7)
+    spoken = fit_ngrams(sources, _PIECES, 3, _OPTIONS).parts(fresh.tokens).sum(axis=1)
+    said = found.parts(fresh.tokens).sum(axis=1)
+    assert np.abs(said).mean() < 0.1 * np.abs(spoken).mean()
+    for one in (_texts(200, 2, first=8), _two_labels(200, 3)):
+        right = found.parts(one.tokens).sum(axis=1).argmax(axis=1) == one.labels
+        assert right.mean() > 0.9
+    answer = _session(found).run(_feeds(list(fresh.tokens)))
+    np.testing.assert_allclose(answer["logits"], said, rtol=5e-3, atol=5e-3)

@@ -18,7 +18,7 @@ TWO = BOARDS[1]
 def split(tmp_path_factory: pytest.TempPathFactory) -> TextSplit:
     root = tmp_path_factory.mktemp("texts")
     write_tweets(root)
-    return read_texts(root)
+    return read_texts(root, ("airline",))
 
 
 def accuracy(board: Board, split: TextSplit, method: str) -> float:

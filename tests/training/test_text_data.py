@@ -134,6 +134,19 @@ def test_all_texts_are_those_held_out_as_well_each_once(treebank: Path) -> None:
     assert any(one.text not in learned for one in whole if one not in split.select + split.report)
 
 
+def test_made_sentences_give_way_to_those_of_other_sources(treebank: Path) -> None:
+    alone = read_texts(treebank, ("plain",))
+    assert {part: len(alone.of(part)) > 100 for part in PARTS} == dict.fromkeys(PARTS, True)
+    keys = {part: {text_key(one.text) for one in alone.of(part)} for part in PARTS}
+    assert not any(a & b for a, b in combinations(keys.values(), 2))
+    path = treebank / "sst2" / "train_phrases.csv.gz"
+    write_rows(path, "label,text", [(1, alone.report[0].text), (1, alone.train[0].text.upper())])
+    both = read_texts(treebank)
+    assert both.of("train", "sst2") == read_texts(treebank, ("sst2",)).of("train")
+    assert both.of("train", "plain") == alone.of("train")[1:]
+    assert both.of("report", "plain") == alone.of("report")[1:]
+
+
 def test_wrong_folders_names_and_labels_are_refused(tmp_path: Path, tweets: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"'imdb' needs .*train\.csv\.gz"):
         read_texts(tweets, ("imdb",))

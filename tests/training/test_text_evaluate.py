@@ -26,7 +26,7 @@ CARD = (
 @pytest.fixture
 def split(tmp_path: Path) -> TextSplit:
     write_tweets(tmp_path)
-    return read_texts(tmp_path)
+    return read_texts(tmp_path, ("airline",))
 
 
 @pytest.fixture
