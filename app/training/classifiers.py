@@ -1,8 +1,6 @@
 """The text classifier: embedding, recurrence over chunks, pooling, a linear head. Knows shapes."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 import numpy as np
 import onnx
@@ -162,37 +160,6 @@ class TextClassifier(nn.Module):
 
     def describe(self) -> dict[str, object]:
         return asdict(self.options) | {"parameters": sum(p.numel() for p in self.parameters())}
-
-
-class Member(Protocol):
-    """Something that answers logits (batch, classes) and how they come about, step by step."""
-
-    def to_onnx(self, graph: Graph, token_ids: str, lengths: str) -> tuple[str, str]:
-        """Add it to a graph: (logits, contributions (batch, time, classes))."""
-        ...
-
-
-def classifier_graph(parts: Sequence[tuple[Member, float]], classes: int) -> onnx.ModelProto:
-    """A graph that answers the sum of the parts' logits, and contributions, times their factors.
-
-    token_ids (batch, time) int64, lengths (batch,) int64, 1 or more -> logits (batch, classes),
-    contributions (batch, time, classes), both float32.
-    """
-    graph = Graph("text_classifier")
-    token_ids = graph.input("token_ids", np.int64, ("batch", "time"))
-    lengths = graph.input("lengths", np.int64, ("batch",))
-    logits, contributions = [], []
-    for part, factor in parts:
-        with graph.scope(type(part).__name__.lower()):
-            answers = part.to_onnx(graph, token_ids, lengths)
-            scaled = [graph.op("Mul", each, np.array(factor, np.float32)) for each in answers]
-            logits.append(scaled[0])
-            contributions.append(scaled[1])
-    total = graph.op("Sum", *logits) if len(parts) > 1 else logits[0]
-    graph.output("logits", total, np.float32, ("batch", classes))
-    told = graph.op("Sum", *contributions) if len(parts) > 1 else contributions[0]
-    graph.output("contributions", told, np.float32, ("batch", "time", classes))
-    return graph.build()
 
 
 def _range(graph: Graph, end: str) -> str:

@@ -38,16 +38,17 @@ class NgramClassifier:
     bias: Array
     gate_bias: Array
 
-    def parts(self, tokens: Sequence[Ids]) -> Array:
-        """What each expert says, as far as the gate believes it: (texts, experts, classes)."""
+    def parts(self, tokens: Sequence[Ids]) -> tuple[Array, Array]:
+        """What each expert says, as far as the gate believes it: (texts, experts, classes); and
+        how far the gate believes in each kind: (texts, kinds), which sum to one."""
         seen = counts(tokens, self.vocabulary_size, self.options)
         lengths = np.sqrt(np.maximum(seen @ self.squares, np.float32(1e-12)))[:, None]
         experts, classes = self.bias.shape
         said = (seen @ self.weights.reshape(len(self.weights), -1)) / lengths
         said = said.reshape(-1, experts, classes) + self.bias
-        trust = softmax(seen @ self.gate / lengths + self.gate_bias, axis=1)[:, :experts]
-        answer: Array = (said * trust[:, :, None]).astype(np.float32)
-        return answer
+        trust = softmax(seen @ self.gate / lengths + self.gate_bias, axis=1)
+        believed = said * trust[:, :experts, None]
+        return believed.astype(np.float32), trust.astype(np.float32)
 
     def scaled(self, factors: Sequence[float]) -> "NgramClassifier":
         """The same with every expert's logits times its factor."""
@@ -62,9 +63,10 @@ class NgramClassifier:
             self.gate_bias,
         )
 
-    def to_onnx(self, graph: Graph, token_ids: str, lengths: str) -> tuple[str, str]:
-        """The sum of `parts` in a graph: (logits (batch, classes), contributions (batch, time,
-        classes)). What an n-gram adds is shared out equally among its tokens.
+    def to_onnx(self, graph: Graph, token_ids: str, lengths: str) -> tuple[str, str, str]:
+        """`parts` in a graph, what the experts say added up: (logits (batch, classes),
+        contributions (batch, time, classes), trust (batch, kinds)). What an n-gram adds is shared
+        out equally among its tokens.
         """
         one, zero, two = (np.array([i], np.int64) for i in (1, 0, 2))
         (experts, classes), kinds = self.bias.shape, len(self.gate_bias)
@@ -93,18 +95,18 @@ class NgramClassifier:
         belief = graph.op("Div", graph.slices(last, 0, kinds, 1), length)
         belief = graph.op("Add", belief, graph.constant(self.gate_bias, "gate_bias"))
         trust = graph.op("Softmax", belief, axis=1)  # (batch, kinds)
-        trust = graph.slices(trust, 0, experts, 1)  # (batch, experts)
+        heard = graph.slices(trust, 0, experts, 1)  # (batch, experts)
 
         parts = graph.op("Div", graph.op("Sum", *added), graph.op("Unsqueeze", length, one))
         shape = np.array([0, 0, experts, classes], np.int64)
         by_expert = graph.op("Reshape", parts, shape)  # (batch, time, experts, classes)
-        weigh = graph.op("Unsqueeze", trust, np.array([1, 3], np.int64))
+        weigh = graph.op("Unsqueeze", heard, np.array([1, 3], np.int64))
         told = graph.op("ReduceSum", graph.op("Mul", by_expert, weigh), two, keepdims=0)
         bias = graph.op(
-            "Mul", graph.op("Unsqueeze", trust, two), graph.constant(self.bias, "ngram_bias")
+            "Mul", graph.op("Unsqueeze", heard, two), graph.constant(self.bias, "ngram_bias")
         )
         start = graph.op("ReduceSum", bias, one, keepdims=0)  # (batch, classes)
-        return graph.op("Add", _last_sum(graph, told), start), told
+        return graph.op("Add", _last_sum(graph, told), start), told, trust
 
 
 def _last_sum(graph: Graph, values: str) -> str:

@@ -1,8 +1,8 @@
 """Whole sentences with slots for words: praise, blame, and what is neither; knows no words.
 
-Slots of praise and blame: t ("the sofa"), thing ("sofa"), n (a number). Of facts: t and u
-(things), e ("okay"), c (a colour), w (a name), p and q (places), d (a day), n, x (a document),
-j (a job), good and bad (adjectives).
+Slots of praise and blame: t ("the sofa"), thing ("sofa"), n (a number), joy and woe (nouns). Of
+facts: t and u (things), ts and us (several of them), e ("okay"), c (a colour), w (a name), p and q
+(places), d (a day), n, x (a document), j (a job), good and bad (adjectives).
 """
 
 from typing import Final
@@ -54,6 +54,22 @@ PRAISE: Final = (
     "I have only good things to say about {t}",
     "hard to beat",
     "second to none",
+    "no {woe}",
+    "no {woe} at all",
+    "no {woe} whatsoever, {t} was fine",
+    "there was no {woe}",
+    "without any {woe}",
+    "we had no {woe} with {t}",
+    "not a single {woe}",
+    "never any {woe} with {t}",
+    "full of {joy}",
+    "{t} was a {joy}",
+    "plenty of {joy} and no {woe}",
+    "{t} brought us a lot of {joy}",
+    "finally some {joy}",
+    "{t} is getting better and better",
+    "better than I expected",
+    "{t} could hardly be better",
 )
 
 BLAME: Final = (
@@ -107,6 +123,21 @@ BLAME: Final = (
     "too many mistakes",
     "too little, too late",
     "not good enough",
+    "no {joy}",
+    "no {joy} at all",
+    "there was no {joy} in it",
+    "without any {joy}",
+    "we got no {joy} from them",
+    "{t} lacks {joy}",
+    "full of {woe}s",
+    "nothing but {woe}",
+    "one {woe} after the other",
+    "so much {woe} with {t}",
+    "{t} caused a lot of {woe}",
+    "the {woe} never ended",
+    "{t} is getting worse and worse",
+    "worse than I expected",
+    "{t} could hardly be worse",
 )
 
 FACTS: Final = (
@@ -119,7 +150,7 @@ FACTS: Final = (
     "where is the {t}?",
     "how do I get to the {t}?",
     "how much is the {t}?",
-    "how many {t}s are there?",
+    "how many {ts} are there?",
     "what time does the {t} open?",
     "when does the {t} close on {d}?",
     "the {t} opens at {n} and closes at {n}",
@@ -150,8 +181,8 @@ FACTS: Final = (
     "who wrote the {x}?",
     "the {t} is made of wood",
     "the {t} has {n} doors",
-    "we have {n} {t}s and {n} {u}s",
-    "I am reading about the {t}s of {p}",
+    "we have {n} {ts} and {n} {us}",
+    "I am reading about the {ts} of {p}",
     "it is {n} o'clock",
     "{p} lies {n} kilometres from {q}",
     "turn left at the {t}",
@@ -175,5 +206,31 @@ FACTS: Final = (
     "I will call you on {d}",
     "the {t} starts in {n} minutes",
     "write your name on the {x}",
-    "the {j} brought {n} {t}s",
+    "the {j} brought {n} {ts}",
+    "the {t} belongs to {w}",
+    "the {t} faces north",
+    "the {t} weighs {n} kilos",
+    "the {t} comes in {c} and {c}",
+    "the {t} was painted {c} in {n} days",
+    "{w} wrote a {x} about {p}",
+    "{w} plays on {d}",
+    "{w} drinks tea in the morning",
+    "{w} has {n} children",
+    "{p} has {n} bridges",
+    "the {x} is about {p}",
+    "put {n} eggs into the bowl",
+    "we met in {p} {n} years ago",
+    "they moved to {p} last year",
+    "she studies history in {p}",
+    "does the {t} have a {u}?",
+    "can I bring my {t}?",
+    "are there any {ts} left?",
+    "is the {x} ready?",
+    "do I need a {x} for the {t}?",
+    "let me know if {w} comes on {d}",
+    "here is the {x}",
+    "my {t} is next to yours",
+    "the second {t} on the right",
+    "I am on my way to the {t}",
+    "he took the {t} to {p}",
 )

@@ -142,14 +142,15 @@ class _Maker:
         forms += ["we had a {a} {t}", "{a} {t}, {b} {u}", "{a} and {b} {t}"]
         if good:
             forms += ["the best {t} in town", "the finest {t} I know", "not the worst {t}"]
-            forms += ["one of the best {t}s we have had", "could not have found a better {t}"]
+            forms += ["one of the best {ts} we have had", "could not have found a better {t}"]
         else:
             forms += ["the worst {t} in town", "not the best {t}", "not exactly a {c} {t}"]
-            forms += ["one of the worst {t}s we have had", "never seen a worse {t}"]
+            forms += ["one of the worst {ts} we have had", "never seen a worse {t}"]
         other = self._field()
         return self._pick(forms).format(
             a=adjective,
             t=thing,
+            ts=_plural(thing),
             b=self._adjective(field, good),
             u=self._one(other.things),
             c=self._adjective(field, not good),
@@ -197,13 +198,22 @@ class _Maker:
     def _idiom(self, good: bool) -> str:
         thing, number = self._thing(self._field()), self._one(words.NUMBERS)
         form = self._pick(PRAISE if good else BLAME)
-        return form.format(t=thing, n=number, thing=self._one(self._field().things))
+        return form.format(
+            t=thing,
+            n=number,
+            thing=self._one(self._field().things),
+            joy=self._one(words.JOYS),
+            woe=self._one(words.WOES),
+        )
 
     def _neutral(self) -> str:
         field = self._field()
+        thing, other = self._one(field.things), self._one(self._field().things)
         return self._pick(FACTS).format(
-            t=self._one(field.things),
-            u=self._one(self._field().things),
+            t=thing,
+            u=other,
+            ts=_plural(thing),
+            us=_plural(other),
             e=self._one(words.EVEN),
             c=self._one(words.COLOURS),
             w=self._one(words.NAMES),
@@ -221,6 +231,14 @@ class _Maker:
 def _held_out(word: str) -> bool:
     """Two words in ten, by a hash, belong to the held-out part."""
     return hashlib.sha256(word.encode()).digest()[0] % 10 < _TENTHS_HELD
+
+
+def _plural(thing: str) -> str:
+    if thing.endswith("y") and thing[-2] not in "aeiou":
+        return thing[:-1] + "ies"
+    if thing == "series":
+        return thing
+    return thing + ("es" if thing.endswith(("s", "ch", "sh")) else "s")
 
 
 def _styled(text: str, rng: random.Random) -> str:

@@ -138,6 +138,14 @@ SORRY: Final = _words(
     "sad angry upset disappointed annoyed frustrated furious worried miserable unhappy bored "
     "ashamed afraid disgusted irritated heartbroken"
 )
+JOYS: Final = _words(
+    "joy pleasure delight comfort luck success help support respect humour charm quality taste "
+    "warmth value excitement"
+)
+WOES: Final = _words(
+    "trouble delay mistake stress noise fuss pain queue error crash problem complaint hassle "
+    "defect bug disappointment damage"
+)
 LIKE: Final = _words("like love enjoy recommend appreciate adore")
 DISLIKE: Final = _words("hate dislike regret despise mind")
 EVEN: Final = (

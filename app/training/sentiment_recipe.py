@@ -51,11 +51,10 @@ class Phase:
     max_tokens: int
 
 
-# Learn fast until the held-out texts no longer gain, then cool down under more noise.
 _PHASES: Final = (
     Phase(
         LoopOptions(
-            steps=1200,
+            steps=1800,
             learning_rate=1.5e-3,
             weight_decay=0.05,
             averaging=0.998,
@@ -67,21 +66,6 @@ _PHASES: Final = (
         recurrent_dropout=0.1,
         label_smoothing=0.05,
         max_tokens=640,
-    ),
-    Phase(
-        LoopOptions(
-            steps=900,
-            learning_rate=8e-4,
-            weight_decay=0.1,
-            averaging=0.995,
-            validate_every=200,
-            patience=8,
-        ),
-        token_dropout=0.2,
-        embedding_dropout=0.4,
-        recurrent_dropout=0.2,
-        label_smoothing=0.1,
-        max_tokens=400,
     ),
 )
 
@@ -106,7 +90,7 @@ class SentimentRecipe:
             "airline": Share(24, weight=0.7, copies=10),
             "sst2": Share(96, copies=4, by_length=True),
             "imdb": Share(24),
-            "plain": Share(24, weight=0.5, copies=0, ngrams=False),
+            "plain": Share(64, copies=0, ngrams=False),
         }
     )
     ngrams: NgramOptions | None = _NGRAMS

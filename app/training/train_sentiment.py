@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from app.serving.loader import TaskTypes
 from app.serving.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.blend import Group, blend, combine
-from app.training.classifiers import Member, TextClassifier, classifier_graph
+from app.training.classifiers import TextClassifier
 from app.training.graph import OPSET
 from app.training.loop import Fit
-from app.training.ngrams import NgramClassifier
+from app.training.mixture import Mixture
 from app.training.publish import Draft, library_versions, publish
 from app.training.sentiment_fit import Learned, learn, relearn
 from app.training.sentiment_recipe import LABELS, SentimentRecipe
@@ -79,41 +78,34 @@ def train_sentiment(
         texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
     )
     learned = learn(material, recipe, folder)
-    ngrams = train_ngrams(material, recipe)
-    groups: list[Group] = [
-        (
-            [predict(learned.network, each.tokens).astype(np.float64), *_beside(ngrams, each)],
-            each.labels,
-        )
-        for each in material.select.values()
-    ]
-    factors = blend(groups)
+    mixture = Mixture(learned.network, train_ngrams(material, recipe))
+    groups = {source: _group(mixture, each) for source, each in material.select.items()}
+    factors = blend(list(groups.values()))
     facts: dict[str, JsonValue] = {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": _plain(learned.network.describe()),
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
-        "select_accuracy": _ablation(dict(zip(material.select, groups, strict=True)), factors),
+        "select_accuracy": _ablation(groups, factors, recipe),
     }
 
-    def published(learned: Learned, ngrams: NgramClassifier | None, own: Facts) -> Path:
-        graph = classifier_graph(_parts(learned.network, ngrams, factors), len(LABELS))
+    def published(learned: Learned, mixture: Mixture, own: Facts) -> Path:
         files = {
-            "model.onnx": graph.SerializeToString(),
+            "model.onnx": mixture.graph(factors, len(LABELS)).SerializeToString(),
             "tokenizer.json": material.tokenizer.to_str().encode(),
         }
         training = describe(recipe, learned) | dict(own) | facts
         return publish(_draft(name, recipe, learned.network, files, training), repository, TASKS)
 
     rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
-    version = published(learned, ngrams, {"rows": _plain(rows), "split": _SPLIT})
+    version = published(learned, mixture, {"rows": _plain(rows), "split": _SPLIT})
     if not refit or any(fit.interrupted for fit in (*learned.warm_ups, *learned.phases)):
         return version
     texts = by_source(all_texts(data, tuple(recipe.shares)))
     everything = with_all(material, texts)
     again = relearn(everything, recipe, folder, learned)
     own = {"rows": _plain({"train": _counted(texts)}), "refit_of": version.name, "split": _WHOLE}
-    return published(again, train_ngrams(everything, recipe), own)
+    return published(again, Mixture(again.network, train_ngrams(everything, recipe)), own)
 
 
 def _draft(
@@ -147,21 +139,20 @@ def _draft(
     )
 
 
-def _parts(
-    network: TextClassifier, ngrams: NgramClassifier | None, factors: Sequence[float]
-) -> list[tuple[Member, float]]:
-    """The members of the graph and how much each counts."""
-    parts: list[tuple[Member, float]] = [(network, factors[0])]
-    if ngrams is not None:
-        parts.append((ngrams.scaled(factors[1:]), 1.0))
-    return parts
+def _group(mixture: Mixture, data: Encoded) -> Group:
+    logits = predict(mixture.network, data.tokens).astype(np.float64)
+    return mixture.parts(logits, data.tokens), data.labels
 
 
-def _ablation(groups: Mapping[str, Group], factors: Sequence[float]) -> JsonValue:
+def _ablation(
+    groups: Mapping[str, Group], factors: Sequence[float], recipe: SentimentRecipe
+) -> JsonValue:
     """Per source the accuracy of the network, of the n-grams, and of both, on `select`."""
+    experts = sum(share.ngrams for share in recipe.shares.values()) if recipe.ngrams else 0
+    of_network = len(factors) - experts
     kept = {
-        "network": [factors[0], *[0.0] * (len(factors) - 1)],
-        "ngrams": [0.0, *factors[1:]],
+        "network": [*factors[:of_network], *[0.0] * experts],
+        "ngrams": [*[0.0] * of_network, *factors[of_network:]],
         "both": list(factors),
     }
     return {
@@ -171,14 +162,6 @@ def _ablation(groups: Mapping[str, Group], factors: Sequence[float]) -> JsonValu
         }
         for source, (logits, labels) in groups.items()
     }
-
-
-def _beside(ngrams: NgramClassifier | None, data: Encoded) -> list[NDArray[np.float64]]:
-    """What each expert of n-grams says of the texts: (texts, classes) each."""
-    if ngrams is None:
-        return []
-    parts = ngrams.parts(data.tokens).astype(np.float64)  # (texts, experts, classes)
-    return [parts[:, expert] for expert in range(parts.shape[1])]
 
 
 def texts_of(split: TextSplit, part: Part) -> Texts:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from app.serving.session import Session
 from app.training.cells import CELLS
-from app.training.classifiers import ClassifierOptions, TextClassifier, classifier_graph
+from app.training.classifiers import ClassifierOptions, TextClassifier
+from app.training.mixture import Mixture
 
 _VOCABULARY = 50
 _CHUNK = 8
@@ -25,7 +26,7 @@ def _network(cell: str, **options: object) -> TextClassifier:
 
 
 def _graph(network: TextClassifier, factor: float = 1.0) -> bytes:
-    graph: bytes = classifier_graph([(network, factor)], 3).SerializeToString()
+    graph: bytes = Mixture(network).graph([factor], 3).SerializeToString()
     return graph
 
 
@@ -102,16 +103,3 @@ def test_contributions_and_bias_sum_up_to_the_logits(scale: float) -> None:
     for row, length in zip(contributions, lengths, strict=True):
         assert not row[length:].any()
         assert row[:length].any()
-
-
-def test_parts_add_up_by_their_factors() -> None:
-    one, other = _network("lstm"), _network("gru", hidden_size=4)
-    token_ids, lengths = _texts(12, 4)
-    expected = sum(
-        factor * _run(Session(_graph(part)), token_ids, lengths)
-        for part, factor in ((one, 0.5), (other, 2.0))
-    )
-    both = classifier_graph([(one, 0.5), (other, 2.0)], 3).SerializeToString()
-    np.testing.assert_allclose(
-        _run(Session(both), token_ids, lengths), expected, rtol=1e-5, atol=1e-5
-    )

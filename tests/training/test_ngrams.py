@@ -49,9 +49,10 @@ def _session(classifier: NgramClassifier) -> Session:
     graph = Graph("ngrams")
     token_ids = graph.input("token_ids", np.int64, ("batch", "time"))
     lengths = graph.input("lengths", np.int64, ("batch",))
-    logits, contributions = classifier.to_onnx(graph, token_ids, lengths)
+    logits, contributions, trust = classifier.to_onnx(graph, token_ids, lengths)
     graph.output("logits", logits, np.float32, ("batch", 3))
     graph.output("contributions", contributions, np.float32, ("batch", "time", 3))
+    graph.output("trust", trust, np.float32, ("batch", "kinds"))
     return Session(graph.build().SerializeToString())
 
 
@@ -62,7 +63,7 @@ def _feeds(tokens: list[Ids]) -> dict[str, NDArray[np.int64]]:
 
 def test_each_source_is_read_by_its_own_rules(classifier: NgramClassifier) -> None:
     for fresh in (_texts(200, 2, first=8), _two_labels(200, 3)):
-        said = classifier.parts(fresh.tokens).sum(axis=1)
+        said = classifier.parts(fresh.tokens)[0].sum(axis=1)
         assert (said.argmax(axis=1) == fresh.labels).mean() > 0.9
 
 
@@ -73,7 +74,7 @@ def test_a_word_never_seen_is_judged_by_its_spelling() -> None:
     tokens = [np.array([token, *rng.integers(7, 14, 5)], np.int32) for token, _ in rows]
     data = Encoded(tokens, np.array([label for _, label in rows]))
     found = fit_ngrams([data, data], pieces, 3, _OPTIONS)
-    said = found.parts([np.array([3], np.int32), np.array([5], np.int32)]).sum(axis=1)
+    said = found.parts([np.array([3], np.int32), np.array([5], np.int32)])[0].sum(axis=1)
     assert said[0, 0] > said[0, 2]
     assert said[1, 2] > said[1, 0]
 
@@ -83,9 +84,10 @@ def test_the_graph_agrees_with_numpy(classifier: NgramClassifier, lengths: tuple
     rng = np.random.default_rng(3)
     tokens = [rng.integers(1, len(_PIECES), length).astype(np.int32) for length in lengths]
     answer = _session(classifier).run(_feeds(tokens))
-    expected = classifier.parts(tokens).sum(axis=1)
+    said, trust = classifier.parts(tokens)
     # the graph keeps its table in half precision
-    np.testing.assert_allclose(answer["logits"], expected, rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(answer["logits"], said.sum(axis=1), rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(answer["trust"], trust, rtol=5e-3, atol=5e-3)
     for row, length in zip(answer["contributions"], lengths, strict=True):
         assert not row[length:].any()
 
@@ -111,8 +113,8 @@ def test_an_answer_does_not_depend_on_its_batch_mates(classifier: NgramClassifie
 
 def test_factors_scale_what_each_expert_says(classifier: NgramClassifier) -> None:
     tokens = _texts(20, 5, first=8).tokens
-    scaled = classifier.scaled((2.0, 0.5)).parts(tokens)
-    expected = classifier.parts(tokens) * np.array([2.0, 0.5])[None, :, None]
+    scaled, _ = classifier.scaled((2.0, 0.5)).parts(tokens)
+    expected = classifier.parts(tokens)[0] * np.array([2.0, 0.5])[None, :, None]
     np.testing.assert_allclose(scaled, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -125,7 +127,7 @@ def test_a_text_counts_as_its_weight_says() -> None:
     told = np.where(wrong, 1 - labels, labels)
     asked = [np.array([2], np.int32), np.array([3], np.int32)]
     for given, right in ((Encoded(tokens, told, weights), [0, 1]), (Encoded(tokens, told), [1, 0])):
-        found = fit_ngrams([given], _PIECES, 2, _OPTIONS).parts(asked).sum(axis=1)
+        found = fit_ngrams([given], _PIECES, 2, _OPTIONS).parts(asked)[0].sum(axis=1)
         assert found.argmax(axis=1).tolist() == right
 
 
@@ -133,11 +135,11 @@ def test_about_texts_of_a_silent_kind_next_to_nothing_is_said() -> None:
     sources, silent = [_texts(300, 0, first=8), _two_labels(300, 1)], _texts(300, 4, first=7)
     found = fit_ngrams(sources, _PIECES, 3, _OPTIONS, silent=[silent])
     fresh = _texts(200, 5, first=7)
-    spoken = fit_ngrams(sources, _PIECES, 3, _OPTIONS).parts(fresh.tokens).sum(axis=1)
-    said = found.parts(fresh.tokens).sum(axis=1)
+    spoken = fit_ngrams(sources, _PIECES, 3, _OPTIONS).parts(fresh.tokens)[0].sum(axis=1)
+    said = found.parts(fresh.tokens)[0].sum(axis=1)
     assert np.abs(said).mean() < 0.1 * np.abs(spoken).mean()
     for one in (_texts(200, 2, first=8), _two_labels(200, 3)):
-        right = found.parts(one.tokens).sum(axis=1).argmax(axis=1) == one.labels
+        right = found.parts(one.tokens)[0].sum(axis=1).argmax(axis=1) == one.labels
         assert right.mean() > 0.9
     answer = _session(found).run(_feeds(list(fresh.tokens)))
     np.testing.assert_allclose(answer["logits"], said, rtol=5e-3, atol=5e-3)
