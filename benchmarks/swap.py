@@ -102,7 +102,8 @@ async def measure(
         load = asyncio.create_task(arrivals(http, body, truth, rate, ended, done))
         for version in range(2, cycles + 2):
             await asyncio.sleep(pause)
-            copy_version(model, str(version), root)
+            # not on the loop of the load: a slow disk would hold up those who ask
+            await asyncio.to_thread(copy_version, model, str(version), root)
             swaps.append(await swap(http, model, None))
             await asyncio.sleep(pause)
             swaps.append(await swap(http, model, 1))

@@ -12,8 +12,9 @@ Weights: for research and other non-commercial use. The tweets are CC BY-NC-SA 4
 authors. The texts are not part of the project. Train on data of your own for other uses."""
 
 _BESIDE = """\
-A linear classifier of token n-grams (1 to 3)
-stands beside it in the same graph; how much each of the two counts was chosen on held-out texts."""
+Linear classifiers of token n-grams (1 to 3), one for each
+kind of text but the made one, stand beside it in the same graph; how much each counts about each kind
+was chosen on held-out texts."""
 
 _SENTIMENT = """\
 # {name}: how a text sounds
@@ -22,19 +23,20 @@ Give it a tweet, a review or a sentence in English; it answers negative, neutral
 calibrated probabilities, and on request what each token adds. One network for all of them: a
 {directions} {cell} of {layers} x {hidden} over {vocabulary} subword tokens, maximum and mean over
 all steps, a linear head. It was warmed up by guessing the next and the last token of all training
-texts, then trained on three sources at once. {beside}
+texts, then trained on all sources at once. {beside}
 
 ## Use
 
-For texts of the kinds it learned from: tweets to a company, film reviews, sentences out of them.
+For texts of the kinds it learned from: tweets to a company, film reviews, sentences out of them, and
+plain sentences of daily life.
 Texts longer than one chunk of {chunk} tokens are read whole, chunk by chunk, up to {most} tokens;
 past that the rest is left out and the answer says `truncated`.
 It must not be the only ground of a decision about a person.
 
 ## Limits
 
-- Neutral was learned from tweets alone: reviews and sentences of the other two sources have
-  no third class. A plain statement in the style of a review is called by its slight lean.
+- Neutral was learned from tweets and from made sentences: reviews, and the sentences out of them,
+  have no third class. A plain statement in the style of a review is called by its slight lean.
 - English of 2000 to 2015. Other languages and scripts become unknown tokens: the answer is then
   little more than a prior, and `unknown_tokens` says so.
 - Irony, quotations and comparisons are read by their words, and so is praise by negation: "not
