@@ -39,10 +39,10 @@ It must not be the only ground of a decision about a person.
   have no third class. A plain statement in the style of a review is called by its slight lean.
 - English of 2000 to 2015. Other languages and scripts become unknown tokens: the answer is then
   little more than a prior, and `unknown_tokens` says so.
-- Irony, quotations and comparisons are read by their words, and so is praise by negation: "not
-  bad at all, loved it" is called negative.
-- Praise in words that airlines and films are not praised with may be missed: "the staff were
-  friendly and the room was clean" is called negative.
+- Irony, quotations and comparisons are read by their words. Denials and turns are understood in
+  their common forms: "nobody complained" is called negative, "I used to love this place" positive.
+- Neutral facts are known by the commonest forms of sentences: "I drove home after work" is called
+  negative.
 - Words for groups of people may carry the bias of the reviews and tweets they stood in; this was
   not measured.
 - Each chunk is read from an empty state: what a sentence refers to across a chunk's edge is lost.

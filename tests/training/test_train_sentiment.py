@@ -79,7 +79,7 @@ def test_publishes_a_model_that_has_learned(data: Path, tmp_path: Path) -> None:
     finally:
         model.close()
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "A linear classifier of token n-grams" in card
+    assert "Linear classifiers of token n-grams" in card
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_a_refit_learns_the_held_out_texts_by_what_was_found_without(
     assert second.training["factors"] == first.training["factors"]
     steps = [[phase["best_step"] for phase in told(each)] for each in (first, second)]
     assert steps[0] == steps[1]
-    assert [phase["best_score"] for phase in told(second)] == [None, None]
+    assert [phase["best_score"] for phase in told(second)] == [None]
     graphs = [(models / "sentiment" / each / "model.onnx").read_bytes() for each in ("1", "2")]
     assert graphs[0] != graphs[1]
     card = (folder / "README.md").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def test_a_phase_that_ends_no_better_than_it_began_is_undone(
     texts: tuple[Texts, Texts], tmp_path: Path
 ) -> None:
     material = build_material(*texts, RECIPE)
-    idle = replace(RECIPE.phases[1], loop=replace(RECIPE.phases[1].loop, learning_rate=1e-6))
+    idle = replace(RECIPE.phases[0], loop=replace(RECIPE.phases[0].loop, learning_rate=1e-6))
     recipe = replace(RECIPE, phases=(RECIPE.phases[0], idle))
     learned = learn(material, recipe, tmp_path / "both")
     first = learn(material, replace(recipe, phases=recipe.phases[:1]), tmp_path / "both")
