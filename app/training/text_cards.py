@@ -13,8 +13,8 @@ authors. The texts are not part of the project. Train on data of your own for ot
 
 _BESIDE = """\
 Linear classifiers of token n-grams (1 to 3), one for each
-kind of text but the made one, stand beside it in the same graph; how much each counts about each kind
-was chosen on held-out texts."""
+kind of text but the made one, stand beside it in the same graph; how much each counts about each
+kind was chosen on held-out texts."""
 
 _SENTIMENT = """\
 # {name}: how a text sounds
@@ -27,8 +27,8 @@ texts, then trained on all sources at once. {beside}
 
 ## Use
 
-For texts of the kinds it learned from: tweets to a company, film reviews, sentences out of them, and
-plain sentences of daily life.
+For texts of the kinds it learned from: tweets to a company, film reviews, sentences out of them,
+and plain sentences of daily life.
 Texts longer than one chunk of {chunk} tokens are read whole, chunk by chunk, up to {most} tokens;
 past that the rest is left out and the answer says `truncated`.
 It must not be the only ground of a decision about a person.
