@@ -24,7 +24,7 @@ class NgramOptions:
     """
 
     bigrams: int = 2**18
-    trigrams: int = 2**17
+    trigrams: int = 120_000
     characters: int = 2**17
     shortest: int = 3
     longest: int = 5
