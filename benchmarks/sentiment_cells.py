@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from app.training.cards import markdown_table
 from app.training.classifiers import ClassifierOptions, TextClassifier
+from app.training.labels import LABELS
 from app.training.loop import LoopOptions, fit
-from app.training.sentiment_recipe import LABELS, SentimentRecipe
+from app.training.sentiment_recipe import SentimentRecipe
 from app.training.sentiment_steps import Material, build_material, predict
 from app.training.text_baselines import BOARDS, baseline_answers
 from app.training.text_batches import Batch, Shuffled

@@ -26,6 +26,11 @@ class Mixture:
     network: TextClassifier
     ngrams: NgramClassifier | None = None
 
+    @property
+    def experts(self) -> int:
+        """How many of the factors, the last ones, are of n-grams."""
+        return 0 if self.ngrams is None else len(self.ngrams.bias)
+
     def parts(self, network_logits: Array, tokens: Sequence[Ids]) -> list[Array]:
         """What the factors are for: (texts, classes) each, of texts whose `network_logits` (texts,
         classes) are known."""
@@ -52,7 +57,7 @@ class Mixture:
             factor = np.array(factors[0], np.float32)
             logits, told = graph.op("Mul", logits, factor), graph.op("Mul", told, factor)
         else:
-            kinds = len(self.ngrams.gate_bias)
+            kinds = len(factors) - self.experts
             with graph.scope("ngrams"):
                 ngrams = self.ngrams.scaled(factors[kinds:])
                 said, said_by, trust = ngrams.to_onnx(graph, token_ids, lengths)

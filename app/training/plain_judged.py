@@ -1,8 +1,8 @@
 """Plain sentences that nobody learns from, written one by one: what the generated ones are for."""
 
-from typing import Final, Literal
+from typing import Final
 
-Label = Literal["negative", "neutral", "positive"]
+from app.training.labels import Label
 
 _POSITIVE: Final = """\
 not bad

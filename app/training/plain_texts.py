@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
 from app.training import plain_words as words
+from app.training.labels import LABELS, Label
 from app.training.plain_templates import BLAME, FACTS, PRAISE
 from app.training.plain_words import FIELDS, Field, Words
 
-Label = Literal["negative", "neutral", "positive"]
 Part = Literal["train", "select"]
 
 _TENTHS_HELD: Final = 2  # of ten words
@@ -28,10 +28,9 @@ def plain_texts(part: Part, count: int, seed: int = 0) -> Iterator[tuple[str, La
     """
     rng = random.Random(f"{seed} {part}")
     maker = _Maker(rng, part)
-    labels: tuple[Label, ...] = ("negative", "neutral", "positive")
     seen: set[str] = set()
     while len(seen) < count:
-        label = labels[len(seen) % len(labels)]
+        label = LABELS[len(seen) % len(LABELS)]
         text = _styled(maker.sentence(label), rng)
         if text.lower() not in seen:
             seen.add(text.lower())

@@ -7,10 +7,9 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from app.training.classifiers import ClassifierOptions
+from app.training.labels import LABELS
 from app.training.loop import LoopOptions
 from app.training.ngram_rows import NgramOptions
-
-LABELS: Final = ("negative", "neutral", "positive")
 
 _NGRAMS: Final = NgramOptions()
 _WARM_UP: Final = LoopOptions(

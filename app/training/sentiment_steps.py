@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.training.classifiers import TextClassifier
+from app.training.labels import LABELS
 from app.training.loop import Fit, Progress, fit
 from app.training.ngram_fit import fit_ngrams
 from app.training.ngrams import NgramClassifier
-from app.training.sentiment_recipe import LABELS, SentimentRecipe
+from app.training.sentiment_recipe import SentimentRecipe
 from app.training.text_batches import Batch, Encoded, Ids, Shuffled, collate
 from app.training.text_data import Text
 from app.training.tokenizer import fit_tokenizer

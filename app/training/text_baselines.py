@@ -19,7 +19,8 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from app.training.text_data import HELD_OUT, LABELS, PARTS, HeldOut, Label, Part, Text, TextSplit
+from app.training.labels import LABELS, Label
+from app.training.text_data import HELD_OUT, PARTS, HeldOut, Part, Text, TextSplit
 
 STRENGTHS: Final = (0.1, 0.3, 1.0)
 

@@ -57,7 +57,7 @@ neighbours: "not" may speak through the word it stands by.
 
 {rows}
 
-Split: {split}.{refit} sha256 of every file and the whole recipe stand in `manifest.json`.
+Split: {split}.{refit} sha256 of the data and the whole recipe stand in `manifest.json`.
 
 ## Licence
 

@@ -24,12 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from app.training.labels import LABELS, Label
 from app.training.near_duplicates import Words, near_duplicate_groups, text_key, words_of
 from app.training.plain_judged import JUDGED
 from app.training.plain_texts import plain_texts
 
-Label = Literal["negative", "neutral", "positive"]
-LABELS: Final[tuple[Label, ...]] = ("negative", "neutral", "positive")
 Part = Literal["train", "select", "report"]
 PARTS: Final[tuple[Part, ...]] = ("train", "select", "report")
 HeldOut = Literal["select", "report"]
@@ -143,9 +142,17 @@ def _placed(root: Path, only: Sequence[str]) -> Iterator[Placed]:
 
 
 def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """File name below ``root`` -> sha256 of every file behind the sources ``names``."""
-    files = [file for name in sorted(names) for file in SOURCES[name][0]]
-    return {file: hashlib.sha256((root / file).read_bytes()).hexdigest() for file in files}
+    """File name below ``root`` -> sha256 of every file behind the sources ``names``.
+
+    Of the made source, the sha256 of its labels and texts, under its own name.
+    """
+    names = sorted(names)
+    files = [file for name in names for file in SOURCES[name][0]]
+    found = {file: hashlib.sha256((root / file).read_bytes()).hexdigest() for file in files}
+    if MADE in names:
+        lines = "".join(f"{part} {one.label} {one.text}\n" for one, part in _plain())
+        found[MADE] = hashlib.sha256(lines.encode()).hexdigest()
+    return found
 
 
 def _airline(tweets: Path) -> list[Placed]:

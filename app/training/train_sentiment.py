@@ -16,11 +16,12 @@ from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.blend import Group, blend, combine
 from app.training.classifiers import TextClassifier
 from app.training.graph import OPSET
+from app.training.labels import LABELS
 from app.training.loop import Fit
 from app.training.mixture import Mixture
 from app.training.publish import Draft, library_versions, publish
 from app.training.sentiment_fit import Learned, learn, relearn
-from app.training.sentiment_recipe import LABELS, SentimentRecipe
+from app.training.sentiment_recipe import SentimentRecipe
 from app.training.sentiment_steps import (
     Texts,
     build_material,
@@ -47,8 +48,10 @@ Facts: TypeAlias = Mapping[str, JsonValue]
 
 _SPLIT: Final = (
     "airline by a hash of the words, near-duplicates together; sst2: report is the dev file, "
-    "select a tenth of the training sentences with all their phrases; imdb by film; no text has a "
-    "near-duplicate in another part"
+    "select a tenth of the training sentences with all their phrases; imdb by film; no text of "
+    "these has a near-duplicate in another part; plain: report was written by hand, select has "
+    "words of its own in the templates of train, and no text has the same words as one in another "
+    "part"
 )
 _WHOLE: Final = "none: every text of the sources was learned, each once"
 
@@ -86,7 +89,7 @@ def train_sentiment(
         "network": _plain(learned.network.describe()),
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
-        "select_accuracy": _ablation(groups, factors, recipe),
+        "select_accuracy": _ablation(groups, factors, mixture.experts),
     }
 
     def published(learned: Learned, mixture: Mixture, own: Facts) -> Path:
@@ -144,11 +147,8 @@ def _group(mixture: Mixture, data: Encoded) -> Group:
     return mixture.parts(logits, data.tokens), data.labels
 
 
-def _ablation(
-    groups: Mapping[str, Group], factors: Sequence[float], recipe: SentimentRecipe
-) -> JsonValue:
+def _ablation(groups: Mapping[str, Group], factors: Sequence[float], experts: int) -> JsonValue:
     """Per source the accuracy of the network, of the n-grams, and of both, on `select`."""
-    experts = sum(share.ngrams for share in recipe.shares.values()) if recipe.ngrams else 0
     of_network = len(factors) - experts
     kept = {
         "network": [*factors[:of_network], *[0.0] * experts],

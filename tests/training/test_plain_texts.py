@@ -60,7 +60,7 @@ def test_a_part_has_words_that_the_other_has_not() -> None:
     assert 0.1 < len(once & told["select"]) / len(once) < 0.35
 
 
-def test_what_is_reported_is_no_sentence_that_is_made() -> None:
+def test_sentences_written_by_hand_differ_and_have_every_label() -> None:
     labels = Counter(label for _, label in JUDGED)
     assert min(labels.values()) >= 40
     assert len({text for text, _ in JUDGED}) == len(JUDGED)

@@ -176,6 +176,7 @@ def test_every_file_is_named_by_its_sha256(treebank: Path) -> None:
         "sst2/train_phrases.csv.gz",
     ]
     assert {len(digest) for digest in digests.values()} == {64}
+    assert list(text_sha256(treebank, ["plain"])) == ["plain"]
 
 
 @pytest.fixture(scope="module")

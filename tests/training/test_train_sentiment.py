@@ -11,9 +11,10 @@ import torch
 from app.serving.loader import load_version
 from app.serving.manifest import Manifest, read_manifest
 from app.tasks.sentiment import SentimentTask
+from app.training.labels import LABELS
 from app.training.ngram_rows import NgramOptions
 from app.training.sentiment_fit import learn, relearn
-from app.training.sentiment_recipe import LABELS, SentimentRecipe, Share, shortened
+from app.training.sentiment_recipe import SentimentRecipe, Share, shortened
 from app.training.sentiment_steps import (
     Texts,
     build_material,
