@@ -53,7 +53,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     UNROLL_PORT=8000
 USER 10001:10001
 # What cannot be imported fails the build and not the start.
-RUN python -c "import app.main, app.server"
+RUN python -c "import app.main, app.http.server"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from app import text_commands
-from app.authorship_commands import evaluate_authorship, train_authorship
-from app.caption_commands import evaluate_caption, train_caption
-from app.encoder_commands import train_encoder
+from app.cli import sentiment as text_commands
+from app.cli.authorship import evaluate_authorship, train_authorship
+from app.cli.caption import evaluate_caption, train_caption
+from app.cli.encoder import train_encoder
+from app.cli.forecast import ModelsOption, errors_in_one_line, evaluate, train
+from app.cli.import_graph import import_graph
+from app.cli.predict import predict
 from app.errors import ConfigurationError
-from app.import_command import import_graph
-from app.predict import predict
-from app.training_commands import ModelsOption, errors_in_one_line, evaluate, train
 
 cli = typer.Typer(
     name="unroll",
@@ -88,12 +88,13 @@ def serve(
                 f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
             )
     if settings.workers > 1:
-        from app.supervisor import supervise
+        from app.http.workers.supervisor import supervise
 
         with errors_in_one_line():
             raise typer.Exit(supervise(settings))
-    from app import log, server, tracing
+    from app.http import server
     from app.main import create_app
+    from app.telemetry import log, tracing
 
     log.configure(settings.log_format, settings.log_level)
     with errors_in_one_line():
@@ -116,7 +117,7 @@ def models(models_dir: ModelsOption = None) -> None:
         settings = load_settings(models_dir=models_dir)
     from rich.console import Console
 
-    from app.inventory import list_versions, versions_table
+    from app.cli.inventory import list_versions, versions_table
 
     root = settings.models_dir
     versions = list_versions(root, settings.pinned_versions)

@@ -14,18 +14,6 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from app import metrics
-from app.api import (
-    authorship,
-    caption,
-    forecast,
-    health,
-    inference,
-    models,
-    protocol,
-    repository_control,
-    sentiment,
-)
 from app.api.at_once import AtOnce
 from app.api.door import Door
 from app.api.errors import add_error_handlers
@@ -34,21 +22,26 @@ from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
+from app.api.routes import authorship, caption, forecast, health, models, sentiment
 from app.api.shortcut import Service, Shortcut
 from app.api.siblings import answers
-from app.fleet import Fleet
-from app.log import get_logger
-from app.serving.cores import Cores
-from app.serving.loader import ServingOptions, TaskTypes
-from app.serving.repository import Repository
-from app.serving.threads import available_threads
+from app.api.v2 import inference
+from app.api.v2 import metadata as protocol
+from app.api.v2 import repository as repository_control
+from app.http.workers.fleet import Fleet
+from app.serving.models.loader import ServingOptions, TaskTypes
+from app.serving.models.repository import Repository
+from app.serving.runtime.threads import available_threads
+from app.serving.scheduling.cores import Cores
 from app.settings import Settings
 from app.tasks.authorship import AuthorshipTask
-from app.tasks.caption import CaptionTask
+from app.tasks.caption.task import CaptionTask
 from app.tasks.forecast import ForecastTask
-from app.tasks.graphs import graph_tasks
 from app.tasks.sentiment import SentimentTask
-from app.tasks.tensor import TensorTask
+from app.tasks.tensor.graphs import graph_tasks
+from app.tasks.tensor.task import TensorTask
+from app.telemetry import metrics
+from app.telemetry.log import get_logger
 
 TASKS: Final[TaskTypes] = {
     forecast.TASK: ForecastTask,

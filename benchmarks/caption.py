@@ -24,14 +24,14 @@ import numpy.typing as npt
 import typer
 from PIL import Image
 
-from app.serving.manifest import Manifest, read_manifest
-from app.serving.runs import Stepper
-from app.serving.session import Session
-from app.serving.stepping import StepScheduler
-from app.serving.threads import available_threads
-from app.tasks.caption import DECODER, ENCODER, CaptionTask
-from app.tasks.caption_run import CaptionExample
-from app.training.cards import markdown_table
+from app.serving.models.manifest import Manifest, read_manifest
+from app.serving.runtime.session import Session
+from app.serving.runtime.threads import available_threads
+from app.serving.scheduling.runs import Stepper
+from app.serving.scheduling.stepping import StepScheduler
+from app.tasks.caption.run import CaptionExample
+from app.tasks.caption.task import DECODER, ENCODER, CaptionTask
+from app.training.common.cards import markdown_table
 from benchmarks.caption_model import MODEL, write_random
 from benchmarks.http import cpu_seconds, service
 

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 import typer
 
-from app.training.caption_data import read_captions
-from app.training.caption_draft import Material
-from app.training.caption_features import read_features
-from app.training.caption_fit import Captions, Validation, fit_captioner, log_frequencies
-from app.training.caption_metrics import caption_row
-from app.training.caption_network import Captioner
-from app.training.caption_recipe import CaptionRecipe
-from app.training.caption_words import build_vocabulary, words_of
-from app.training.cards import markdown_table
+from app.training.caption.data import read_captions
+from app.training.caption.draft import Material
+from app.training.caption.features import read_features
+from app.training.caption.fit import Captions, Validation, fit_captioner, log_frequencies
+from app.training.caption.metrics import caption_row
+from app.training.caption.network import Captioner
+from app.training.caption.recipe import CaptionRecipe
+from app.training.caption.words import build_vocabulary, words_of
+from app.training.common.cards import markdown_table
 
 CELLS: Final = ("gru", "lstm", "peephole_lstm", "working_memory_lstm")
 LEGEND: Final = (

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import torch
 
-from app.training.caption_data import read_captions
-from app.training.caption_decode import SearchOptions
-from app.training.caption_features import read_features
-from app.training.caption_fit import (
+from app.training.caption.data import read_captions
+from app.training.caption.decode import SearchOptions
+from app.training.caption.features import read_features
+from app.training.caption.fit import (
     CaptionLoop,
     Captions,
     Validation,
     fit_captioner,
     log_frequencies,
 )
-from app.training.caption_network import Captioner, CaptionerOptions
-from app.training.caption_words import build_vocabulary, words_of
-from app.training.loop import LoopOptions, Progress
+from app.training.caption.network import Captioner, CaptionerOptions
+from app.training.caption.words import build_vocabulary, words_of
+from app.training.common.loop import LoopOptions, Progress
 
 
 def main() -> None:

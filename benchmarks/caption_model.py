@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.session import Session
-from app.tasks.caption import DECODER, ENCODER, START, CaptionTask
-from app.tasks.caption_features import EOS, VOCABULARY_FILE, CaptionFeatures, ImageFeatures
-from app.training.caption_graph import decoder_graph, halved, start_graph
-from app.training.caption_network import Captioner
-from app.training.caption_recipe import CaptionRecipe
-from app.training.distillation import MEAN, STD
-from app.training.encoder_graph import encoder_graph
-from app.training.encoder_network import Encoder, EncoderOptions
-from app.training.graph import OPSET
+from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.runtime.session import Session
+from app.tasks.caption.features import EOS, VOCABULARY_FILE, CaptionFeatures, ImageFeatures
+from app.tasks.caption.task import DECODER, ENCODER, START, CaptionTask
+from app.training.caption.graph import decoder_graph, halved, start_graph
+from app.training.caption.network import Captioner
+from app.training.caption.recipe import CaptionRecipe
+from app.training.common.graph import OPSET
+from app.training.encoder.distillation import MEAN, STD
+from app.training.encoder.graph import encoder_graph
+from app.training.encoder.network import Encoder, EncoderOptions
 
 MODEL = "caption"
 _LONGEST = 24

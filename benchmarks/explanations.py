@@ -13,11 +13,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from app.serving.manifest import read_manifest
-from app.serving.session import Session
+from app.serving.models.manifest import read_manifest
+from app.serving.runtime.session import Session
 from app.tasks.sentiment import SentimentExample, SentimentTask
-from app.training.publish import latest_version
-from app.training.text_data import read_texts
+from app.training.common.publish import latest_version
+from app.training.sentiment.data import read_texts
 
 LONGEST = 40
 Array = NDArray[np.float64]

@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 
 from app.errors import QueueFull
-from app.serving.batches import batch_of
-from app.serving.entry import Entry
-from app.serving.meter import Meter
-from app.serving.queue import Queue
+from app.serving.scheduling.batches import batch_of
+from app.serving.scheduling.entry import Entry
+from app.serving.scheduling.meter import Meter
+from app.serving.scheduling.queue import Queue
 from benchmarks.policies import SERVERS, Cost, Ours, Row, closed, lengths, measured, network
 
 _SIZE: Final = 8

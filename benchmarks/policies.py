@@ -21,11 +21,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from app.serving.batches import batch_of
-from app.serving.costs import CostTable, timed
-from app.serving.entry import Entry
-from app.serving.order import Order
-from app.serving.session import Session
+from app.serving.runtime.session import Session
+from app.serving.scheduling.batches import batch_of
+from app.serving.scheduling.costs import CostTable, timed
+from app.serving.scheduling.entry import Entry
+from app.serving.scheduling.order import Order
 
 SERVERS: Final = 2
 ROWS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 32)

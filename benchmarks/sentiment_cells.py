@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from app.training.cards import markdown_table
-from app.training.classifiers import ClassifierOptions, TextClassifier
-from app.training.labels import LABELS
-from app.training.loop import LoopOptions, fit
-from app.training.sentiment_recipe import SentimentRecipe
-from app.training.sentiment_steps import Material, build_material, predict
-from app.training.text_baselines import BOARDS, baseline_answers
-from app.training.text_batches import Batch, Shuffled
-from app.training.text_data import TextSplit, read_texts
-from app.training.text_scores import accuracy, macro_f1
-from app.training.train_sentiment import texts_of
+from app.training.common.cards import markdown_table
+from app.training.common.loop import LoopOptions, fit
+from app.training.sentiment.baselines import BOARDS, baseline_answers
+from app.training.sentiment.batches import Batch, Shuffled
+from app.training.sentiment.data import TextSplit, read_texts
+from app.training.sentiment.labels import LABELS
+from app.training.sentiment.network import ClassifierOptions, TextClassifier
+from app.training.sentiment.recipe import SentimentRecipe
+from app.training.sentiment.scores import accuracy, macro_f1
+from app.training.sentiment.steps import Material, build_material, predict
+from app.training.sentiment.train import texts_of
 
 NETWORKS: dict[str, tuple[str, int, bool]] = {
     "rnn": ("rnn", 1, False),

@@ -7,10 +7,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import JsonValue
 
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.session import Session
-from app.tasks.tensor import TensorTask
-from app.tasks.tensor_features import features_of
+from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.runtime.session import Session
+from app.tasks.tensor.features import features_of
+from app.tasks.tensor.task import TensorTask
 
 VOCABULARY, EMBEDDING, HIDDEN, CLASSES, OPSET = 2000, 32, 40, 2, 20
 

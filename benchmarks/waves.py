@@ -17,16 +17,16 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from app.serving.manifest import read_manifest
-from app.serving.session import Session
+from app.serving.models.manifest import read_manifest
+from app.serving.runtime.session import Session
 from app.tasks.forecast import ForecastTask
-from app.training.cards import markdown_table
-from app.training.generated import waves
-from app.training.loop import LoopOptions, Progress
-from app.training.networks import Forecaster, forecaster_graph
-from app.training.publish import library_versions
-from app.training.train_waves import features_of
-from app.training.waves_recipe import WavesRecipe, train_member
+from app.training.common.cards import markdown_table
+from app.training.common.loop import LoopOptions, Progress
+from app.training.common.publish import library_versions
+from app.training.forecast.network import Forecaster, forecaster_graph
+from app.training.waves.data import waves
+from app.training.waves.recipe import WavesRecipe, train_member
+from app.training.waves.train import features_of
 
 Array = NDArray[np.float64]
 Forecast = Callable[[Array, int], Array]

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from app import metrics
 from app.settings import Settings
+from app.telemetry import metrics
 
 PAGE: Final = Path(__file__).resolve().parent / "operations.md"
 

@@ -19,10 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from pydantic import JsonValue
 
-from app.serving.manifest import Golden, Network, digest, read_manifest, write_manifest
-from app.serving.session import Session
-from app.tasks.caption import DECODER, ENCODER, START, CaptionTask
-from app.tasks.caption_features import VOCABULARY_FILE, CaptionFeatures, ImageFeatures
+from app.serving.models.manifest import Golden, Network, digest, read_manifest, write_manifest
+from app.serving.runtime.session import Session
+from app.tasks.caption.features import VOCABULARY_FILE, CaptionFeatures, ImageFeatures
+from app.tasks.caption.task import DECODER, ENCODER, START, CaptionTask
 from tests.doubles import OPSET, write_version
 
 Array = npt.NDArray[Any]

@@ -15,8 +15,15 @@ from pydantic import JsonValue
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from app.features.text import PAD, TOKENIZER_FILE, UNKNOWN, TextReader
-from app.serving.manifest import Golden, Manifest, Network, digest, read_manifest, write_manifest
-from app.serving.session import Session
+from app.serving.models.manifest import (
+    Golden,
+    Manifest,
+    Network,
+    digest,
+    read_manifest,
+    write_manifest,
+)
+from app.serving.runtime.session import Session
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from tests.doubles import OPSET, write_version
 

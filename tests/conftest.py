@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app import log, tracing
+from app.telemetry import log, tracing
 
 settings.register_profile("unroll", max_examples=50, deadline=None)
 settings.load_profile("unroll")

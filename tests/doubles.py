@@ -15,8 +15,8 @@ from onnx import TensorProto, helper
 from pydantic import JsonValue
 
 from app.errors import InvalidInput
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.runtime.session import Session
 from app.serving.task import OpenSession
 
 OPSET = 20

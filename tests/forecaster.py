@@ -5,8 +5,8 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from app.serving.manifest import Golden, Network
-from app.serving.session import Session
+from app.serving.models.manifest import Golden, Network
+from app.serving.runtime.session import Session
 from app.tasks.forecast import ForecastFeatures, ForecastTask
 from tests.doubles import OPSET, write_version
 

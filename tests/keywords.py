@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import JsonValue
 
-from app.serving.manifest import Golden, Manifest
+from app.serving.models.manifest import Golden, Manifest
 from app.serving.task import OpenSession
 from tests.doubles import write_version
 

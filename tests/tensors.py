@@ -12,11 +12,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import JsonValue
 
-from app.serving.datatypes import Datatype
-from app.serving.manifest import Golden, Network
-from app.serving.session import Session
-from app.tasks.tensor import TensorTask
-from app.tasks.tensor_features import TensorFeatures, features_of
+from app.serving.models.manifest import Golden, Network
+from app.serving.runtime.datatypes import Datatype
+from app.serving.runtime.session import Session
+from app.tasks.tensor.features import TensorFeatures, features_of
+from app.tasks.tensor.task import TensorTask
 from tests.doubles import OPSET, write_version
 
 ONNX: Final[dict[Datatype, int]] = {

@@ -19,53 +19,21 @@ SOURCES = [
 ]
 MAX_LINES = 300
 
-# Commands that import other parts inside their functions, and which: see the last test.
-INSIDE = {
-    "authorship_commands": {"training"},
-    "caption_commands": {"training", "tasks"},
-    "encoder_commands": {"training"},
-    "import_command": {"training"},
-    "training_commands": {"training"},
-    "text_commands": {"training", "tasks"},
-}
-LEAVES = {"errors", "settings", "metrics", "log", "later", "tracing"}
+LEAVES = {"errors", "settings", "telemetry"}
 # What each part may import besides itself. A part is a module or a folder right below app/.
 MAY_IMPORT = {
     "errors": set[str](),
-    "begun": set[str](),
-    "channel": set[str](),
-    "merge": set[str](),
-    "fleet": {"channel", "merge"},
-    "supervisor": LEAVES | {"channel", "merge"},
-    "worker": LEAVES | {"fleet", "main", "server"},
-    "accepting": set[str](),
-    "call": set[str](),
-    "exchange": set[str](),
-    "keep_alive": set[str](),
-    "connection": {"begun", "call", "exchange", "keep_alive"},
-    "metrics": {"later"},
-    "later": {"log"},
-    "lines": set[str](),
-    "log": {"lines"},
     "settings": {"errors"},
-    "tracing": {"errors"},
+    "telemetry": {"errors"},
     "features": {"errors"},
     "serving": LEAVES,
     "tasks": LEAVES | {"features", "serving"},
-    "api": LEAVES | {"begun", "call", "channel", "fleet", "tasks", "serving"},
-    "client": {"errors", "settings"},
-    "inventory": LEAVES | {"serving"},
-    "main": LEAVES | {"api", "fleet", "tasks", "serving"},
-    "server": LEAVES | {"accepting", "api", "connection"},
     "training": LEAVES | {"features", "serving", "tasks"},
-    "training_commands": LEAVES,
-    "text_commands": LEAVES | {"training_commands"},
-    "authorship_commands": LEAVES | {"training_commands"},
-    "caption_commands": LEAVES | {"training_commands"},
-    "encoder_commands": LEAVES | {"training_commands"},
-    "import_command": LEAVES | {"training_commands"},
-    "predict": LEAVES | {"client", "training_commands"},
-    "__main__": LEAVES | set(INSIDE) | {"inventory", "main", "predict", "server", "supervisor"},
+    "api": LEAVES | {"http", "tasks", "serving"},
+    "main": LEAVES | {"api", "http", "tasks", "serving"},
+    "http": LEAVES | {"api", "main"},
+    "cli": LEAVES | {"http", "main", "serving", "tasks", "training"},
+    "__main__": LEAVES | {"cli", "http", "main"},
     "__init__": set[str](),
 }
 TRAINING_ONLY = {
@@ -83,7 +51,7 @@ WEB = {"fastapi", "starlette", "uvicorn"}
 
 
 def part_of(module: str) -> str:
-    """`app.serving.session` -> `serving`."""
+    """`app.serving.runtime.session` -> `serving`."""
     return [*module.split("."), "__init__"][1]
 
 
@@ -118,11 +86,10 @@ def test_imports_run_one_way(path: Path) -> None:
         top = module.split(".")[0]
         if top == "app":
             target = part_of(module)
-            # These commands import training and tasks inside; see the next test.
-            assert target in allowed | INSIDE.get(part, set()), module
+            assert target in allowed, module
         if part != "training":
             assert top not in TRAINING_ONLY, module
-        if part not in {"api", "connection", "exchange", "keep_alive", "main", "server"}:
+        if part not in {"api", "http", "main"}:
             assert top not in WEB, module
 
 
@@ -132,11 +99,11 @@ def test_the_command_line_imports_lazily() -> None:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 yield from imports(node)
 
-    heavy = {"app.main", "app.server", "app.inventory"}
-    for file in ("__main__.py", *(f"{name}.py" for name in INSIDE)):
-        for module in at_import(parsed(PACKAGE / file).body):
-            assert module not in heavy
-            assert not module.startswith(("app.training.", "app.tasks."))
+    heavy = ("app.main", "app.http.", "app.serving.", "app.tasks.", "app.training.")
+    for file in (PACKAGE / "__main__.py", *(PACKAGE / "cli").glob("*.py")):
+        if file.name != "inventory.py":
+            for module in at_import(parsed(file).body):
+                assert not module.startswith(heavy), (file, module)
 
 
 def test_there_are_no_circles() -> None:
@@ -159,7 +126,7 @@ def test_there_are_no_circles() -> None:
 
 def test_the_service_runs_without_torch() -> None:
     code = (
-        "import sys, app.main, app.server, app.__main__\n"
+        "import sys, app.main, app.http.server, app.__main__\n"
         f"print(sorted({TRAINING_ONLY!r} & set(sys.modules)))\n"
         "print([name for name in sys.modules if name.startswith('app.training.')])"
     )

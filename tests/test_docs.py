@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from app import errors, metrics
-from app.api.caption import CaptionOptions
+from app import errors
 from app.api.errors import ERRORS, STATUSES
+from app.api.routes.caption import CaptionOptions
 from app.main import create_app
 from app.settings import Settings
+from app.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.api import authorship, caption, forecast, sentiment
+from app.api.routes import authorship, caption, forecast, sentiment
 from app.main import TASK_PATHS, TASKS, create_app
 from app.settings import Settings
 

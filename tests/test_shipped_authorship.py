@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from app.errors import InvalidInput
-from app.serving.manifest import Manifest, read_manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Manifest, read_manifest
+from app.serving.runtime.session import Session
 from app.tasks.authorship import AuthorshipFeatures, AuthorshipTask
-from app.training.authorship_cards import rows_markdown
-from app.training.authorship_data import COURSE_UNKNOWN, read_corpus
-from app.training.authorship_evaluation import evaluate_authorship
+from app.training.authorship.card import rows_markdown
+from app.training.authorship.data import COURSE_UNKNOWN, read_corpus
+from app.training.authorship.evaluate import evaluate_authorship
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"

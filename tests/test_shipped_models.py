@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from app.main import TASKS
-from app.serving.manifest import Manifest, read_manifest
-from app.serving.repository import Repository
-from app.training.evaluate import evaluate_forecast, evaluate_waves
+from app.serving.models.manifest import Manifest, read_manifest
+from app.serving.models.repository import Repository
+from app.training.forecast.evaluate import evaluate_forecast, evaluate_waves
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"

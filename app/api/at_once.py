@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from app import metrics, tracing
 from app.api.context import RequestRecord
 from app.api.encodings import wanted_encoding
 from app.api.errors import RequestRefused
 from app.api.finish import finish
-from app.api.infer_head import Head
-from app.api.inference import (
+from app.api.keys import Access, candidates_of
+from app.api.lifecycle import Lifecycle
+from app.api.limits import deadline_of
+from app.api.middleware import request_id_of
+from app.api.v2.head import Head
+from app.api.v2.inference import (
     INLINE_BYTES,
     LENGTH_NAME,
     TASK,
@@ -32,19 +35,16 @@ from app.api.inference import (
     read_rows,
     write_outputs,
 )
-from app.api.keys import Access, candidates_of
-from app.api.lifecycle import Lifecycle
-from app.api.limits import deadline_of
-from app.api.middleware import request_id_of
-from app.call import Call, CommonLines
 from app.errors import UnrollError
-from app.later import catch_up
-from app.log import get_logger
-from app.serving.entry import Outcome
-from app.serving.loader import LoadedModel
-from app.serving.repository import Repository
+from app.http.call import Call, CommonLines
+from app.serving.models.loader import LoadedModel
+from app.serving.models.repository import Repository
+from app.serving.scheduling.entry import Outcome
 from app.settings import Settings
-from app.tasks.tensor import TensorExample, TensorPrediction, TensorTask
+from app.tasks.tensor.task import TensorExample, TensorPrediction, TensorTask
+from app.telemetry import metrics, tracing
+from app.telemetry.deferred import catch_up
+from app.telemetry.log import get_logger
 
 _STATUS: Final = b"HTTP/1.1 200 OK\r\n"
 _PARTS: Final = {5, 7}  # of a path: /v2/models/NAME/infer, or .../versions/VERSION/infer

@@ -9,8 +9,8 @@ from fastapi import Depends, Request
 
 from app.api.context import RequestRecord, record_of
 from app.api.lifecycle import Lifecycle
-from app.serving.loader import LoadedModel
-from app.serving.repository import Repository
+from app.serving.models.loader import LoadedModel
+from app.serving.models.repository import Repository
 from app.settings import Settings
 
 

@@ -19,8 +19,8 @@ from app.api.context import RequestRecord
 from app.api.errors import error_response
 from app.api.work import predictions_of, waited_for
 from app.errors import DeadlineExceeded, UnrollError
-from app.serving.entry import Outcome
-from app.serving.loader import LoadedModel
+from app.serving.models.loader import LoadedModel
+from app.serving.scheduling.entry import Outcome
 
 MEDIA_TYPE: Final = "text/event-stream"
 # Proxies must not collect what is meant to be seen at once.

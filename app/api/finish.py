@@ -8,10 +8,10 @@ import logging
 import time
 from typing import Final
 
-from app import log, metrics
 from app.api.context import RequestRecord
-from app.later import put_off
-from app.serving.statistics import statistics_of
+from app.serving.scheduling.statistics import statistics_of
+from app.telemetry import log, metrics
+from app.telemetry.deferred import put_off
 
 QUIET: Final = ("/health/", "/metrics", "/v2/health/")  # probes and scrapes: every few seconds
 _requests: Final = logging.getLogger(__name__)

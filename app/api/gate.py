@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
-from app import metrics
 from app.api.door import Door
 from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL
 from app.api.lifecycle import Lifecycle
 from app.api.limits import patience_of
 from app.api.middleware import request_id_of
-from app.call import CommonLines, Headers
 from app.errors import QueueFull
+from app.http.call import CommonLines, Headers
+from app.telemetry import metrics
 
 _KIND: Final = ERRORS[QueueFull]
 _STATUS: Final = f"HTTP/1.1 {_KIND.status} {HTTPStatus(_KIND.status).phrase}\r\n".encode()

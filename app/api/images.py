@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app import tracing
 from app.api.context import CLIENT_GONE, record_of
 from app.api.errors import RequestRefused
 from app.api.fields import WrongFields, clipped, shown
@@ -24,6 +23,7 @@ from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.work import ClientGone
 from app.errors import InvalidInput
 from app.settings import Settings
+from app.telemetry import tracing
 
 IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp")
 FORM_TYPE: Final = "multipart/form-data"

@@ -14,7 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from app import tracing
 from app.api.context import CLIENT_GONE, record_of
 from app.api.errors import RequestRefused
 from app.api.fields import WrongFields, clipped
@@ -22,6 +21,7 @@ from app.api.limits import ClientDisconnect, deadline_of, read_body
 from app.api.shortcut import Detour, ShortRoute
 from app.api.work import ClientGone
 from app.settings import Settings
+from app.telemetry import tracing
 
 
 class _ReadRequest(Request):

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import STATUSES, problem_response
 from app.errors import ConfigurationError
-from app.log import get_logger
 from app.settings import KEY_RULE, Settings, is_key
+from app.telemetry.log import get_logger
 
 HEADER: Final = "X-API-Key"
 # Orchestrators and browsers cannot send a key, and what these tell is no secret.

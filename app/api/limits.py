@@ -9,9 +9,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.api.errors import RequestRefused
 from app.api.fields import shown
-from app.begun import Begun
-from app.call import DEPARTURE
 from app.errors import DeadlineExceeded, InvalidInput
+from app.http.begun import Begun
+from app.http.call import DEPARTURE
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
 _TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower()

@@ -10,14 +10,14 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics, tracing
 from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
 from app.api.errors import INTERNAL_ERROR, problem_response
 from app.api.finish import QUIET, finish
 from app.api.lifecycle import Lifecycle
-from app.call import ARRIVAL
-from app.log import current_ids, get_logger, request_context
-from app.tracing import RequestSpan
+from app.http.call import ARRIVAL
+from app.telemetry import metrics, tracing
+from app.telemetry.log import current_ids, get_logger, request_context
+from app.telemetry.tracing import RequestSpan
 
 _SANE_ID: Final = re.compile("[A-Za-z0-9._:-]{1,128}")
 # Anything else a client may call a method would make names of spans without end.

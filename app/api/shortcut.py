@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_response
-from app.begun import in_task
+from app.http.begun import in_task
 
 
 class Detour(Exception):

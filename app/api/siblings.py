@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import Request
 
-from app.channel import Unanswered
 from app.errors import ModelRefused
-from app.fleet import Answers, Fleet
-from app.serving.loader import LoadedModel
-from app.serving.repository import Repository
-from app.serving.statistics import Duration, Snapshot, statistics_of
+from app.http.workers.channel import Unanswered
+from app.http.workers.fleet import Answers, Fleet
+from app.serving.models.loader import LoadedModel
+from app.serving.models.repository import Repository
+from app.serving.scheduling.statistics import Duration, Snapshot, statistics_of
 
 
 def fleet_of(request: Request) -> Fleet | None:

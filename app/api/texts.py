@@ -10,14 +10,14 @@ from typing import Annotated, Any, Final
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from app import metrics, tracing
 from app.api.context import RequestRecord
 from app.api.dependencies import get_model
 from app.api.fields import shown
 from app.api.work import prepare, run
 from app.errors import InvalidInput
-from app.serving.loader import LoadedModel
+from app.serving.models.loader import LoadedModel
 from app.settings import Settings
+from app.telemetry import metrics, tracing
 
 # Up to this much is prepared at once, in a few milliseconds, for less than a thread costs.
 _INLINE_TEXTS: Final = 8

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from app import tracing
 from app.api.context import RequestRecord
 from app.api.limits import at_departure
 from app.errors import DeadlineExceeded, UnrollError
-from app.serving.entry import Outcome
-from app.serving.loader import LoadedModel
+from app.serving.models.loader import LoadedModel
+from app.serving.scheduling.entry import Outcome
+from app.telemetry import tracing
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import JsonValue
 
-from app.serving.manifest import Manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Manifest
+from app.serving.runtime.session import Session
 
 OpenSession: TypeAlias = Callable[[str], Session]
 # From a worker's task, its manifest and its open sessions by file: for each graph that can be

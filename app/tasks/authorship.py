@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from app.errors import InferenceFailed, InvalidInput
 from app.features.characters import CharacterOptions, Characters, chunk_bounds, read
 from app.features.padding import pad
-from app.serving.manifest import Manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Manifest
+from app.serving.runtime.session import Session
 
 Array = NDArray[np.float64]
 

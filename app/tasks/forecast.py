@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app import metrics
 from app.errors import InferenceFailed, InvalidInput
 from app.features.calendar import timestamps
 from app.features.cycles import choose_cycles
 from app.features.padding import pad
 from app.features.quantiles import extrapolate, interpolate, stretch
 from app.features.series import SeriesOptions, Window, future, prepare, restore
-from app.serving.manifest import Manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Manifest
+from app.serving.runtime.session import Session
+from app.telemetry import metrics
 
 Array = NDArray[np.float64]
 DEFAULT_QUANTILES = (0.1, 0.5, 0.9)

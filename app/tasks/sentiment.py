@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
 from app.features.padding import pad
 from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
-from app.serving.manifest import Manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Manifest
+from app.serving.runtime.session import Session
 
 Array = NDArray[np.float64]
 METHOD: Final = "class activation mapping"

@@ -14,8 +14,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from app.features.text import PAD, TOKENIZER_FILE, UNKNOWN, TextReader
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.session import Session
+from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.runtime.session import Session
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from benchmarks.load.corpus import LABELS, LONGEST, WORDS, word
 from benchmarks.small import publish as publish_small

@@ -16,11 +16,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app import metrics
 from app.features.padding import pad
 from app.main import TASKS
-from app.serving.loader import LoadedModel, ServingOptions, load_version
-from app.serving.session import Session
+from app.serving.models.loader import LoadedModel, ServingOptions, load_version
+from app.serving.runtime.session import Session
+from app.telemetry import metrics
 from benchmarks.load.corpus import arrivals, rows, word
 
 THREADS: Final = 2

@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import BaseModel, JsonValue
 
 from app.errors import InvalidInput
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
 from app.serving.task import OpenSession
 
 AUTHORS = {"Hamilton": "upon", "Madison": "whilst"}

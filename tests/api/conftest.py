@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.tasks.caption import CaptionTask
+from app.tasks.caption.task import CaptionTask
 from app.tasks.sentiment import SentimentTask
 from tests.api.authors import WordTask, write_authors
 from tests.api.doubles import NaiveTask, write_version

@@ -13,8 +13,8 @@ from typing import Any, Self
 from pydantic import BaseModel, JsonValue
 
 from app.errors import InvalidInput
-from app.serving.loader import TaskTypes
-from app.serving.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.models.loader import TaskTypes
+from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
 from app.serving.task import OpenSession
 
 _GOLDEN = (4.0, 5.0)  # the last values of the golden series

@@ -7,10 +7,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from app import worker
+from app.http.workers import worker
+from app.http.workers.supervisor import supervise
 from app.main import create_app
 from app.settings import load_settings
-from app.supervisor import supervise
 from tests.api.doubles import TASKS
 
 

@@ -19,11 +19,11 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from app import log
+from app.http.server import DrainingServer, make_server, serve
 from app.main import create_app
-from app.server import DrainingServer, make_server, serve
-from app.serving.loader import TaskTypes
+from app.serving.models.loader import TaskTypes
 from app.settings import load_settings
+from app.telemetry import log
 from tests.api.doubles import TASKS
 
 # One stream for all services of a test run: the process has one log configuration.

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.call import Call
+from app.http.call import Call
 from tests.api.service import Service, answers, by_the_router, send_in_two, until
-from tests.api.triton import protocol_service, write_models
+from tests.api.v2.triton import protocol_service, write_models
 
 ROW = {"inputs": [{"name": "value", "datatype": "INT64", "shape": [1, 2], "data": [1, 2]}]}
 PATH = "/v2/models/int64/infer"
@@ -27,8 +27,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def running_service(models: Any) -> Iterator[Service]:
     """On a machine that is busy, too, these networks are cheap, and a body follows its head."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.serving.costs._CHEAP_SECONDS", 10.0)
-        patch.setattr("app.connection._BODY_SECONDS", 30.0)
+        patch.setattr("app.serving.scheduling.costs._CHEAP_SECONDS", 10.0)
+        patch.setattr("app.http.connection._BODY_SECONDS", 30.0)
         with protocol_service(models) as one:
             yield one
 
@@ -193,7 +193,7 @@ def test_a_declined_one_and_those_behind_it_come_in_order(service: Service) -> N
 def test_a_body_that_takes_its_time_is_left_to_the_application(
     service: Service, counts: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.connection._BODY_SECONDS", 0.01)
+    monkeypatch.setattr("app.http.connection._BODY_SECONDS", 0.01)
     whole = raw(ROW)
     with service.connection() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

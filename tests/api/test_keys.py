@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app import log
 from app.api.keys import KeyRing
 from app.errors import ConfigurationError
+from app.telemetry import log
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until
 

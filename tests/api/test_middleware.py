@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app import metrics
+from app.telemetry import metrics
 from tests.api.service import Service, running
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.service import until
 from tests.api.test_at_once import ROW, raw, read
-from tests.api.triton import protocol_service, write_models
+from tests.api.v2.triton import protocol_service, write_models
 
 
 @pytest.fixture(name="models", scope="module")
@@ -24,7 +24,7 @@ def test_a_stopping_service_answers_what_it_took(models: Path) -> None:
 
 
 def test_a_body_may_come_after_the_stop(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.connection._BODY_SECONDS", 10.0)
+    monkeypatch.setattr("app.http.connection._BODY_SECONDS", 10.0)
     with protocol_service(models) as service, service.connection() as connection:
         request = raw(ROW)
         connection.sendall(request[:-1])

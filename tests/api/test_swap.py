@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from app.main import TASKS
-from app.serving.session import Session
+from app.serving.runtime.session import Session
 from app.tasks.forecast import ForecastTask
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until
@@ -40,7 +40,7 @@ TENSORS = [
 
 
 def publish(root: Path, version: str) -> None:
-    """As `app.training.publish` does it: whole, and then renamed into its place."""
+    """As `app.training.common.publish` does it: whole, and then renamed into its place."""
     work = root.parent / "work"
     folder = write_still_version(work, "forecast", version, float(version))
     folder.rename(root / "forecast" / version)

@@ -12,14 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.api import authorship, sentiment
+from app.api.routes import authorship, sentiment
 from app.api.texts import TextRequest, check_texts
 from app.errors import InvalidInput
 from app.settings import Settings
 from tests.api.authors import WordTask
+from tests.api.routes.test_forecast import error_of
 from tests.api.service import Service, until
 from tests.api.test_errors import check
-from tests.api.test_forecast import error_of
 
 GOOD = "a good film"
 

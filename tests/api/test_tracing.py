@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from app import tracing
+from app.telemetry import tracing
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until
 

@@ -4,7 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from app import metrics
+from app.telemetry import metrics
 from tests.api.service import Service, until
 from tests.api.test_errors import check
 

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from app import metrics
 from app.settings import Settings
+from app.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROMETHEUS = ROOT / "deploy" / "prometheus"

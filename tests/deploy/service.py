@@ -9,8 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.http.server import serve
 from app.main import create_app
-from app.server import serve
 from app.settings import load_settings
 from app.tasks.forecast import ForecastExample, ForecastPrediction, ForecastTask
 from app.tasks.sentiment import SentimentTask

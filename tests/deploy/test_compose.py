@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.server import _CLOSING_SECONDS
+from app.http.server import _CLOSING_SECONDS
 from tests.deploy.files import (
     COMPOSE,
     DEFAULTS,

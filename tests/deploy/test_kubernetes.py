@@ -10,8 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app.http.server import _CLOSING_SECONDS
 from app.main import create_app
-from app.server import _CLOSING_SECONDS
 from app.settings import Settings
 from tests.deploy.files import DEFAULTS, FIELDS, ROOT, last_stage, load_yaml, unknown_metrics
 

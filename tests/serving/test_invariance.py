@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.main import TASKS
-from app.serving.loader import LoadedModel, ServingOptions, load_version
-from app.training.publish import latest_version
+from app.serving.models.loader import LoadedModel, ServingOptions, load_version
+from app.training.common.publish import latest_version
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 NAMES = sorted(path.name for path in MODELS.iterdir())

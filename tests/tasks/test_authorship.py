@@ -11,13 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.errors import InferenceFailed, InvalidInput
-from app.serving.session import Session
+from app.serving.runtime.session import Session
 from app.tasks.authorship import AuthorshipFeatures, AuthorshipTask, Calibration
-from app.training.authorship_network import (
-    AuthorshipNetwork,
-    AuthorshipOptions,
-    authorship_graph,
-)
+from app.training.authorship.network import AuthorshipNetwork, AuthorshipOptions, authorship_graph
 
 ALPHABET = " etaoinshrdlucmfwygpbvk*#,.;'"
 FEATURES = AuthorshipFeatures(

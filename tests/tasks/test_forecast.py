@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from app.errors import InvalidInput
-from app.serving.session import Session
+from app.serving.runtime.session import Session
 from app.tasks.forecast import ForecastFeatures, ForecastTask
-from app.training.networks import Forecaster, ForecasterOptions, forecaster_graph
+from app.training.forecast.network import Forecaster, ForecasterOptions, forecaster_graph
 
 OPTIONS = ForecasterOptions(cell="gru", hidden_size=8)
 

@@ -13,12 +13,12 @@ from torch import nn
 
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
 from app.features.text import TOKENIZER_FILE, TextReader
-from app.serving.loader import load_version
-from app.serving.manifest import read_manifest, write_manifest
-from app.serving.session import Array, Session
+from app.serving.models.loader import load_version
+from app.serving.models.manifest import read_manifest, write_manifest
+from app.serving.runtime.session import Array, Session
 from app.tasks.sentiment import METHOD, SentimentFeatures, SentimentPrediction, SentimentTask
-from app.training.graph import Graph
-from app.training.recurrent import Recurrent
+from app.training.common.graph import Graph
+from app.training.common.recurrent import Recurrent
 from tests.classifier import (
     BIAS,
     FEATURES,

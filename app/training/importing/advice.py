@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.serving.session import TensorSpec
+from app.serving.runtime.session import TensorSpec
 from app.training.importing.finding import EXPORT, Finding, note, problem
 from app.training.importing.graph_file import GraphFile, label
 

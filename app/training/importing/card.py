@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from app.tasks.tensor_features import Tensor, TensorFeatures
+from app.tasks.tensor.features import Tensor, TensorFeatures
 from app.training.importing.finding import Finding
 
 _CARD = """\

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from app.serving.datatypes import OF_ONNX
-from app.serving.session import Refused, Session
-from app.tasks.tensor import TensorExample, TensorTask
-from app.tasks.tensor_features import TensorFeatures
+from app.serving.runtime.datatypes import OF_ONNX
+from app.serving.runtime.session import Refused, Session
+from app.tasks.tensor.features import TensorFeatures
+from app.tasks.tensor.task import TensorExample, TensorTask
 from app.training.importing.advice import (
     alone_and_together,
     frozen_inside,
@@ -35,7 +35,7 @@ from app.training.importing.probe import OTHERS, SHAPES, Array, Feeds, Probe, ou
 from app.training.importing.roles import Told, find_roles, frozen_axes
 
 _LENGTHS: Final = (11, 1, 7, 4, 2)
-# As app.serving.golden compares an answer in a batch with the one alone.
+# As app.serving.models.golden compares an answer in a batch with the one alone.
 _TOLERANCE: Final = 1e-5
 # A graph that runs with no shape of SHAPES may have been traced with one of these.
 _TRACED_ROWS: Final = (1, 2, 4, 8, 16, 32)

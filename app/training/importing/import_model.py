@@ -11,19 +11,19 @@ import onnxruntime as ort
 from pydantic import JsonValue
 
 from app.errors import ConfigurationError, ModelRefused
-from app.serving.datatypes import Datatype
-from app.serving.manifest import NAME_PATTERN, Network, read_manifest
-from app.serving.session import Session
-from app.tasks.tensor import TensorTask
-from app.tasks.tensor_features import TensorFeatures
-from app.tasks.tensor_values import to_json
+from app.serving.models.manifest import NAME_PATTERN, Network, read_manifest
+from app.serving.runtime.datatypes import Datatype
+from app.serving.runtime.session import Session
+from app.tasks.tensor.features import TensorFeatures
+from app.tasks.tensor.task import TensorTask
+from app.tasks.tensor.values import to_json
+from app.training.common.publish import GRAPH, Draft, latest_version, publish
 from app.training.importing.card import import_card
 from app.training.importing.checks import Verdict, examine
 from app.training.importing.finding import Finding, problem
 from app.training.importing.graph_file import GraphFile, attribute, label, read_graph_file
 from app.training.importing.probe import Array, Probe
 from app.training.importing.roles import Roles, Told
-from app.training.publish import GRAPH, Draft, latest_version, publish
 
 TASK: Final = "tensor"
 _GOLDEN_LENGTHS: Final = (5, 1, 8)

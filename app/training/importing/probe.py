@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from app.serving.datatypes import NUMPY, OF_ONNX
-from app.serving.session import Session, TensorSpec
-from app.tasks.tensor_features import BATCH, TIME, Tensor, TensorFeatures
+from app.serving.runtime.datatypes import NUMPY, OF_ONNX
+from app.serving.runtime.session import Session, TensorSpec
+from app.tasks.tensor.features import BATCH, TIME, Tensor, TensorFeatures
 from app.training.importing.graph_file import GraphFile
 from app.training.importing.roles import Roles, Told
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app.errors import ConfigurationError
-from app.serving.session import TensorSpec
+from app.serving.runtime.session import TensorSpec
 from app.training.importing.finding import EXPORT, Finding, problem
 from app.training.importing.graph_file import GraphFile
 

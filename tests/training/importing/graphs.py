@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 
-from app.training.graph import Graph
+from app.training.common.graph import Graph
 
 FEATURES, HIDDEN, TABLE = 3, 4, 20
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}

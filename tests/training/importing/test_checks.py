@@ -5,8 +5,8 @@ import onnx
 import pytest
 
 from app.errors import ConfigurationError
-from app.serving.session import Session
-from app.tasks.tensor import TensorTask
+from app.serving.runtime.session import Session
+from app.tasks.tensor.task import TensorTask
 from app.training.importing.checks import Verdict, examine
 from app.training.importing.graph_file import describe
 from app.training.importing.roles import Told

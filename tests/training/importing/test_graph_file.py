@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from app.errors import ModelRefused
-from app.serving.session import Session
+from app.serving.runtime.session import Session
 from app.training.importing.graph_file import describe, read_graph_file
 from tests.training.importing.graphs import HIDDEN, TABLE, Net
 

@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 import pytest
 
+from app.cli.inventory import list_versions
 from app.errors import ConfigurationError, ModelRefused
-from app.inventory import list_versions
-from app.serving.loader import load_version
-from app.serving.manifest import read_manifest
-from app.tasks.tensor import TensorTask
-from app.tasks.tensor_features import TensorFeatures
+from app.serving.models.loader import load_version
+from app.serving.models.manifest import read_manifest
+from app.tasks.tensor.features import TensorFeatures
+from app.tasks.tensor.task import TensorTask
 from app.training.importing.import_model import Imported, ImportOptions, import_model
 from app.training.importing.roles import Told
 from tests.training.importing.graphs import Net

@@ -1,0 +1,119 @@
+"""POST /authorship: its schema and its route. Knows HTTP; who may be an author its models know."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import BaseModel, Field
+
+from app.api.answers import JsonAnswer
+from app.api.dependencies import RecordDep, SettingsDep
+from app.api.json_route import JsonRoute
+from app.api.openapi import problems
+from app.api.texts import TextRequest, allowed_texts, predict_texts
+from app.settings import Settings
+from app.telemetry import metrics
+
+TASK: Final = "authorship"
+PATH: Final = "/authorship"
+
+
+class AuthorshipRequest(TextRequest):
+    """Which texts, and whether to show what each part of them says."""
+
+    evidence: bool = Field(
+        False, description="Whether the probabilities of every chunk of a text are wanted."
+    )
+    model: str = Field("authorship", max_length=64, description="Which model, so which authors.")
+
+
+class ChunkEvidence(BaseModel):
+    """What one piece of a text says by itself."""
+
+    start: int = Field(description="Where it begins in the text, in characters from 0.")
+    end: int = Field(description="Where it ends: the first character behind it.")
+    probabilities: dict[str, float] = Field(description="Of every candidate, from it alone.")
+
+
+class Authorship(BaseModel):
+    """Who wrote one text."""
+
+    author: str = Field(description="The likeliest of the candidates, also when it abstains.")
+    score: float = Field(description="Its probability.")
+    probabilities: dict[str, float] = Field(
+        description="Of every candidate; they sum up to 1, as if nobody else could have written it."
+    )
+    chunks: int = Field(description="Pieces of the text that were read.")
+    characters: int = Field(description="Characters that were read.")
+    truncated: bool = Field(description="Whether the text went on after what was read of it.")
+    abstained: bool = Field(
+        description="True when the evidence is too thin to rely on; the manifest has the threshold."
+    )
+    evidence: list[ChunkEvidence] | None = Field(None, description="Only with `evidence`.")
+
+
+class AuthorshipAnswer(BaseModel):
+    """One prediction per text, in the order of the request."""
+
+    model: str
+    version: str
+    predictions: list[Authorship]
+
+
+_FEDERALIST: Final = (
+    "To the People of the State of New York: Among the numerous advantages promised by a "
+    "well constructed Union, none deserves to be more accurately developed than its tendency to "
+    "break and control the violence of faction. The friend of popular governments never finds "
+    "himself so much alarmed for their character and fate, as when he contemplates their "
+    "propensity to this dangerous vice. He will not fail, therefore, to set a due value on any "
+    "plan which, without violating the principles to which he is attached, provides a proper "
+    "cure for it."
+)
+_EXAMPLES: Final[dict[str, Any]] = {
+    "one": {
+        "summary": "The beginning of a Federalist paper, chunk by chunk",
+        "value": {"text": _FEDERALIST, "evidence": True},
+    },
+    "many": {"summary": "Several texts at once", "value": {"text": [_FEDERALIST, _FEDERALIST]}},
+}
+
+
+class _Route(JsonRoute):
+    def allowed(self, settings: Settings) -> Mapping[str, str]:
+        return allowed_fields(settings)
+
+
+router = APIRouter(route_class=_Route, tags=["tasks"])
+
+
+@router.post(
+    PATH,
+    summary="Tell who of a model's authors wrote texts",
+    response_model=AuthorshipAnswer,
+    responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
+)
+async def authorship(
+    request: Request,
+    body: Annotated[AuthorshipRequest, Body(openapi_examples=_EXAMPLES)],
+    settings: SettingsDep,
+    record: RecordDep,
+) -> Response:
+    """The likeliest author of every text with calibrated probabilities, and whether to rely on it.
+
+    Each model has its own authors, and a text by anybody else is given to one of them all the
+    same. The answers do not depend on what else is sent or asked for at the same time.
+    `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
+    """
+    most = settings.max_text_characters
+    model, predictions = await predict_texts(
+        request, body, settings, record, TASK, most, evidence=body.evidence
+    )
+    abstained = sum(each["abstained"] for each in predictions)
+    metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
+    answer = {"model": model.name, "version": model.version, "predictions": predictions}
+    return JsonAnswer(answer)
+
+
+def allowed_fields(settings: Settings) -> dict[str, str]:
+    """What each field of a request may hold."""
+    return allowed_texts(settings) | {"evidence": "true or false"}

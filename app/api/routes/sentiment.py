@@ -1,0 +1,124 @@
+"""POST /sentiment: its schema and its route. Knows HTTP; what a label means stands in its task."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import BaseModel, Field
+
+from app.api.answers import JsonAnswer
+from app.api.dependencies import RecordDep, SettingsDep
+from app.api.json_route import JsonRoute
+from app.api.openapi import problems
+from app.api.texts import TextRequest, allowed_texts, predict_texts
+from app.settings import Settings
+from app.telemetry import metrics
+
+TASK: Final = "sentiment"
+PATH: Final = "/sentiment"
+
+# An explanation is a hundred times as long as the text: a million tokens would be written for
+# seconds, and nobody else answered meanwhile.
+_EXPLAINED: Final = 10
+
+
+class SentimentRequest(TextRequest):
+    """Which texts, and whether to say why."""
+
+    explain: bool = Field(False, description="Whether each token's part in the answer is wanted.")
+    model: str = Field("sentiment", max_length=64, description="Which model to ask.")
+
+
+class TokenContribution(BaseModel):
+    """What one token speaks for."""
+
+    token: str = Field(description="The token as the network knows it: `##` goes on with a word.")
+    start: int = Field(description="Where it begins in the text, in characters from 0.")
+    end: int = Field(description="Where it ends: the first character behind it.")
+    contribution: float = Field(
+        description="What it adds to the label's logit, above what it adds to the labels' mean."
+    )
+
+
+class SentimentExplanation(BaseModel):
+    """Why the label was chosen, token by token."""
+
+    method: str = Field(description="How the answer was split over the tokens.")
+    label: str = Field(description="The label that is explained: the one that was answered.")
+    bias: float = Field(description="What no token brings, on the same scale.")
+    tokens: list[TokenContribution] = Field(description="Every token that was read, in order.")
+
+
+class Sentiment(BaseModel):
+    """What one text says."""
+
+    label: str = Field(description="The likeliest label.")
+    score: float = Field(description="Its probability.")
+    probabilities: dict[str, float] = Field(description="Of every label; they sum up to 1.")
+    truncated: bool = Field(description="Whether the text went on after what was read of it.")
+    tokens: int = Field(description="Tokens that were read.")
+    unknown_tokens: int = Field(description="Those of them that the model does not know.")
+    explanation: SentimentExplanation | None = Field(None, description="Only with `explain`.")
+
+
+class SentimentAnswer(BaseModel):
+    """One prediction per text, in the order of the request."""
+
+    model: str
+    version: str
+    predictions: list[Sentiment]
+
+
+_EXAMPLES: Final[dict[str, Any]] = {
+    "one": {
+        "summary": "A text, and why",
+        "value": {"text": "@airline not bad at all, thank you!", "explain": True},
+    },
+    "many": {
+        "summary": "Several texts at once",
+        "value": {"text": ["What a waste of two hours.", "I would watch it again."]},
+    },
+}
+
+
+class _Route(JsonRoute):
+    def allowed(self, settings: Settings) -> Mapping[str, str]:
+        return allowed_fields(settings)
+
+
+router = APIRouter(route_class=_Route, tags=["tasks"])
+
+
+@router.post(
+    PATH,
+    summary="Tell whether texts are negative, neutral or positive",
+    response_model=SentimentAnswer,
+    responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
+)
+async def sentiment(
+    request: Request,
+    body: Annotated[SentimentRequest, Body(openapi_examples=_EXAMPLES)],
+    settings: SettingsDep,
+    record: RecordDep,
+) -> Response:
+    """The label of every text with calibrated probabilities, and on request each token's part.
+
+    The answers do not depend on what else is sent or asked for at the same time.
+    `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
+    """
+    most = settings.max_text_characters // (_EXPLAINED if body.explain else 1)
+    model, predictions = await predict_texts(
+        request, body, settings, record, TASK, max(1, most), explain=body.explain
+    )
+    unknown = metrics.UNKNOWN_TOKEN_RATIO.labels(model.name, model.version)
+    for each in predictions:
+        unknown.observe(each["unknown_tokens"] / each["tokens"])
+    answer = {"model": model.name, "version": model.version, "predictions": predictions}
+    return JsonAnswer(answer)
+
+
+def allowed_fields(settings: Settings) -> dict[str, str]:
+    """What each field of a request may hold."""
+    return allowed_texts(settings) | {
+        "explain": "true or false; true takes a tenth of the characters at most"
+    }

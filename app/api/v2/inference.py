@@ -1,0 +1,199 @@
+"""POST /v2/models/.../infer: a graph head by its tensors. Knows HTTP; bodies stand in infer_body.
+
+The shortest way through the service: FastAPI describes the route and finds it, and hands the
+request over as it is. What a request may take is limited before anything is made of it.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+import numpy.typing as npt
+from fastapi import APIRouter, Request, Response
+
+from app.api.context import CLIENT_GONE, record_of
+from app.api.dependencies import get_model
+from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
+from app.api.errors import PROTOCOL
+from app.api.fields import clipped
+from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.openapi import protocol_errors
+from app.api.shortcut import DirectRoute
+from app.api.v2.body import LENGTH_HEADER, read_request, write_answer
+from app.api.v2.head import Head
+from app.api.work import ClientGone, in_thread, run
+from app.errors import ModelNotFound
+from app.serving.models.loader import LoadedModel
+from app.settings import Settings
+from app.tasks.tensor.checks import Limits
+from app.tasks.tensor.task import GRAPH, TensorExample, TensorTask
+from app.telemetry import metrics, tracing
+
+Array = npt.NDArray[Any]
+TASK: Final = "infer"  # in the metrics, beside the names of the tasks
+
+# Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
+INLINE_BYTES: Final = 64 * 1024
+INLINE_VALUES: Final = 16 * 1024  # that are written one by one
+_JSON: Final = [(b"content-type", b"application/json")]
+_BINARY: Final = [(b"content-type", b"application/octet-stream")]
+LENGTH_NAME: Final = LENGTH_HEADER.lower()
+_LENGTH: Final = LENGTH_NAME.encode()
+_WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
+
+
+router = APIRouter(prefix=PROTOCOL, route_class=DirectRoute, tags=["inference protocol"])
+
+_DESCRIPTION: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "name",
+            "in": "path",
+            "required": True,
+            "description": "Name of a model, or `name.graph` for one of several graphs.",
+            "schema": {"type": "string"},
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "description": (
+            "JSON, followed by the buffers of binary tensors; then the header "
+            f"`{LENGTH_HEADER}` is the length of the JSON."
+        ),
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "required": ["inputs"]},
+                "example": {
+                    "id": "42",
+                    "inputs": [
+                        {
+                            "name": "lengths",
+                            "datatype": "INT64",
+                            "shape": [2],
+                            "data": [3, 5],
+                        }
+                    ],
+                    "outputs": [{"name": "logits"}],
+                },
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+}
+
+
+def is_inference(path: str) -> bool:
+    """Whether a request to `path` is one that a network answers."""
+    return path.startswith(PROTOCOL + "/models/") and path.endswith("/infer")
+
+
+def find_graph(request: Request) -> tuple[LoadedModel, TensorTask]:
+    """The model and the graph that the path names: `name`, or `name.graph` where it has several.
+
+    Raises NotReady, or ModelNotFound also for a version that is not served.
+    """
+    name: str = request.path_params["name"]
+    base = clipped(name).partition(".")[0]
+    model = get_model(request, base, request.path_params.get("version"))
+    return model, graph_of(model, name)
+
+
+def graph_of(model: LoadedModel, name: str) -> TensorTask:
+    """The graph of `model` that is meant by `name`. Raises ModelNotFound."""
+    base, _, graph = clipped(name).partition(".")
+    graphs = model.graphs
+    file = f"{graph}.onnx" if graph else next(iter(graphs)) if len(graphs) == 1 else GRAPH
+    task = graphs.get(file)
+    if isinstance(task, TensorTask):
+        return task
+    others = ", ".join(f"{base}.{each.removesuffix('.onnx')}" for each in graphs) or "none"
+    raise ModelNotFound(f"there is no graph {clipped(name)!r}; those of {base}: {others}")
+
+
+@router.post(
+    "/models/{name}/infer",
+    summary="Ask a graph by its tensors",
+    openapi_extra=_DESCRIPTION,
+    responses=protocol_errors(400, 404, 413, 415, 422, 429, 500, 501, 503, 504),
+)
+@router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+async def infer(request: Request) -> Response:
+    """Inference by the Open Inference Protocol, with binary tensors and classification.
+
+    Rows of a graph with a batch axis share batches with whatever else is asked for, and do not
+    change each other's answers.
+    """
+    record = record_of(request.scope)
+    settings: Settings = request.app.state.settings
+    headers = record.headers
+    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
+    model, task = find_graph(request)
+    encoding = encoding_of(headers.get("content-encoding", ""))
+    try:
+        body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
+        read = partial(read_rows, body, encoding, headers.get(LENGTH_NAME), task, settings)
+        with tracing.span("parse"):
+            short = len(body) <= INLINE_BYTES and not encoding
+            head, examples = read() if short else await in_thread(request, record, read)
+        if head.timeout is not None:
+            record.deadline = min(record.deadline, record.started + head.timeout)
+        record.inputs = len(examples)
+        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        for example in examples:
+            lengths.observe(example.length)
+        predictions = await run(request, record, model, examples)
+        outputs = task.join(examples, predictions)
+        encoding = wanted_encoding(headers.get("accept-encoding", ""))
+        name: str = request.path_params["name"]
+        write = partial(write_outputs, name, model, task, head, outputs, encoding)
+        short = is_short(head, outputs, encoding)
+        content, kind = write() if short else await in_thread(request, record, write)
+        response = Response(content)
+        response.raw_headers += kind
+        return response
+    except (ClientGone, ClientDisconnect):
+        return Response(status_code=CLIENT_GONE)
+
+
+def read_rows(
+    body: bytes, encoding: str, header: str | None, task: TensorTask, settings: Settings
+) -> tuple[Head, list[TensorExample]]:
+    """What a body asks of a graph, and its rows. `header` is the value of LENGTH_HEADER, if any.
+
+    Raises what `unpacked`, `read_request` and `split` raise.
+    """
+    if encoding:
+        body = unpacked(body, encoding, settings.max_body_bytes)
+    limits = Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
+    head, arrays = read_request(body, header, task, limits)
+    return head, task.split(arrays, head.outputs, head.sizes)
+
+
+def is_short(head: Head, outputs: Mapping[str, Array], encoding: str) -> bool:
+    """Whether an answer is written in less time than a thread costs."""
+    if sum(outputs[each.name].size for each in head.wanted if not each.is_plain) > INLINE_VALUES:
+        return False
+    return not encoding or sum(each.nbytes for each in outputs.values()) <= INLINE_BYTES
+
+
+def write_outputs(
+    name: str,
+    model: LoadedModel,
+    task: TensorTask,
+    head: Head,
+    outputs: Mapping[str, Array],
+    encoding: str,
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The body of an answer, and the headers that say what it is; its length is not among them.
+
+    `name` is what the request called the graph. Raises InvalidInput as `write_answer` does.
+    """
+    facts = {"model_name": name, "model_version": model.version}
+    if head.id is not None:
+        facts["id"] = head.id
+    content, json_size = write_answer(facts, head, outputs, task)
+    kind = _JSON if json_size is None else [*_BINARY, (_LENGTH, b"%d" % json_size)]
+    if encoding and len(content) >= _WORTH_PACKING:
+        content = packed(content, encoding)
+        kind = [*kind, (b"content-encoding", encoding.encode())]
+    return content, kind

@@ -1,0 +1,131 @@
+"""The commands `train authorship` and `evaluate authorship`. Knows arguments; all else by import.
+
+Imports of `app.training` lie inside the commands: the service is installed without torch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from app.cli.forecast import (
+    JsonOption,
+    ModelsOption,
+    OutOption,
+    SeedOption,
+    WorkOption,
+    errors_in_one_line,
+    print_rows,
+    training_extra,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from app.training.authorship.scores import Row
+
+TextsOption: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="A folder of .txt files per author (and one called Unknown), or a public collection.",
+        metavar="DIR",
+    ),
+]
+NameOption: TypeAlias = Annotated[str, typer.Option(help="Name of the model.")]
+
+
+def train_authorship(
+    data: TextsOption,
+    style_words: Annotated[
+        int | None,
+        typer.Option(
+            help="Leave so many frequent words in the texts, mask the others; 0: all.", min=0
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Folds of the held-out report; 0: the latest texts instead.", min=0),
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Else the recipe's.", min=0.01)] = None,
+    members: Annotated[
+        int | None, typer.Option(help="Networks that are averaged; else the recipe's.", min=1)
+    ] = None,
+    seed: SeedOption = 0,
+    name: NameOption = "authorship",
+    out: OutOption = Path("models"),
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Learn to tell the authors of texts apart, report on held-out texts, publish.
+
+    Headers, bylines and the authors' names are taken out of the texts. The same
+    command goes on from the checkpoints in the work folder.
+    """
+    with errors_in_one_line(), training_extra():
+        from app.training.authorship.published import recipe_for
+        from app.training.authorship.train import train_authorship as run
+
+        recipe = recipe_for(
+            data, style_words=style_words, folds=folds, epochs=epochs, members=members, seed=seed
+        )
+        folder, rows = run(
+            data,
+            recipe,
+            name=name,
+            repository=out,
+            work=work,
+            tell=lambda line: typer.echo(line, err=True),
+        )
+        print_rows(_table(rows), [row.to_json() for row in rows], False)
+        typer.echo(f"published {folder}")
+
+
+def evaluate_authorship(
+    data: TextsOption,
+    name: NameOption = "authorship",
+    models_dir: ModelsOption = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Train the baselines too, on what the model has learned.")
+    ] = True,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the figures into the model card.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score an authorship model on texts that it never learned.
+
+    Texts without a known author (the folder Unknown) are listed with the answer.
+    """
+    with errors_in_one_line(), training_extra():
+        from app.settings import load_settings
+        from app.training.authorship.evaluate import evaluate_authorship as run
+        from app.training.authorship.evaluate import record_authorship
+
+        root = load_settings(models_dir=models_dir).models_dir
+        rows, guesses = run(root, name, data, baselines=baselines)
+        if record:
+            record_authorship(root, name, rows)
+        print_rows(_table(rows), [row.to_json() for row in rows], as_json)
+        if not as_json:
+            for text, author, probability in guesses:
+                typer.echo(f"{text}: {author} ({probability:.2f})")
+
+
+def _table(rows: "Sequence[Row]") -> "Table":
+    from rich.table import Table
+
+    table = Table("method", "texts")
+    for column in ("right", "accuracy", "macro recall", "ECE"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        error = "-" if row.calibration_error is None else f"{row.calibration_error:.3f}"
+        table.add_row(
+            row.method,
+            row.texts,
+            f"{row.right} of {row.count}",
+            f"{row.accuracy:.3f}",
+            f"{row.macro_recall:.3f}",
+            error,
+        )
+    return table

@@ -1,0 +1,121 @@
+"""The commands of captions. Knows arguments; recipes and scores only by import.
+
+Imports of `app.training` and `app.tasks` lie inside the commands: the service is installed without
+torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from app.cli.forecast import (
+    CellOption,
+    HiddenOption,
+    JsonOption,
+    ModelsOption,
+    OutOption,
+    SeedOption,
+    WorkOption,
+    errors_in_one_line,
+    print_rows,
+    training_extra,
+)
+
+ImagesOption: TypeAlias = Annotated[
+    Path,
+    typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
+]
+
+
+def train_caption(
+    data: ImagesOption,
+    encoder: Annotated[
+        Path,
+        typer.Option("--encoder", help="ONNX file: images to a map or vector.", metavar="FILE"),
+    ],
+    cell: CellOption = "lstm",
+    hidden_size: HiddenOption = 512,
+    attention: Annotated[
+        int, typer.Option(help="Units of the attention over the encoder's map; 0: none.", min=0)
+    ] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the captions; else the recipe's.", min=1)
+    ] = None,
+    seed: SeedOption = 0,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "caption",
+    out: OutOption = Path("models"),
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Train a decoder that says what an encoder sees, and publish both as one model.
+
+    Any encoder will do: docs/models.md tells how. Ctrl-C ends the training and publishes the best
+    network so far; running the same command again goes on from the checkpoints in the work folder.
+    """
+    with errors_in_one_line(), training_extra():
+        from dataclasses import replace
+
+        from app.training.caption.recipe import CaptionRecipe
+        from app.training.caption.train import train_caption as run
+
+        recipe = CaptionRecipe(
+            cell=cell, hidden_size=hidden_size, attention_size=attention, seed=seed
+        )
+        if epochs is not None:
+            recipe = replace(recipe, epochs=epochs)
+        folder = run(data, encoder, recipe, name=name, repository=out, work=work)
+        typer.echo(f"published {folder}")
+
+
+def evaluate_caption(
+    data: ImagesOption,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "caption",
+    models_dir: ModelsOption = None,
+    baselines: Annotated[
+        Literal["none", "simple", "all"],
+        typer.Option(help="all adds the nearest training image: some minutes."),
+    ] = "simple",
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Keep features and checkpoints.", metavar="DIR")
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            "--teacher", help="Its features (train, val): trains a decoder on them.", metavar="DIR"
+        ),
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write figures and examples into the model card.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the captioner on the validation images, as the service answers.
+
+    BLEU, CIDEr-D, ROUGE-L and METEOR against all references of an image, by one tokeniser.
+    """
+    with errors_in_one_line(), training_extra():
+        from rich.console import Console
+
+        from app.settings import load_settings
+        from app.training.caption.data import read_captions
+        from app.training.caption.evaluate import evaluate_captions, record_caption_figures
+        from app.training.caption.metrics import caption_table
+        from app.training.caption.served import served_captions
+
+        root = load_settings(models_dir=models_dir).models_dir
+        with (
+            Console(stderr=True).status("reading the data") as status,
+            served_captions(name, root) as model,
+        ):
+            images = read_captions(data, seed=model.seed)
+            rows, said = evaluate_captions(
+                model,
+                images,
+                baselines=baselines,
+                cache=cache,
+                teacher=teacher,
+                progress=status.update,
+            )
+        if record:
+            record_caption_figures(model.folder, rows, images, said)
+        print_rows(caption_table(rows), [row.to_json() for row in rows], as_json)

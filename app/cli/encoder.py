@@ -1,0 +1,46 @@
+"""The command that trains an image encoder. Knows arguments; the training only by import.
+
+Imports of `app.training` lie inside the command: the service is installed without torch.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.forecast import SeedOption, WorkOption, errors_in_one_line, training_extra
+
+
+def train_encoder(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
+    ],
+    teacher: Annotated[
+        Path,
+        typer.Option("--teacher", help="MobileNetV2 as a quantised TFLite file.", metavar="FILE"),
+    ],
+    others: Annotated[
+        Path | None,
+        typer.Option("--others", help="More images: .npz files of JPEG streams.", metavar="DIR"),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Batches of either stage, for trying out.", min=1)
+    ] = None,
+    seed: SeedOption = 0,
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Train an image encoder to see what a pretrained one sees, for `train caption --encoder`.
+
+    Needs the extra [encoder]. Ctrl-C ends the stage that runs with what it has; running the same
+    command again goes on from the checkpoints in the work folder.
+    """
+    with errors_in_one_line(), training_extra():
+        from app.training.encoder.recipe import EncoderRecipe, shortened
+        from app.training.encoder.train import train_encoder_from
+
+        recipe = EncoderRecipe(seed=seed)
+        if steps is not None:
+            recipe = shortened(recipe, steps)
+        path = train_encoder_from(data, others, teacher, recipe, work / "encoder")
+        typer.echo(f"wrote {path}")

@@ -1,0 +1,128 @@
+"""The commands of the text tasks. Knows arguments; recipes and scores only by import.
+
+Imports of `app.training` lie inside the commands: the service is installed without torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from app.cli.forecast import (
+    CellOption,
+    HiddenOption,
+    JsonOption,
+    ModelsOption,
+    OutOption,
+    SeedOption,
+    UrlOption,
+    WorkOption,
+    errors_in_one_line,
+    print_rows,
+    training_extra,
+)
+
+TextsOption: TypeAlias = Annotated[
+    Path,
+    typer.Option("--data", help="Folder of labelled texts: the public sets.", metavar="DIR"),
+]
+BaselinesOption: TypeAlias = Annotated[
+    Literal["none", "simple", "all"],
+    typer.Option(help="all adds TF-IDF with a linear SVM: some minutes."),
+]
+CacheOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--cache", help="Keep answers of baselines here.", metavar="DIR")
+]
+RecordOption: TypeAlias = Annotated[
+    bool, typer.Option("--record", help="Write the figures into the model card.")
+]
+
+
+def train_sentiment(
+    data: TextsOption,
+    cell: CellOption = "lstm",
+    hidden_size: HiddenOption = 256,
+    steps: Annotated[
+        int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
+    ] = None,
+    seed: SeedOption = 0,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Publish a second version, fitted on the held-out texts as well."
+        ),
+    ] = False,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    out: OutOption = Path("models"),
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Train the sentiment model on the public sets of labelled texts and publish it.
+
+    Ctrl-C ends the phase that runs and publishes the best network so far; running
+    the same command again goes on from the checkpoints in the work folder.
+    """
+    with errors_in_one_line(), training_extra():
+        from app.training.sentiment.recipe import SentimentRecipe, shortened
+        from app.training.sentiment.train import train_sentiment as run
+
+        recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
+        if steps is not None:
+            recipe = shortened(recipe, steps)
+        folder = run(data, recipe, name=name, repository=out, work=work, refit=refit)
+        typer.echo(f"published {folder}")
+
+
+def evaluate_sentiment(
+    data: TextsOption,
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    version: Annotated[
+        str | None, typer.Option(help="Its version; else the one that is served.")
+    ] = None,
+    models_dir: ModelsOption = None,
+    url: UrlOption = None,
+    part: Annotated[
+        Literal["report", "select"], typer.Option(help="Which part of the texts.")
+    ] = "report",
+    baselines: BaselinesOption = "simple",
+    cache: CacheOption = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Score so many texts of a set only.", min=1)
+    ] = None,
+    record: RecordOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the sentiment model on texts that training never saw.
+
+    No scored text has a near-duplicate among the training texts, and those of
+    the part report chose nothing.
+    """
+    with errors_in_one_line(), training_extra():
+        from rich.console import Console
+
+        from app.settings import load_settings
+        from app.tasks.sentiment import SentimentTask
+        from app.training.sentiment.data import read_texts
+        from app.training.sentiment.evaluate import evaluate_texts, record_text_figures
+        from app.training.sentiment.reports import text_table
+        from app.training.sentiment.served import served_texts
+
+        root = load_settings(models_dir=models_dir).models_dir
+        if record and (part != "report" or limit is not None):
+            raise ValueError("--record is for all texts of the part report")
+        with Console(stderr=True).status("reading the data") as status:
+            split = read_texts(data)
+            with served_texts(
+                "sentiment", SentimentTask, name, root, version=version, url=url
+            ) as model:
+                rows = evaluate_texts(
+                    model,
+                    split,
+                    part,
+                    baselines=baselines,
+                    cache=cache,
+                    limit=limit,
+                    progress=status.update,
+                )
+        if record:
+            record_text_figures(root / model.model / model.version, rows)
+        print_rows(text_table(rows), [row.to_json() for row in rows], as_json)

@@ -1,0 +1,1 @@
+"""The HTTP server. Knows uvicorn, sockets and signals; no route and no model."""

@@ -1,0 +1,142 @@
+"""Runs the application under uvicorn. Knows signals and sockets; no route and no model."""
+
+import asyncio
+import gc
+import os
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.lifecycle import Lifecycle
+from app.http.accepting import Acceptor
+from app.http.connection import Connection
+from app.settings import Settings
+from app.telemetry import log
+from app.telemetry.deferred import catch_up
+from app.telemetry.log import get_logger
+
+# Connections that are still open when the work is done: idle ones, or a client that will not read.
+_CLOSING_SECONDS: Final = 2
+
+# Objects more than before a search among the young; of those as many as before one among the older;
+# and of those before one among all, which is rare.
+_GARBAGE: Final = (700, 5, 300)
+_log = get_logger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """On a signal: not ready, finish what was accepted, then stop; on a second one, end at once.
+
+    uvicorn alone would close the door first, so that nobody could ask whether it is ready, and
+    would end with the signal instead of the exit code 0.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        lifecycle: Lifecycle,
+        drain_timeout: float,
+        full: Callable[[], bool],
+    ) -> None:
+        """full: whether those who are connected ask for more than can be answered."""
+        super().__init__(config)
+        self._full = full
+        self._lifecycle = lifecycle
+        self._drain_timeout = drain_timeout
+        self._drain_end: float | None = None
+        self._acceptors: list[Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        for server in self.servers:
+            for listening in server.sockets:
+                self._acceptors.append(Acceptor(listening.fileno(), self._connection, self._full))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in, and let go of those who are there."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        """As uvicorn makes one."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal handler: it runs between any two instructions, so it does next to nothing."""
+        if self._drain_end is None:
+            self._lifecycle.drain()
+            self._drain_end = time.monotonic() + self._drain_timeout
+        else:
+            # Nothing in order: what still computes in a thread would have to be waited for.
+            os._exit(128 + sig)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called every tenth of a second; true ends the main loop."""
+        if self._drain_end is not None and not self.should_exit:
+            late = time.monotonic() >= self._drain_end
+            if late and self._lifecycle.in_flight:
+                _log.warning("drain_timeout", in_flight=self._lifecycle.in_flight)
+            self.should_exit = late or not self._lifecycle.in_flight
+        return await super().on_tick(counter)
+
+
+def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
+    """A server for `app`; `run` it, or `serve` it in a running event loop."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=partial(Connection, app.state.gate, app.state.at_once),  # type: ignore[arg-type]
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing here asks where a request came from
+        lifespan="on",
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
+    )
+    return DrainingServer(
+        config,
+        app.state.lifecycle,
+        settings.drain_timeout_seconds,
+        lambda: app.state.door.flooded,
+    )
+
+
+def serve(app: FastAPI, settings: Settings) -> bool:
+    """Serve until a signal; returns whether the service had started at all."""
+    log.configure(settings.log_format, settings.log_level)
+    # What is there by now stays for good. Looking for garbage among it would hold up everybody for
+    # a tenth of a second, again and again; so would looking at all that is under way, which a
+    # thousand clients make a lot. There is little to be found: hardly anything goes in circles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
+    server = make_server(app, settings)
+    if settings.workers == 1:
+        server.run()
+    else:
+        with shared_socket(settings) as listening:
+            server.run([listening])
+    catch_up()
+    log.flush()
+    return server.started
+
+
+def shared_socket(settings: Settings) -> socket.socket:
+    """A socket on the port that other processes listen on as well; the kernel spreads clients."""
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((settings.host, settings.port))
+    return listening

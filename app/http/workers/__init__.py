@@ -1,0 +1,1 @@
+"""Several processes behind one port. Knows processes and what they ask each other; no request."""

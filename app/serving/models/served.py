@@ -1,0 +1,130 @@
+"""Which versions are served right now, and how one takes the place of another. Knows no folder.
+
+What a request looks up is one dict that is only ever replaced as a whole, so reading it needs no
+lock. A version that was replaced finishes for everybody who holds it, and is then freed.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from app.errors import ModelNotFound, NotReady
+from app.serving.models.loader import LoadedModel
+from app.serving.scheduling.statistics import forget_statistics
+from app.telemetry import metrics
+from app.telemetry.log import get_logger
+
+# Replaced versions whose counters stay on the page: somebody may still want to compare.
+_REMEMBERED: Final = 8
+_log = get_logger(__name__)
+
+
+class ServedModels:
+    """Hands out models by name; `retire_seconds` bounds each wait for a replaced one.
+
+    `replace` is called by one thread at a time, everything else by any.
+    """
+
+    def __init__(self, retire_seconds: float) -> None:
+        self._retire_seconds = retire_seconds
+        self._served: Mapping[str, LoadedModel] = {}
+        self._retiring: LoadedModel | None = None
+        self._replaced: list[tuple[str, str]] = []  # the latest last
+        self._lock = threading.Lock()  # held for a moment, to change what is served
+        self.closed = threading.Event()
+
+    def all(self) -> Mapping[str, LoadedModel]:
+        """What is served now, by name."""
+        return self._served
+
+    def retiring(self) -> LoadedModel | None:
+        """The replaced version that still finishes what it accepted."""
+        return self._retiring
+
+    def get(self, name: str, version: str | None, task: str | None) -> LoadedModel:
+        """The model of that name. Raises what `Repository.get` raises once all are loaded."""
+        served = self._served
+        if self.closed.is_set():
+            raise NotReady("the service is shutting down")
+        if not served:
+            raise NotReady("no model is served; GET /models tells why")
+        model = served.get(name)
+        if model is None or (task is not None and model.manifest.task != task):
+            names = [each for each, other in served.items() if task in (None, other.manifest.task)]
+            kind = "model" if task is None else f"{task} model"
+            listing = ", ".join(names) or "none"
+            raise ModelNotFound(f"there is no {kind} {name!r}; served: {listing}")
+        if version is not None and version != model.version:
+            raise ModelNotFound(
+                f"version {version!r} of model {name!r} is not served; served: {model.version}"
+            )
+        return model
+
+    def replace(self, name: str, model: LoadedModel | None) -> None:
+        """Serve `model` under `name`, or nothing if it is None, and finish with the old one.
+
+        Returns when the old one has answered everybody who held it, and is closed. Raises
+        NotReady once closed; then `model` is closed, too.
+        """
+        with self._lock:
+            closed = self.closed.is_set()
+            old = self._served.get(name)
+            if not closed:
+                others = {each: other for each, other in self._served.items() if each != name}
+                self._served = dict(sorted((others | ({name: model} if model else {})).items()))
+                self._retiring = old
+        if closed:
+            if model is not None:
+                model.close(drain=False)
+            raise NotReady("the service is shutting down")
+        if model is not None:
+            metrics.MODEL_INFO.labels(model.manifest.task, name, model.version).set(1)
+        if old is None and model is None:
+            return
+        metrics.SWAPS.labels(name, _reason(old, model)).inc()
+        if old is not None:
+            self._retire(old, replaced_by=model)
+
+    def close(self, timeout: float | None) -> bool:
+        """Hand out nothing more; finish what was accepted, within `timeout` seconds in all."""
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            self.closed.set()
+            models = [*self._served.values(), *([self._retiring] if self._retiring else [])]
+        for model in models:  # all of them stop at once, then each is waited for
+            model.scheduler.stop()
+        finished = [
+            model.close(timeout=None if end is None else max(0.0, end - time.monotonic()))
+            for model in models
+        ]
+        return all(finished)
+
+    def _retire(self, old: LoadedModel, replaced_by: LoadedModel | None) -> None:
+        again = replaced_by is not None and replaced_by.version == old.version
+        if not again:
+            metrics.MODEL_INFO.remove(old.manifest.task, old.name, old.version)
+        finished = old.retire(self._retire_seconds, forget=not again)
+        self._retiring = None
+        event = _log.info if finished else _log.warning
+        event("model_retired", model=old.name, version=old.version, finished=finished)
+        self._forget_counters((old.name, old.version), replaced_by)
+
+    def _forget_counters(self, key: tuple[str, str], replaced_by: LoadedModel | None) -> None:
+        """Take the counters of all but the last few replaced versions off the page."""
+        served = {(each.name, each.version) for each in self._served.values()}
+        kept = [each for each in (*self._replaced, key) if each not in served]
+        unique = list(dict.fromkeys(reversed(kept)))  # the latest first
+        for name, version in unique[_REMEMBERED:]:
+            metrics.forget_version(name, version)
+            forget_statistics(name, version)
+        self._replaced = unique[:_REMEMBERED][::-1]
+
+
+def _reason(old: LoadedModel | None, new: LoadedModel | None) -> str:
+    if new is None:
+        return "unloaded"
+    if old is None:
+        return "first"
+    step = int(new.version) - int(old.version)
+    return "newer" if step > 0 else "older" if step < 0 else "reloaded"

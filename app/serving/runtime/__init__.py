@@ -1,0 +1,1 @@
+"""ONNX Runtime: sessions, memory, threads, element types. Knows arrays only."""

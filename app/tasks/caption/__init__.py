@@ -1,0 +1,1 @@
+"""The task of saying in a sentence what an image shows."""

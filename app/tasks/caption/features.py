@@ -1,0 +1,79 @@
+"""What a caption model's manifest says about it. Knows names, sizes and words; runs nothing."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.errors import ModelRefused
+from app.features.image import ImageOptions
+from app.tasks.caption.beam_search import MAX_BEAM_WIDTH
+
+VOCABULARY_FILE: Final = "vocabulary.json"
+PAD, BOS, EOS, UNK = range(4)
+_SPECIAL: Final = ["<pad>", "<bos>", "<eos>", "<unk>"]
+_CLOSING: Final = re.compile(r"[.,;:!?%)\]}]+|n't|'\w*")
+
+_Channels = tuple[float, float, float]
+_Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Size = Annotated[int, Field(ge=1, le=2048)]
+
+
+class ImageFeatures(BaseModel):
+    """The fields of ImageOptions: what the encoder wants to see of an image."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    height: _Size
+    width: _Size
+    mean: _Channels
+    std: tuple[_Deviation, _Deviation, _Deviation]
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    resize: Literal["squash", "crop"] = "squash"
+
+    def options(self) -> ImageOptions:
+        return ImageOptions(**self.model_dump())
+
+
+class CaptionFeatures(BaseModel):
+    """The `features` of a caption model's manifest.
+
+    encoder_output: the encoder's output that is its feature map, the first one if it is null.
+    grid: rows and columns that the decoder attends over, null if it does not. max_length: words of
+    a caption, at most. beam_width, length_penalty: where a request asks for none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: ImageFeatures
+    encoder_output: str | None = None
+    grid: tuple[_Size, _Size] | None = None
+    max_length: int = Field(ge=1, le=1000)
+    beam_width: int = Field(3, ge=1, le=MAX_BEAM_WIDTH)
+    length_penalty: float = Field(1.0, ge=0, le=5)
+
+
+def read_vocabulary(path: Path) -> tuple[str, ...]:
+    """The words of a vocabulary file, by id. Raises ModelRefused for one that is none."""
+    try:
+        words = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ModelRefused(f"{path.name} is not JSON: {error}") from error
+    if not isinstance(words, list) or not all(isinstance(each, str) and each for each in words):
+        raise ModelRefused(f"{path.name} is no list of words")
+    if words[: len(_SPECIAL)] != _SPECIAL:
+        raise ModelRefused(f"{path.name} does not begin with {' '.join(_SPECIAL)}")
+    return tuple(words)
+
+
+def piece(word: str, *, first: bool) -> str:
+    """A word as it goes on with a text: behind a space, unless it begins it or closes a word."""
+    return word if first or _CLOSING.fullmatch(word) else f" {word}"
+
+
+def text_of(words: Sequence[str]) -> str:
+    """The words of a caption as one text."""
+    return "".join(piece(word, first=not index) for index, word in enumerate(words))

@@ -1,0 +1,153 @@
+"""One image on its way to a caption: its search, its states, its words. Knows no graph.
+
+`CaptionTask` of `app.tasks.caption.task` begins runs and takes their steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+from pydantic import JsonValue
+
+from app.errors import InferenceFailed
+from app.features.image import Pixels
+from app.tasks.caption.beam_search import BeamOptions, BeamSearch, Sequenced
+from app.tasks.caption.features import BOS, piece, text_of
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CaptionExample:
+    """One image, ready for the encoder, and how its captions are searched for.
+
+    listener: is called with each piece of the text as soon as it is certain, which is for
+    `beam_width` 1 only, in a worker's thread.
+    """
+
+    pixels: Pixels  # (height, width, 3)
+    search: BeamOptions
+    attention: bool = False
+    listener: Callable[[str], None] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that it takes in a step, at most."""
+        return self.search.beam_width
+
+    @property
+    def length(self) -> int:
+        """Steps that it takes, at most."""
+        return self.search.max_length
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One caption. probability: the geometric mean of its words', the end's among them."""
+
+    words: tuple[str, ...]
+    score: float
+    probability: float
+    truncated: bool
+
+    def to_json(self) -> dict[str, JsonValue]:
+        return {
+            "text": text_of(self.words),
+            "score": self.score,
+            "probability": self.probability,
+            "truncated": self.truncated,
+        }
+
+
+@dataclass(frozen=True)
+class CaptionPrediction:
+    """The captions of one image, the best one first, and where the network looked for that one.
+
+    weights: per word of the best caption one per cell of the grid, row by row; they sum up to 1.
+    """
+
+    candidates: tuple[Candidate, ...]
+    grid: tuple[int, int] | None = None
+    weights: tuple[Array, ...] = ()
+
+    def to_json(self) -> dict[str, JsonValue]:
+        best = self.candidates[0]
+        answer: dict[str, JsonValue] = {
+            "text": text_of(best.words),
+            "score": best.score,
+            "candidates": [each.to_json() for each in self.candidates],
+        }
+        if self.grid is not None:
+            pairs = zip(best.words, self.weights, strict=True)
+            answer["attention"] = {
+                "grid": list(self.grid),
+                "words": [{"word": word, "weights": row.tolist()} for word, row in pairs],
+            }
+        return answer
+
+
+class CaptionRun:
+    """One image on its way: its search, the states of its rows, what of the image stays.
+
+    states: each (rows, ...). contexts: each (1, ...), the same for all rows.
+    """
+
+    def __init__(
+        self,
+        example: CaptionExample,
+        words: tuple[str, ...],
+        grid: tuple[int, int] | None,
+        states: dict[str, Array],
+        contexts: dict[str, Array],
+    ) -> None:
+        self.search = BeamSearch(example.search, BOS)
+        self.states = states
+        self.contexts = contexts
+        self.attends = example.attention
+        self._words = words
+        self._grid = grid
+        self._listener = example.listener
+        self._silent = True
+
+    @property
+    def rows(self) -> int:
+        return self.search.rows
+
+    @property
+    def finished(self) -> bool:
+        return not self.search.rows
+
+    def advance(
+        self, values: list[list[float]], ids: list[list[int]], attention: Array | None
+    ) -> list[int]:
+        """Take in one step's answer, each (rows, k or cells): where the next rows came from."""
+        seen = None if attention is None else [row.copy() for row in attention]
+        parents = self.search.advance(values, ids, seen)
+        newest = self.search.newest()
+        if self._listener is not None:
+            if newest is not None:
+                self._tell(newest)
+            elif (best := self.search.best()) and best[0].cut:
+                self._tell(best[0].ids[-1])
+        return parents
+
+    def prediction(self) -> CaptionPrediction:
+        """Raises InferenceFailed if the network gave no word and no end."""
+        found = self.search.best()
+        if not found:
+            raise InferenceFailed("the network offered no word that there is")
+        return CaptionPrediction(
+            tuple(self._candidate(each) for each in found),
+            self._grid if self.attends else None,
+            found[0].seen if self.attends else (),
+        )
+
+    def _tell(self, token: int) -> None:
+        assert self._listener is not None
+        self._listener(piece(self._words[token], first=self._silent))
+        self._silent = False
+
+    def _candidate(self, found: Sequenced) -> Candidate:
+        words = tuple(self._words[each] for each in found.ids)
+        return Candidate(words, found.score, found.probability, found.cut)

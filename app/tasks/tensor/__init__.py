@@ -1,0 +1,1 @@
+"""The task of running any graph by its tensors."""

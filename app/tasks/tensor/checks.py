@@ -1,0 +1,169 @@
+"""Whether arrays are what a graph's inputs must be. Knows shapes, element types and lengths."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import InvalidInput
+from app.serving.runtime.datatypes import NUMPY
+from app.tasks.tensor.features import Tensor, TensorFeatures
+
+Array = npt.NDArray[Any]
+
+# Stand for the batch and the time among the names of free dimensions.
+_BATCH: Final = "\0batch"
+_TIME: Final = "\0time"
+_MOST_KNOWN: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large one request is, and what its rows' batch-mates must have in common.
+
+    steps: the size of the time axis, 0 without one. beside: that of the longest other free axis.
+    """
+
+    rows: int
+    steps: int
+    beside: int
+    group: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold: rows, steps of each, and steps of all of them together."""
+
+    rows: int
+    steps: int
+    all_steps: int
+
+    def check(self, sizes: Sizes) -> None:
+        """Raises InvalidInput for a request that is larger."""
+        if sizes.rows > self.rows:
+            raise InvalidInput(
+                f"{sizes.rows} rows are too many", field="inputs", allowed=f"at most {self.rows}"
+            )
+        steps = sizes.steps + sizes.beside
+        if steps > self.steps:
+            raise InvalidInput(
+                f"rows of {steps} steps are too long",
+                field="inputs",
+                allowed=f"at most {self.steps}",
+            )
+        if sizes.rows * steps > self.all_steps:
+            raise InvalidInput(
+                f"{sizes.rows} rows of {steps} steps are too many",
+                field="inputs",
+                allowed=f"at most {self.all_steps} steps in all rows together",
+            )
+
+
+class Checks:
+    """The checks of one graph's inputs, prepared once."""
+
+    def __init__(self, features: TensorFeatures) -> None:
+        self._features = features
+        self._masked = features.masked
+        self._known: dict[Hashable, Sizes] = {}  # by shapes, most of which come again
+        # Per input: what each axis must be: a size, a name that ties sizes together, or anything.
+        self._axes = {
+            tensor.name: tuple(_axis(tensor, axis, size) for axis, size in enumerate(tensor.shape))
+            for tensor in features.inputs
+        }
+
+    def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
+        """Compare every input with the graph. Raises InvalidInput for the first wrong one."""
+        key = tuple(shapes.items())
+        sizes = self._known.get(key)
+        if sizes is None:
+            sizes = self._sizes(shapes)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = sizes
+        return sizes
+
+    def _sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
+        for name in shapes.keys() - self._axes.keys():
+            raise InvalidInput(
+                f"there is no input {name!r}",
+                field=f"inputs.{name}",
+                allowed=f"one of {', '.join(self._axes)}",
+            )
+        known: dict[str, int] = {}
+        group: list[tuple[int, ...]] = []
+        beside = 0
+        for tensor in self._features.inputs:
+            shape = shapes.get(tensor.name)
+            if shape is None:
+                raise wrong(tensor, "this input is required")
+            axes = self._axes[tensor.name]
+            if len(shape) != len(axes):
+                raise wrong(tensor, f"its shape {list(shape)} has {len(shape)} axes")
+            own = []
+            for size, must in zip(shape, axes, strict=True):
+                if isinstance(must, int):
+                    if size != must:
+                        raise wrong(tensor, f"its shape is {list(shape)}")
+                elif size == 0:  # some operators of ONNX Runtime end the process
+                    raise wrong(tensor, f"its shape {list(shape)} holds nothing")
+                elif must is not None and known.setdefault(must, size) != size:
+                    raise wrong(tensor, _contradiction(shape, must, known[must]))
+                if must == _BATCH:
+                    continue
+                if not isinstance(must, int) and must != _TIME:
+                    beside = max(beside, size)
+                if must != _TIME or not self._masked:
+                    own.append(size)
+            group.append(tuple(own))
+        return Sizes(known.get(_BATCH, 1), known.get(_TIME, 0), beside, tuple(group))
+
+    def ends(self, arrays: Mapping[str, Array], sizes: Sizes) -> list[int] | None:
+        """Steps to keep of each row, one at least; None if rows must be left as they are.
+
+        Raises InvalidInput for lengths that do not fit the time axis.
+        """
+        name = self._features.lengths
+        if name is None:
+            return None
+        lengths: list[int] = arrays[name].tolist()
+        for row, length in enumerate(lengths):
+            if not 0 <= length <= sizes.steps:
+                raise InvalidInput(
+                    f"the length of row {row} is {length}",
+                    field=f"inputs.{name}",
+                    allowed=f"0 to {sizes.steps}, the size of the time axis",
+                )
+        return [max(1, length) for length in lengths] if self._masked else None
+
+    def full_lengths(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The lengths input of one row that is as long as its time axis."""
+        name = self._features.lengths
+        assert name is not None
+        (dtype,) = (NUMPY[each.datatype] for each in self._features.inputs if each.name == name)
+        steps = [
+            arrays[tensor.name].shape[tensor.time_axis]
+            for tensor in self._features.inputs
+            if tensor.time_axis is not None and tensor.name in arrays
+        ]
+        return {name: np.array([max(steps, default=0)], dtype)}
+
+
+def wrong(tensor: Tensor, message: str) -> InvalidInput:
+    """What is wrong with an input, and what it must be."""
+    return InvalidInput(
+        message, field=f"inputs.{tensor.name}", allowed=f"{tensor.datatype} {tensor.shown()}"
+    )
+
+
+def _axis(tensor: Tensor, axis: int, size: int | str | None) -> int | str | None:
+    if axis == tensor.batch_axis:
+        return _BATCH
+    return _TIME if axis == tensor.time_axis else size
+
+
+def _contradiction(shape: tuple[int, ...], must: str, size: int) -> str:
+    name = {_BATCH: "batch", _TIME: "time"}.get(must, must)
+    return f"its shape is {list(shape)}, where another input has a {name} of {size}"

@@ -1,0 +1,157 @@
+"""What the axes of a graph's tensors mean. Knows names, shapes and axes; runs nothing.
+
+`TensorFeatures` is the `features` of a manifest whose task is `tensor`, and `features_of` derives
+the same from a graph that follows the conventions of this project.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.errors import ModelRefused
+from app.serving.runtime.datatypes import OF_ONNX, Datatype
+from app.serving.runtime.session import TensorSpec
+
+BATCH: Final = "batch"
+TIME: Final = "time"
+LENGTHS: Final = "lengths"
+_WHOLE_NUMBERS: Final = ("INT64", "INT32")
+
+
+class Tensor(BaseModel):
+    """One input or output of a graph.
+
+    shape: sizes; a name is a free dimension, the same for all tensors that name it, and None is a
+    free one without a name. batch_axis: where the rows lie, None for a tensor that has none.
+    time_axis: the axis that ends, per row, where `lengths` says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    datatype: Datatype
+    shape: tuple[int | str | None, ...]
+    batch_axis: int | None = Field(None, ge=0)
+    time_axis: int | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _axes_exist(self) -> Self:
+        for axis in (self.batch_axis, self.time_axis):
+            if axis is not None and axis >= len(self.shape):
+                raise ValueError(f"{self.name} has {len(self.shape)} axes, and no axis {axis}")
+            if axis is not None and isinstance(self.shape[axis], int):
+                raise ValueError(f"axis {axis} of {self.name} is fixed: it cannot be batch or time")
+        if self.batch_axis is not None and self.batch_axis == self.time_axis:
+            raise ValueError(f"the batch axis of {self.name} is also its time axis")
+        return self
+
+    def shown(self) -> str:
+        """The shape as a client should read it: [batch, time, 6]."""
+        return f"[{', '.join('any' if size is None else str(size) for size in self.shape)}]"
+
+    def row_time_axis(self) -> int | None:
+        """The time axis of one row: without the batch axis."""
+        if self.time_axis is None or self.batch_axis is None:
+            return self.time_axis
+        return self.time_axis - (self.batch_axis < self.time_axis)
+
+
+class TensorFeatures(BaseModel):
+    """The tensors of a graph, the input that holds each row's length, and its states.
+
+    states: from the name of a state input to the output that continues it; to the engine both are
+    tensors like any other. labels: of the last axis of an output, for classification. padding:
+    whether rows may be padded with zeros; None leaves it to whether lengths reach the graph.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inputs: tuple[Tensor, ...] = Field(min_length=1)
+    outputs: tuple[Tensor, ...] = Field(min_length=1)
+    lengths: str | None = None
+    states: dict[str, str] = Field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    padding: bool | None = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        inputs = {tensor.name: tensor for tensor in self.inputs}
+        outputs = {tensor.name for tensor in self.outputs}
+        if len(inputs) < len(self.inputs) or len(outputs) < len(self.outputs):
+            raise ValueError("two inputs or two outputs have the same name")
+        if self.lengths is not None:
+            tensor = inputs.get(self.lengths)
+            if tensor is None:
+                raise ValueError(f"the lengths input {self.lengths!r} is not among the inputs")
+            if tensor.datatype not in _WHOLE_NUMBERS or len(tensor.shape) != 1:
+                raise ValueError(f"{self.lengths} must be (batch) INT64 or INT32, one per row")
+            if tensor.batch_axis != 0:
+                raise ValueError(f"the axis of {self.lengths} must be its batch axis")
+            if all(each.time_axis is None for each in self.inputs):
+                raise ValueError(f"{self.lengths} has no input with a time axis to end")
+        for state, continued in self.states.items():
+            if state not in inputs or continued not in outputs:
+                raise ValueError(f"the state {state} -> {continued} is no input and output")
+        return self
+
+    @property
+    def batched(self) -> bool:
+        """Whether a request can be taken apart into rows: every tensor has a batch axis."""
+        return all(each.batch_axis is not None for each in (*self.inputs, *self.outputs))
+
+    @property
+    def masked(self) -> bool:
+        """Whether rows of different lengths may share a batch.
+
+        They may if lengths reach the graph, or if it was found that padding changes no answer, and
+        if every output's shape is known beforehand. One whose size is computed from the time
+        (chunks of it, say) would be larger for longer batch-mates.
+        """
+        padding = self.lengths is not None if self.padding is None else self.padding
+        if not self.batched or not padding:
+            return False
+        names = {size for each in self.inputs for size in each.shape if isinstance(size, str)}
+        return all(
+            axis in (each.batch_axis, each.time_axis) or isinstance(size, int) or size in names
+            for each in self.outputs
+            for axis, size in enumerate(each.shape)
+        )
+
+
+def features_of(
+    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], labels: Sequence[str] = ()
+) -> TensorFeatures:
+    """The features of a graph whose tensors follow the conventions of this project.
+
+    The batch is axis 0, named `batch`; `lengths (batch)` holds whole numbers and ends the axis
+    named `time`. Raises ModelRefused for a graph with other values than tensors, or with element
+    types that the protocol has no name for.
+    """
+    known = {spec.name: spec for spec in inputs}
+    spec = known.get(LENGTHS)
+    masked = (
+        spec is not None
+        and spec.shape == (BATCH,)
+        and OF_ONNX.get(spec.type) in _WHOLE_NUMBERS
+        and any(TIME in each.shape for each in inputs)
+    )
+    return TensorFeatures(
+        inputs=tuple(map(_tensor, inputs)),
+        outputs=tuple(map(_tensor, outputs)),
+        lengths=LENGTHS if masked else None,
+        labels=tuple(labels),
+    )
+
+
+def _tensor(spec: TensorSpec) -> Tensor:
+    datatype = OF_ONNX.get(spec.type)
+    if datatype is None:
+        raise ModelRefused(f"{spec.name} is a {spec.type}, which no client can send or read")
+    return Tensor(
+        name=spec.name,
+        datatype=datatype,
+        shape=spec.shape,
+        batch_axis=0 if spec.shape[:1] == (BATCH,) else None,
+        time_axis=spec.shape.index(TIME) if TIME in spec.shape[1:] else None,
+    )

@@ -1,0 +1,294 @@
+"""What a request by tensors means: a graph's inputs in, its outputs out. Knows arrays and axes.
+
+Knows no HTTP, and not what the numbers mean. `TensorTask` is the task `tensor` of imported graphs
+(its manifest's features are `TensorFeatures` of `app.tasks.tensor.features`), and it is the
+tensor-level view of every other served graph, whose features `features_of` derives. How to use it:
+
+    task = TensorTask(features, session)            # or TensorTask.load(folder, manifest, open)
+    examples = task.split({"token_ids": ..., "lengths": ...}, outputs=("logits",))
+    predictions = scheduler.submit_many(examples)   # one entry per row
+    outputs = task.join(examples, predictions)      # {"logits": (batch, classes)}
+
+A request of a graph with batch axes is taken apart into rows, each cut to its length, so that rows
+of like length share batches whoever sent them. Only rows of one `group` may share a batch: those
+whose axes, but for the time that `lengths` ends, have the same sizes. A graph without batch axes
+computes each request as it came. Along the time axis outputs are zero beyond a row's length.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue, ValidationError
+
+from app.errors import InvalidInput, ModelRefused
+from app.serving.models.manifest import Manifest
+from app.serving.runtime.datatypes import NUMPY, OF_ONNX
+from app.serving.runtime.session import Refused, Session, TensorSpec
+from app.serving.task import OpenSession
+from app.tasks.tensor.checks import Checks, Limits, Sizes, wrong
+from app.tasks.tensor.features import Tensor, TensorFeatures
+from app.tasks.tensor.rows import alone, row_of, stacked
+from app.tasks.tensor.values import from_json, shape_of, to_json
+
+Array = npt.NDArray[Any]
+GRAPH: Final = "model.onnx"
+
+
+@dataclass(slots=True)  # not frozen: making one would take four times as long
+class TensorExample:
+    """One row of a request's inputs; or all of them, for a graph without batch axes.
+
+    request: the inputs of the whole request; row: which one this is. complete: this is all of the
+    request, so that its arrays may go to the graph as they are. end: where the row's time ends;
+    steps: where that of the request does, padding included. length: steps the network takes, other
+    free axes counted too. group: only examples that have it in common
+    may share a batch. outputs: which are wanted.
+    """
+
+    request: Mapping[str, Array]
+    row: int
+    complete: bool
+    outputs: tuple[str, ...]
+    end: int
+    steps: int
+    length: int
+    group: Hashable
+    graph: str = GRAPH
+
+
+@dataclass(slots=True)
+class TensorPrediction:
+    """The outputs of one example.
+
+    batch: those of all its batch-mates; row: which one this is. complete: all of them are this
+    example's. end: where its time ends, None if nothing was cut.
+    """
+
+    batch: Mapping[str, Array]
+    tensors: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    row: int
+    complete: bool
+    end: int | None
+
+    def value(self, name: str) -> Array:
+        """One output, without the batch axis if it has one."""
+        tensor, array = self.tensors[name], self.batch[name]
+        if tensor.batch_axis is None:
+            return array
+        return row_of(tensor, array, self.row, self.end)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        names = self.outputs
+        return {
+            "outputs": {n: to_json(self.value(n), self.tensors[n].datatype) for n in names},
+        }
+
+
+class TensorTask:
+    """Runs any graph whose inputs and outputs are tensors. Its instances change nothing in them."""
+
+    def __init__(self, features: TensorFeatures, session: Session, graph: str = GRAPH) -> None:
+        """`graph` names the file, for models that have several.
+
+        Raises ModelRefused if `features` are not those of the session's graph.
+        """
+        _compare("input", features.inputs, session.inputs)
+        _compare("output", features.outputs, session.outputs)
+        self.features = features
+        self.graph = graph
+        self.inputs = {tensor.name: tensor for tensor in features.inputs}
+        self.outputs = {tensor.name: tensor for tensor in features.outputs}
+        self._session = session
+        self._checks = Checks(features)
+        self._all = tuple(self.outputs)
+        self._batched, self._masked = features.batched, features.masked
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: OpenSession) -> Self:
+        try:
+            features = TensorFeatures.model_validate(manifest.features)
+        except ValidationError as error:
+            raise ModelRefused(f"the features are not those of tensors: {error}") from error
+        return cls(features, open_session(GRAPH))
+
+    def encode(self, inputs: Mapping[str, JsonValue], outputs: Sequence[str] = ()) -> TensorExample:
+        """One row of every input as nested lists, without the batch axis; `lengths` may be absent.
+
+        A graph without batch axes takes its inputs as they are. Golden requests are such rows.
+        Raises InvalidInput.
+        """
+        arrays: dict[str, Array] = {}
+        for tensor in self.features.inputs:
+            if tensor.name not in inputs:
+                continue
+            values = inputs[tensor.name]
+            try:
+                array = from_json(values, tensor.datatype, shape_of(values))
+            except ValueError as error:
+                raise wrong(tensor, str(error)) from None
+            if self._batched and tensor.batch_axis is not None:
+                array = np.expand_dims(array, tensor.batch_axis)
+            arrays[tensor.name] = array
+        if self.features.lengths is not None and self._batched:
+            arrays = self._checks.full_lengths(arrays) | arrays
+        for name in inputs.keys() - arrays.keys():
+            raise InvalidInput("there is no such input", field=f"inputs.{name}")
+        return self.split(arrays, outputs)[0]
+
+    def sizes(self, shapes: Mapping[str, tuple[int, ...]], limits: Limits | None = None) -> Sizes:
+        """What a request with these inputs holds, whatever their values.
+
+        Raises InvalidInput naming the input whose presence or shape is wrong, or for a request
+        that is over the `limits`.
+        """
+        sizes = self._checks.sizes(shapes)
+        if limits is not None:
+            limits.check(sizes)
+        return sizes
+
+    def split(
+        self,
+        arrays: Mapping[str, Array],
+        outputs: Sequence[str] = (),
+        sizes: Sizes | None = None,
+    ) -> list[TensorExample]:
+        """The rows of one request; `outputs` are wanted, all of them if it is empty.
+
+        `sizes` are those of the arrays, if they are known already. Raises InvalidInput for wrong
+        inputs, lengths, or an output that there is not.
+        """
+        wanted = self._wanted(outputs)
+        if sizes is None:
+            for tensor in self.features.inputs:
+                if tensor.name in arrays and arrays[tensor.name].dtype != NUMPY[tensor.datatype]:
+                    raise wrong(tensor, f"its elements are {arrays[tensor.name].dtype}")
+            sizes = self.sizes({name: array.shape for name, array in arrays.items()})
+        if not self._batched:
+            return [self._example(arrays, wanted, sizes, 0, sizes.steps, object())]
+        ends = self._checks.ends(arrays, sizes) or [sizes.steps] * sizes.rows
+        group = (self.graph, sizes.group)
+        return [
+            self._example(arrays, wanted, sizes, row, end, group) for row, end in enumerate(ends)
+        ]
+
+    def _example(
+        self,
+        arrays: Mapping[str, Array],
+        wanted: tuple[str, ...],
+        sizes: Sizes,
+        row: int,
+        end: int,
+        group: Hashable,
+    ) -> TensorExample:
+        complete = not self._batched or (sizes.rows == 1 and end == sizes.steps)
+        length = max(1, end + sizes.beside)
+        return TensorExample(
+            arrays, row, complete, wanted, end, sizes.steps, length, group, self.graph
+        )
+
+    def predict(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
+        """Outputs in the order of `examples`; each depends on its own row alone.
+
+        Raises InvalidInput for values that the graph itself refuses, such as a token id that is
+        not in its vocabulary.
+        """
+        if len(examples) == 1:
+            return self._run(examples)
+        if not self._batched:
+            return [self._run([example])[0] for example in examples]
+        groups: dict[Hashable, list[int]] = {}
+        for index, example in enumerate(examples):
+            groups.setdefault(example.group, []).append(index)
+        found: dict[int, TensorPrediction] = {}
+        for members in groups.values():
+            answers = self._run([examples[index] for index in members])
+            found |= zip(members, answers, strict=True)
+        return [found[index] for index in range(len(examples))]
+
+    def join(
+        self, examples: Sequence[TensorExample], predictions: Sequence[TensorPrediction]
+    ) -> Mapping[str, Array]:
+        """The outputs of one request from those of its rows, in the order they were asked for."""
+        first = predictions[0]
+        if first.complete and examples[0].complete:
+            return first.batch
+        steps = examples[0].steps if self._masked else None
+        return {
+            name: alone(self.outputs[name], first.batch[name], first.row)
+            if len(predictions) == 1 and self.outputs[name].time_axis is None
+            else stacked(self.outputs[name], [each.value(name) for each in predictions], steps)
+            for name in examples[0].outputs
+        }
+
+    def _run(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
+        """Examples of one group, in one run of the graph."""
+        first, count = examples[0], len(examples)
+        names = first.outputs
+        if count > 1 and any(example.outputs != names for example in examples):
+            wanted = {name for example in examples for name in example.outputs}
+            names = tuple(name for name in self._all if name in wanted)
+        feeds = first.request if count == 1 and first.complete else self._batch(examples)
+        try:
+            values = self._session.run(feeds, names)
+        except Refused as error:
+            raise InvalidInput(
+                f"the network cannot compute this: {error}",
+                field="inputs",
+                allowed="values that the network was made for",
+            ) from error
+        if self._batched:
+            for name in names:
+                shape, axis = values[name].shape, self.outputs[name].batch_axis
+                if axis is None or axis >= len(shape) or shape[axis] != count:
+                    raise RuntimeError(f"{name} {shape} has not {count} rows")
+        tensors, masked = self.outputs, self._masked
+        return [
+            TensorPrediction(
+                values, tensors, each.outputs, row, count == 1, each.end if masked else None
+            )
+            for row, each in enumerate(examples)
+        ]
+
+    def _batch(self, examples: Sequence[TensorExample]) -> dict[str, Array]:
+        """The inputs of several rows, each cut to its end, padded to the longest."""
+        masked = self._masked
+        return {
+            name: stacked(
+                tensor,
+                [
+                    row_of(tensor, each.request[name], each.row, each.end if masked else None)
+                    for each in examples
+                ],
+            )
+            for name, tensor in self.inputs.items()
+        }
+
+    def _wanted(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        for index, name in enumerate(outputs):
+            if name not in self.outputs:
+                raise InvalidInput(
+                    f"there is no output {name!r}",
+                    field=f"outputs[{index}].name",
+                    allowed=f"one of {', '.join(self._all)}",
+                )
+        return tuple(outputs) or self._all
+
+
+def _compare(kind: str, tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None:
+    names = [tensor.name for tensor in tensors]
+    if names != [spec.name for spec in specs]:
+        found = ", ".join(spec.name for spec in specs)
+        raise ModelRefused(
+            f"the features name the {kind}s {', '.join(names)}, the graph has {found}"
+        )
+    for tensor, spec in zip(tensors, specs, strict=True):
+        if OF_ONNX.get(spec.type) != tensor.datatype or len(spec.shape) != len(tensor.shape):
+            raise ModelRefused(
+                f"the {kind} {tensor.name} is {spec.type} {list(spec.shape)} in the graph, "
+                f"{tensor.datatype} {list(tensor.shape)} in the features"
+            )

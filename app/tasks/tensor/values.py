@@ -1,0 +1,110 @@
+"""Values of tensors as JSON has them, and as arrays. Knows element types; not what values mean."""
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.serving.runtime.datatypes import NUMPY, Datatype
+
+Array = npt.NDArray[Any]
+
+_FLOATS: Final = ("FP16", "BF16", "FP32", "FP64")
+_INTEGERS: Final[frozenset[type]] = frozenset((int,))
+# What JSON values may stand for an element; bool is another type than int here.
+_TYPES: Final[dict[str, frozenset[type]]] = {
+    "BOOL": frozenset((bool,)),
+    "BYTES": frozenset((str,)),
+    **dict.fromkeys(_FLOATS, frozenset((float, int))),
+}
+_PLAIN: Final[dict[str, frozenset[type]]] = {
+    "INT32": _INTEGERS,
+    "INT64": _INTEGERS,
+    "FP64": frozenset((float, int)),
+}
+_WORDS: Final = {"BOOL": "true or false", "BYTES": "a text", **dict.fromkeys(_FLOATS, "a number")}
+
+
+def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
+    """An array of `shape` from values in row-major order, flat or nested as deep as the shape.
+
+    Raises ValueError, whose message says what is wrong: too few values, other nesting, a value of
+    another type, or one that the element type cannot hold.
+    """
+    flat = _flattened(values, shape)
+    strangers = set(map(type, flat)) - _TYPES.get(datatype, _INTEGERS)
+    if strangers:
+        at = next(index for index, value in enumerate(flat) if type(value) in strangers)
+        raise ValueError(f"value {at} is not {_WORDS.get(datatype, 'a whole number')}")
+    try:
+        with np.errstate(over="raise"):
+            if datatype == "BF16":
+                array = _bfloat16(np.array(flat, np.float32))
+            else:
+                array = np.array(flat, NUMPY[datatype])
+    except (OverflowError, FloatingPointError):
+        raise ValueError(f"a value is out of the range of {datatype}") from None
+    return array.reshape(tuple(shape))
+
+
+def plain_array(values: Any, datatype: Datatype, shape: Sequence[Any]) -> Array | None:
+    """The same for what most requests hold, a flat list of whole numbers or FP64; else None.
+
+    None also for whatever is wrong, and then `from_json` tells what.
+    """
+    types = _PLAIN.get(datatype)
+    if types is None or type(values) is not list or not types.issuperset(map(type, values)):
+        return None
+    if set(map(type, shape)) != {int} or min(shape) < 1:
+        return None
+    try:
+        return np.array(values, NUMPY[datatype]).reshape(shape)
+    except (OverflowError, ValueError):
+        return None
+
+
+def to_json(array: Array, datatype: Datatype) -> Any:
+    """An array as nested lists of plain values; floats may be infinite or not a number."""
+    return (bfloat16_values(array) if datatype == "BF16" else array).tolist()
+
+
+def shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of nested lists, as far as their first elements tell."""
+    shape: list[int] = []
+    while isinstance(values, list):
+        shape.append(len(values))
+        values = values[0] if values else None
+    return tuple(shape)
+
+
+def bfloat16_values(bits: Array) -> npt.NDArray[np.float32]:
+    """The values of BF16 bits: the upper halves of float32."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def _bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+    """The BF16 bits of values, rounded to the nearest, ties to even; NaN stays one."""
+    bits = values.view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) >> 16
+    return np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16)
+
+
+def _flattened(values: Any, shape: Sequence[int]) -> list[Any]:
+    if not shape and not isinstance(values, list):
+        values = [values]
+    if not isinstance(values, list):
+        raise ValueError("the values are not a list")
+    if values and isinstance(values[0], list):
+        for depth, size in enumerate(shape[1:], start=1):
+            if set(map(type, values)) != {list}:
+                raise ValueError(f"not everything {depth} deep is a list")
+            if set(map(len, values)) != {size}:
+                raise ValueError(f"not every list {depth} deep has {size} elements")
+            values = list(chain.from_iterable(values))
+    if len(values) != math.prod(shape):
+        raise ValueError(f"there are {len(values)} values, and the shape has {math.prod(shape)}")
+    flat: list[Any] = values
+    return flat

@@ -1,0 +1,1 @@
+"""Metrics, log and traces. Imported by everybody; imports no other part of the service."""

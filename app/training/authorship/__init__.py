@@ -1,0 +1,1 @@
+"""Trains and scores networks that tell authors apart."""

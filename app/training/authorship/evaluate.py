@@ -1,0 +1,116 @@
+"""Scores a published authorship model on texts that it never learned, beside baselines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
+
+from app.serving.models.loader import ServingOptions, load_version
+from app.serving.models.manifest import read_manifest
+from app.tasks.authorship import AuthorshipFeatures
+from app.training.authorship.baselines import BASELINES, cleaned
+from app.training.authorship.card import authorship_card
+from app.training.authorship.data import Corpus, Document, read_corpus
+from app.training.authorship.scores import Row, score
+from app.training.authorship.train import TASKS
+from app.training.common.publish import amend, latest_version
+
+
+def evaluate_authorship(
+    repository: Path, name: str, data: Path, *, baselines: bool = True
+) -> tuple[list[Row], list[tuple[str, str, float]]]:
+    """Rows of figures on texts of known authors, and (text, author, probability) of the others.
+
+    Texts go through a loaded version: features, scheduler, graph, calibration. Those that the
+    model learned, by the fingerprints in its manifest, are left out; baselines are trained on them.
+
+    Raises:
+        FileNotFoundError, ValueError: no model, no data, or nothing that was not learned.
+        ModelRefused: the version does not pass the checks of loading.
+    """
+    folder = repository / name / latest_version(repository / name)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no model {name!r} in {repository}")
+    corpus = read_corpus(data)
+    learned: Any = read_manifest(folder).training.get("learned", [])
+    known = [one for one in corpus.documents if one.fingerprint in set(learned)]
+    parts = _unseen(corpus, set(learned))
+    if not parts:
+        raise ValueError(
+            f"{name} has learned every text in {data}; its held-out figures are in its card"
+        )
+    rows: list[Row] = []
+    guesses: list[tuple[str, str, float]] = []
+    model = load_version(folder, TASKS, ServingOptions(workers=1))
+    try:
+        authors: tuple[str, ...] = AuthorshipFeatures.model_validate(
+            model.manifest.features
+        ).authors
+        for texts, documents in parts.items():
+            examples = [model.task.encode(one.text) for one in documents]
+            futures = model.scheduler.submit_many(examples)
+            answers: list[Any] = [future.result().prediction for future in futures]
+            guesses += [
+                (f"{texts}: {one.name}", answer.author, answer.score)
+                for one, answer in zip(documents, answers, strict=True)
+                if not one.author
+            ]
+            pairs = [
+                (one, answer)
+                for one, answer in zip(documents, answers, strict=True)
+                if one.author in authors
+            ]
+            if not pairs:
+                continue
+            truths = [authors.index(one.author) for one, _ in pairs]
+            shares = np.array([list(answer.probabilities.values()) for _, answer in pairs])
+            label = f"{name}/{model.version}"
+            rows.append(score(label, texts, truths, shares.argmax(1).tolist(), authors, shares))
+            if baselines and known:
+                asked = [one for one, _ in pairs]
+                rows += _baselines(texts, known, asked, truths, authors, corpus)
+    finally:
+        model.close()
+    return rows, guesses
+
+
+def record_authorship(repository: Path, name: str, rows: Sequence[Row]) -> None:
+    """Write an evaluation of the latest version into its manifest and its model card."""
+    folder = repository / name / latest_version(repository / name)
+    manifest = read_manifest(folder)
+    figures: list[JsonValue] = [row.to_json() for row in rows]
+    evaluation = {**manifest.evaluation, "rows": figures}
+    features = AuthorshipFeatures.model_validate(manifest.features)
+    card = authorship_card(name, features, manifest.training, evaluation)
+    amend(folder, evaluation=evaluation, card=card)
+
+
+def _unseen(corpus: Corpus, learned: set[str]) -> dict[str, list[Document]]:
+    parts = {
+        "not learned": [one for one in corpus.documents if one.fingerprint not in learned],
+        **{texts: list(documents) for texts, documents in corpus.others.items()},
+    }
+    return {
+        texts: fresh
+        for texts, documents in parts.items()
+        if (fresh := [one for one in documents if one.fingerprint not in learned])
+    }
+
+
+def _baselines(
+    texts: str,
+    known: Sequence[Document],
+    asked: Sequence[Document],
+    truths: Sequence[int],
+    authors: Sequence[str],
+    corpus: Corpus,
+) -> list[Row]:
+    learned = cleaned([one.text for one in known], corpus.masked_words)
+    questions = cleaned([one.text for one in asked], corpus.masked_words)
+    labels = [list(authors).index(one.author) for one in known]
+    return [
+        score(method, texts, truths, answer(learned, labels, questions), authors)
+        for method, answer in BASELINES.items()
+    ]

@@ -1,0 +1,1 @@
+"""What all tasks train with: cells, graphs, the loop, publishing, cards."""

@@ -1,0 +1,206 @@
+"""Scores published models next to honest baselines; knows the served path, never the network.
+
+Nothing is scored that training saw: the last horizon of a series is the future here and is
+held out there, and the parts ``unseen`` and ``report`` choose nothing (see ``datasets``).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.training.forecast import scores
+from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
+from app.training.forecast.data import Part, Series, read_series
+from app.training.forecast.reports import Row, WaveRow
+from app.training.forecast.served import Answer, Question, Served, served
+from app.training.waves.data import waves
+
+Array = NDArray[np.float64]
+Baselines = Literal["none", "simple", "all"]
+
+BENCHMARKS = ("m3", "tourism", "m4_hourly", "m4_weekly")
+REPORTED: tuple[Part, ...] = ("report", "unseen")
+LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
+_BASELINES: dict[Baselines, tuple[str, ...]] = {
+    "none": ("naive2",),
+    "simple": tuple(SIMPLE),
+    "all": METHODS,
+}
+
+
+def evaluate_forecast(
+    model: str,
+    root: Path,
+    data: Path,
+    collections: Sequence[str] = BENCHMARKS,
+    parts: Sequence[Part] = REPORTED,
+    *,
+    version: str | None = None,
+    url: str | None = None,
+    baselines: Baselines = "simple",
+    cache: Path | None = None,
+    limit: int | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> list[Row]:
+    """Backtest ``model`` on the last horizon of every series of ``parts``.
+
+    It is asked at ``url``, or without one from the repository folder ``root``. One group of
+    rows for each part of each collection, and one over all ``parts`` where these are several.
+    ``limit`` takes that many series of a collection, evenly spread. ``cache`` is the folder of
+    ``baseline_forecasts``. ``progress`` is told a label and how many series of it are done.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``read_series``.
+        UnrollError: the model is not served, or refuses a series.
+    """
+    rows: list[Row] = []
+    with served(model, root, version=version, url=url) as one:
+        for collection in collections:
+            series = [s for s in read_series(data, (collection,)) if s.part in parts]
+            if limit is not None and limit < len(series):
+                kept = np.linspace(0, len(series) - 1, limit).round().astype(int)
+                series = [series[i] for i in kept]
+            if series:
+                rows += _backtest(one, series, _BASELINES[baselines], cache, progress)
+    return rows
+
+
+def _backtest(
+    model: Served,
+    series: Sequence[Series],
+    baselines: Sequence[str],
+    cache: Path | None,
+    progress: Callable[[str, int], None] | None,
+) -> list[Row]:
+    collection = series[0].dataset
+    name = f"{model.model}/{model.version}"
+    questions = [Question(s.known(), s.horizon, s.frequency) for s in series]
+    answers: list[Answer] = []
+    for start in range(0, len(series), 500):
+        answers += model.ask(questions[start : start + 500], LEVELS)
+        if progress:
+            progress(f"{collection} {name}", len(answers))
+    scored: dict[str, list[dict[str, float]]] = {
+        f"{name} median": [
+            _scores(s, a.quantiles[LEVELS.index(0.5)], a.quantiles)
+            for s, a in zip(series, answers, strict=True)
+        ],
+        f"{name} mean": [
+            _scores(s, a.mean, a.quantiles) for s, a in zip(series, answers, strict=True)
+        ],
+    }
+    told = progress and (lambda method, done: progress(f"{collection} {method}", done))
+    for method, forecasts in baseline_forecasts(series, baselines, cache, told).items():
+        scored[method] = []
+        for s in series:
+            forecast = forecasts[s.dataset, s.id]
+            low, high = np.split(forecast.quantiles, 2)  # (levels / 2, horizon) each
+            five = np.concatenate([low, forecast.mean[None], high])  # (levels, horizon)
+            scored[method].append(
+                _scores(s, forecast.mean, five) | {"fell_back": forecast.fell_back}
+            )
+    parts = np.array([s.part for s in series])
+    present = list(dict.fromkeys(parts.tolist()))
+    groups = {part: parts == part for part in sorted(present)}
+    if len(groups) > 1:
+        groups["+".join(sorted(present))] = np.ones(len(series), dtype=bool)
+    return [
+        row
+        for part, chosen in groups.items()
+        for row in _rows(collection, part, scored, np.flatnonzero(chosen))
+    ]
+
+
+def _scores(series: Series, point: Array, quantiles: Array) -> dict[str, float]:
+    """Every score of one forecast; ``quantiles`` (LEVELS, horizon)."""
+    actual, known = series.future(), series.known()
+    scale = scores.naive_scale(known, series.season_length)
+    answer = {
+        "smape": scores.smape(actual, point),
+        "mase": scores.mase(actual, point, known, series.season_length),
+    }
+    for percent, low, high in ((80, quantiles[1], quantiles[3]), (95, quantiles[0], quantiles[4])):
+        given = bool(np.isfinite(low).all() and np.isfinite(high).all())
+        answer[f"coverage_{percent}"] = scores.coverage(actual, low, high) if given else math.nan
+        answer[f"width_{percent}"] = scores.mean_width(low, high) / scale
+    answer["pinball"] = scores.pinball(actual, quantiles, LEVELS) / scale
+    return answer
+
+
+def _rows(
+    collection: str,
+    part: str,
+    scored: dict[str, list[dict[str, float]]],
+    chosen: NDArray[np.intp],
+) -> list[Row]:
+    rows = []
+    naive2 = {key: [scored["naive2"][i][key] for i in chosen] for key in ("smape", "mase")}
+    for method, of in scored.items():
+        lists = {key: [of[i][key] for i in chosen] for key in of[0]}
+        fell_back = int(sum(lists.pop("fell_back", [])))
+        means = {key: _mean(values) for key, values in lists.items()}
+        owa = scores.owa(lists, naive2)
+        rows.append(Row(collection, part, len(chosen), method, owa, **means, fell_back=fell_back))
+    return rows
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean over the series on which a score is defined."""
+    defined = np.asarray(values)[np.isfinite(values)]
+    return float(defined.mean()) if defined.size else math.nan
+
+
+def evaluate_waves(
+    root: Path,
+    model: str = "forecast-waves",
+    *,
+    version: str | None = None,
+    url: str | None = None,
+    count: int = 5000,
+    train_count: int = 7000,
+    seed: int = 20_000,
+) -> list[WaveRow]:
+    """Mean squared errors on ``count`` fresh series, next to naive and least squares.
+
+    Least squares is fitted on ``train_count`` other series, the textbook's number of them.
+
+    Raises:
+        UnrollError: the model is not served.
+    """
+    rng = np.random.default_rng(seed)
+    long, short = waves(rng, count, 60), waves(rng, count, 51)
+    past, past_of_51 = long[:, :50], short[:, :50]
+    fitted = _least_squares(waves(rng, train_count, 60))
+    fitted_of_51 = _least_squares(waves(rng, train_count, 51))
+    guesses: dict[str, tuple[Array, Array]] = {
+        "naive": (np.repeat(past[:, -1:], 10, axis=1), past_of_51[:, -1:]),
+        "least squares": (fitted(past), fitted_of_51(past_of_51)),
+    }
+    with served(model, root, version=version, url=url) as one:
+
+        def mean(series: Array, horizon: int) -> Array:
+            answers = one.ask([Question(row, horizon) for row in series], (0.5,))
+            return np.stack([answer.mean for answer in answers])  # (count, horizon)
+
+        guesses[f"{one.model}/{one.version}"] = mean(past, 10), mean(past_of_51, 1)
+    rows = []
+    for method, (ten, one_of_51) in guesses.items():
+        error = (long[:, 50:] - ten) ** 2  # (count, 10)
+        of_51 = (short[:, 50:] - one_of_51) ** 2  # (count, 1)
+        numbers = float(error[:, 0].mean()), float(error.mean()), float(of_51.mean())
+        rows.append(WaveRow(method, count, *numbers))
+    return rows
+
+
+def _least_squares(series: Array) -> Callable[[Array], Array]:
+    """A linear map with intercept from the first 50 points to all that follow."""
+
+    def design(past: Array) -> Array:
+        return np.hstack([past, np.ones((len(past), 1))])  # (count, 51)
+
+    weights = np.linalg.lstsq(design(series[:, :50]), series[:, 50:], rcond=None)[0]
+    return lambda past: design(past) @ weights

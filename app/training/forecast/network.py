@@ -1,0 +1,155 @@
+"""Networks of the tasks, made of recurrent stacks; knows shapes, not data and not losses."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.features.series import CONTEXT_FEATURES, FUTURE_FEATURES
+from app.training.common.graph import Graph
+from app.training.common.recurrent import Recurrent
+
+_REGISTER = 16  # floats in the widest vector register
+QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
+
+
+@dataclass(frozen=True)
+class ForecasterOptions:
+    """Sizes of a `Forecaster`; `dropout` values are shares of what is dropped, 0 to 1."""
+
+    cell: str = "gru"
+    hidden_size: int = 64
+    num_layers: int = 2
+    residual: bool = True
+    dropout: float = 0.1
+    recurrent_dropout: float = 0.1
+    context_features: int = CONTEXT_FEATURES
+    future_features: int = FUTURE_FEATURES
+    levels: tuple[float, ...] = QUANTILE_LEVELS
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)) or 0.5 not in self.levels:
+            raise ValueError("levels must be increasing and contain 0.5")
+
+
+class Forecaster(nn.Module):
+    """Encoder-decoder that answers all quantiles of all steps at once (direct, no feedback).
+
+    The encoder reads the context; its last state starts the decoder, which walks forward over
+    the horizon with what is known of each future step. So any horizon can be asked for and
+    step h does not depend on how many steps follow it.
+    Quantiles cannot cross: they are the median plus or minus cumulated positive widths
+    (Park et al. 2022, "Learning Quantile Functions without Quantile Crossing", eq. 5).
+    """
+
+    def __init__(self, options: ForecasterOptions) -> None:
+        super().__init__()
+        self.options = options
+        o = options
+
+        def stack(input_size: int) -> Recurrent:
+            return Recurrent(
+                o.cell,
+                input_size,
+                o.hidden_size,
+                o.num_layers,
+                residual=o.residual,
+                dropout=o.dropout,
+                recurrent_dropout=o.recurrent_dropout,
+            )
+
+        self.encoder = stack(o.context_features)
+        self.decoder = stack(o.future_features + o.hidden_size)
+        self.hidden = nn.Linear(o.hidden_size, o.hidden_size)
+        self.head = nn.Linear(o.hidden_size, len(o.levels))
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def middle(self) -> int:
+        return self.options.levels.index(0.5)
+
+    def forward(self, context: Tensor, lengths: Tensor, future: Tensor) -> Tensor:
+        """context (batch, time, features), lengths (batch,) in steps, future (batch, horizon,
+        features) -> quantiles (batch, horizon, levels), increasing along the last axis."""
+        _, state = self.encoder(context.transpose(0, 1), lengths)
+        summary = state[0][-1].expand(future.shape[1], -1, -1)  # (horizon, batch, hidden)
+        entry = torch.cat([future.transpose(0, 1), summary], dim=2)
+        decoded, _ = self.decoder(entry, None, state)
+        raw = self.head(torch.relu(self.hidden(decoded))).transpose(0, 1)
+        return self.spread_out(raw)  # (batch, horizon, levels)
+
+    def spread_out(self, raw: Tensor) -> Tensor:
+        middle = self.middle
+        median = raw[..., middle : middle + 1]
+        below = functional.softplus(raw[..., :middle]).flip(-1).cumsum(-1).flip(-1)
+        above = functional.softplus(raw[..., middle + 1 :]).cumsum(-1)
+        return torch.cat([median - below, median, median + above], dim=-1)
+
+    def to_onnx(self, graph: Graph, context: str, lengths: str, future: str) -> str:
+        """Add `forward` to a graph, dropout left out; same arguments and result, as names."""
+        time_major = graph.op("Transpose", context, perm=[1, 0, 2])  # (time, batch, features)
+        steps = graph.op("Transpose", future, perm=[1, 0, 2])  # (horizon, batch, features)
+        with graph.scope("encoder"):
+            _, state = self.encoder.to_onnx(graph, time_major, lengths)
+        last = self.options.num_layers - 1
+        summary = graph.slices(state[0], last, last + 1, axis=0)  # (1, batch, hidden)
+        horizon = graph.op("Shape", steps, start=0, end=1)
+        ones = np.array([1, 1], np.int64)
+        shape = graph.op("Concat", horizon, ones, axis=0)
+        entry = graph.op("Concat", steps, graph.op("Expand", summary, shape), axis=2)
+        with graph.scope("decoder"):
+            decoded, _ = self.decoder.to_onnx(graph, entry, None, state)
+        with graph.scope("head"):
+            hidden = graph.op("Relu", graph.linear(decoded, self.hidden))
+            raw = graph.op("Transpose", graph.linear(hidden, self.head), perm=[1, 0, 2])
+            middle, count = self.middle, len(self.options.levels)
+            # Softplus rounds whole vector registers otherwise than what is left over at the end
+            # of a batch. With rows that fill registers there is never a rest, and an answer is
+            # the same to the bit in every batch.
+            rest = np.array([0, 0, 0, 0, 0, -count % _REGISTER], np.int64)
+            widths = graph.op("Softplus", graph.op("Pad", raw, rest))
+            median = graph.slices(raw, middle, middle + 1, axis=2)
+            axis = np.array(2, np.int64)
+            below = graph.op("CumSum", graph.slices(widths, 0, middle, axis=2), axis, reverse=1)
+            above = graph.op("CumSum", graph.slices(widths, middle + 1, count, axis=2), axis)
+            parts = (graph.op("Sub", median, below), median, graph.op("Add", median, above))
+            return graph.op("Concat", *parts, axis=2)
+
+    def describe(self) -> dict[str, object]:
+        return asdict(self.options) | {"parameters": sum(p.numel() for p in self.parameters())}
+
+
+def forecaster_graph(members: Sequence[Forecaster]) -> onnx.ModelProto:
+    """One graph that answers the mean of the members' quantiles (Lichtendahl et al. 2013).
+
+    context (batch, time, features) float32, lengths (batch,) int64, future (batch, horizon,
+    features) float32 -> quantiles (batch, horizon, levels) float32.
+    """
+    options = members[0].options
+    if any(member.options.levels != options.levels for member in members):
+        raise ValueError("the members answer different quantile levels")
+    graph = Graph("forecaster")
+    context = graph.input("context", np.float32, ("batch", "time", options.context_features))
+    lengths = graph.input("lengths", np.int64, ("batch",))
+    future = graph.input("future", np.float32, ("batch", "horizon", options.future_features))
+    answers = []
+    for i, member in enumerate(members):
+        with graph.scope(f"member_{i}"):
+            answers.append(member.to_onnx(graph, context, lengths, future))
+    mean = graph.op("Mean", *answers) if len(answers) > 1 else answers[0]
+    graph.output("quantiles", mean, np.float32, ("batch", "horizon", len(options.levels)))
+    return graph.build()
+
+
+def pinball(quantiles: Tensor, target: Tensor, levels: Tensor) -> Tensor:
+    """Pinball loss (Koenker and Bassett 1978, eq. 1.3 as a mean over levels).
+
+    quantiles (batch, horizon, levels), target (batch, horizon) -> (batch, horizon).
+    """
+    error = target[..., None] - quantiles
+    return torch.maximum(levels * error, (levels - 1.0) * error).mean(-1)

@@ -1,0 +1,128 @@
+"""Asks a published forecaster as a client does; knows requests and answers, not scores or torch."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.serving.models.loader import LoadedModel
+from app.tasks.forecast import ForecastTask
+from app.training.common.client import call, loaded_model
+
+Array = NDArray[np.float64]
+
+_CHUNK = 100  # series in one request; the service takes more, but a request has a time limit
+
+
+@dataclass(frozen=True)
+class Question:
+    """One series: ``values`` (time,), NaN where missing, and how far to look ahead."""
+
+    values: Array
+    horizon: int
+    frequency: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``mean`` (horizon,) and ``quantiles`` (levels, horizon) in the order asked for."""
+
+    mean: Array
+    quantiles: Array
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that answers: ``ask`` takes any number of questions and quantile levels."""
+
+    model: str
+    version: str
+    ask: Callable[[Sequence[Question], Sequence[float]], list[Answer]]
+
+
+@contextmanager
+def served(
+    model: str, root: Path, *, version: str | None = None, url: str | None = None
+) -> Iterator[Served]:
+    """The model of a server at ``url``, or without one of the repository folder ``root``.
+
+    Raises:
+        ModelNotFound: it is not there, or the version was refused (with the reason).
+        UnrollError: the server cannot be reached or refuses a request.
+    """
+    if url is not None:
+        yield _over_http(url.rstrip("/"), model, version)
+        return
+    with loaded_model(root, "forecast", ForecastTask, model, version) as loaded:
+        yield _in_process(loaded)
+
+
+def _in_process(loaded: LoadedModel) -> Served:
+    def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
+        answers: list[Answer] = []
+        for start in range(0, len(questions), _CHUNK):
+            chunk = questions[start : start + _CHUNK]
+            examples = [
+                loaded.task.encode(series=_numbers(one.values), **_request(one, levels))
+                for one in chunk
+            ]
+            for future in loaded.scheduler.submit_many(examples):
+                answers.append(_answer(future.result().prediction.to_json(), levels))
+        return answers
+
+    return Served(loaded.name, loaded.version, ask)
+
+
+def _over_http(url: str, model: str, version: str | None) -> Served:
+    found = version or str(call(f"{url}/models/{model}")["version"])
+
+    def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        for chunk in _alike(questions):
+            body = _request(questions[chunk[0]], levels) | {
+                "series": [_numbers(questions[i].values) for i in chunk],
+                "model": model,
+                "version": found,
+            }
+            forecasts = call(f"{url}/forecast", body)["forecasts"]
+            for i, forecast in zip(chunk, forecasts, strict=True):
+                answers[i] = _answer(forecast, levels)
+        return [answers[i] for i in range(len(questions))]
+
+    return Served(model, found, ask)
+
+
+def _alike(questions: Sequence[Question]) -> Iterator[list[int]]:
+    """Indices of questions that share horizon and frequency, as many as fit one request."""
+    groups: dict[tuple[int, str | None], list[int]] = {}
+    for i, one in enumerate(questions):
+        groups.setdefault((one.horizon, one.frequency), []).append(i)
+    for group in groups.values():
+        for start in range(0, len(group), _CHUNK):
+            yield group[start : start + _CHUNK]
+
+
+def _request(question: Question, levels: Sequence[float]) -> dict[str, Any]:
+    """Never a season length: a client that has only a frequency must get the same answer."""
+    request: dict[str, Any] = {"horizon": question.horizon, "quantiles": list(levels)}
+    if question.frequency is not None:
+        request["frequency"] = question.frequency
+    return request
+
+
+def _numbers(values: Array) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _answer(forecast: Any, levels: Sequence[float]) -> Answer:
+    by_level = {float(level): row for level, row in forecast["quantiles"].items()}
+    quantiles = [by_level[level] for level in levels]
+    return Answer(
+        np.asarray(forecast["mean"], dtype=np.float64),
+        np.asarray(quantiles, dtype=np.float64),  # (levels, horizon)
+    )

@@ -1,0 +1,1 @@
+"""Trains and scores classifiers of texts."""

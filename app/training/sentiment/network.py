@@ -1,0 +1,168 @@
+"""The text classifier: embedding, recurrence over chunks, pooling, a linear head. Knows shapes."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.training.common.graph import Graph
+from app.training.common.recurrent import Recurrent
+
+
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """Sizes of a `TextClassifier`; every `dropout` is the share that is dropped, 0 to 1.
+
+    chunk_length: tokens that the recurrence reads at a stretch. token_dropout drops whole
+    tokens, embedding_dropout features of them, head_dropout pooled features.
+    """
+
+    vocabulary_size: int
+    classes: int
+    cell: str = "lstm"
+    embedding_size: int = 160
+    hidden_size: int = 192
+    num_layers: int = 1
+    bidirectional: bool = True
+    chunk_length: int = 128
+    token_dropout: float = 0.1
+    embedding_dropout: float = 0.3
+    recurrent_dropout: float = 0.1
+    head_dropout: float = 0.5
+
+
+class TextClassifier(nn.Module):
+    """Reads a text in chunks and pools over all of it.
+
+    Long texts are cut into chunks of `chunk_length` tokens that are read side by side, each from
+    an empty state; the maximum and the mean over all steps of all chunks go into a linear head
+    (Johnson and Zhang 2016, "Supervised and Semi-Supervised Text Categorization using LSTM for
+    Region Embeddings", section 2.2). Since the head is linear, the logits split exactly into
+    what each step adds to them.
+    """
+
+    def __init__(self, options: ClassifierOptions) -> None:
+        super().__init__()
+        self.options = options
+        o = options
+        self.embedding = nn.Embedding(o.vocabulary_size, o.embedding_size, padding_idx=0)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        self.recurrent = Recurrent(
+            o.cell,
+            o.embedding_size,
+            o.hidden_size,
+            o.num_layers,
+            bidirectional=o.bidirectional,
+            dropout=o.embedding_dropout,
+            recurrent_dropout=o.recurrent_dropout,
+        )
+        self.head = nn.Linear(2 * self.recurrent.output_size, o.classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """token_ids (batch, time), lengths (batch,) of 1 or more -> logits (batch, classes)."""
+        batch, time = token_ids.shape
+        chunk = min(time, self.options.chunk_length)
+        count = -(-time // chunk)
+        token_ids = functional.pad(token_ids, (0, count * chunk - time))
+        starts = torch.arange(count, device=lengths.device) * chunk  # (chunks,)
+        chunk_lengths = (lengths[:, None] - starts).clamp(0, chunk).reshape(-1)
+        rows = token_ids.reshape(batch * count, chunk)
+        filled = chunk_lengths > 0  # training does not pay for chunks of padding alone
+        outputs = self.read(rows[filled], chunk_lengths[filled]).float()  # (rows, chunk, size)
+        owner = torch.arange(batch, device=lengths.device).repeat_interleave(count)[filled]
+        size = outputs.shape[2]
+        valid = torch.arange(chunk, device=lengths.device) < chunk_lengths[filled][:, None]
+        highest = outputs.masked_fill(~valid[:, :, None], -torch.inf).amax(1)  # (rows, size)
+        index = owner[:, None].expand(-1, size)
+        top = outputs.new_full((batch, size), -torch.inf)
+        top = top.scatter_reduce(0, index, highest, "amax")
+        total = outputs.new_zeros(batch, size).index_add(0, owner, outputs.sum(1))
+        pooled = torch.cat([top, total / lengths[:, None]], dim=1)  # (batch, 2 * size)
+        pooled = functional.dropout(pooled, self.options.head_dropout, self.training)
+        logits: Tensor = self.head(pooled)
+        return logits
+
+    def read(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """token_ids (rows, chunk) -> outputs (rows, chunk, size), zero past a row's end."""
+        o = self.options
+        embedded = self.embedding(token_ids)  # (rows, chunk, embedding)
+        if self.training:
+            kept = torch.rand(token_ids.shape, device=token_ids.device) >= o.token_dropout
+            embedded = embedded * kept[:, :, None]
+            # one mask for a whole row (Gal and Ghahramani 2016)
+            mask = embedded.new_ones(len(embedded), 1, o.embedding_size)
+            embedded = embedded * functional.dropout(mask, o.embedding_dropout)
+        outputs, _ = self.recurrent(embedded.transpose(0, 1), lengths)
+        transposed: Tensor = outputs.transpose(0, 1)
+        return transposed
+
+    def to_onnx(self, graph: Graph, token_ids: str, lengths: str) -> tuple[str, str]:
+        """Add `forward` to a graph, without dropout: (logits, contributions).
+
+        The contributions (batch, time, classes) are what each step adds to the logits; with the
+        head's bias they sum up to them. They cost nothing where nobody asks for them.
+        """
+        one = np.array([1], np.int64)
+        time = graph.op("Shape", token_ids, start=1, end=2)  # (1,)
+        chunk = graph.op("Min", time, np.array([self.options.chunk_length], np.int64))
+        count = graph.op("Div", graph.op("Sub", graph.op("Add", time, chunk), one), chunk)
+        whole = graph.op("Mul", count, chunk)
+        missing = graph.op("Sub", whole, time)
+        pads = graph.op("Concat", np.zeros(3, np.int64), missing, axis=0)
+        padded = graph.op("Pad", token_ids, pads)  # (batch, chunks * chunk)
+        rows = graph.op("Reshape", padded, graph.op("Concat", -one, chunk, axis=0))
+        column = graph.op("Unsqueeze", lengths, one)  # (batch, 1)
+        starts = graph.op("Mul", _range(graph, count), chunk)  # (chunks,)
+        zero = np.array([0], np.int64)
+        left = graph.op("Max", graph.op("Min", graph.op("Sub", column, starts), chunk), zero)
+        row_lengths = graph.op("Reshape", left, -one)  # (batch * chunks,)
+
+        # In half precision: most of the graph's bytes are here, and nothing is added up in it.
+        table = graph.constant(self.embedding.weight.half(), "embedding")
+        embedded = graph.op("Cast", graph.op("Gather", table, rows), to=onnx.TensorProto.FLOAT)
+        time_major = graph.op("Transpose", embedded, perm=[1, 0, 2])  # (chunk, rows, embedding)
+        outputs, _ = self.recurrent.to_onnx(graph, time_major, row_lengths)
+        outputs = graph.op("Transpose", outputs, perm=[1, 0, 2])  # (rows, chunk, size)
+        size = self.recurrent.output_size
+        batch = graph.op("Shape", token_ids, start=0, end=1)
+        shape = graph.op("Concat", batch, whole, np.array([size], np.int64), axis=0)
+        outputs = graph.op("Reshape", outputs, shape)  # (batch, chunks * chunk, size)
+
+        steps = graph.op("Unsqueeze", _range(graph, whole), zero)  # (1, chunks * chunk)
+        valid = graph.op("Unsqueeze", graph.op("Less", steps, column), np.array([2], np.int64))
+        lowest = np.array(np.finfo(np.float32).min)
+        masked = graph.op("Where", valid, outputs, lowest)
+        top = graph.op("ReduceMax", masked, one, keepdims=0)  # (batch, size)
+        divisor = graph.op("Cast", column, to=onnx.TensorProto.FLOAT)  # (batch, 1)
+        # Summed up step by step: ReduceSum adds in another order when a batch-mate is longer.
+        running = graph.op("CumSum", outputs, np.array(1, np.int64))
+        total = graph.op("Squeeze", graph.slices(running, -1, 2**31, axis=1), one)
+        mean = graph.op("Div", total, divisor)  # (batch, size)
+        weight = self.head.weight.detach().T  # (2 * size, classes)
+        of_top, of_mean = graph.constant(weight[:size]), graph.constant(weight[size:])
+        parts = graph.op("Add", graph.op("MatMul", top, of_top), graph.op("MatMul", mean, of_mean))
+        logits = graph.op("Add", parts, graph.constant(self.head.bias, "bias"))
+
+        at = graph.op("ArgMax", masked, axis=1, keepdims=1)  # (batch, 1, size)
+        mine = graph.op("Equal", graph.op("Unsqueeze", steps, np.array([2], np.int64)), at)
+        tops = graph.op("Where", mine, outputs, np.array(0.0, np.float32))
+        shares = graph.op("Div", outputs, graph.op("Unsqueeze", divisor, one))
+        added = graph.op(
+            "Add", graph.op("MatMul", tops, of_top), graph.op("MatMul", shares, of_mean)
+        )
+        contributions = graph.op("Slice", added, zero, time, one)  # (batch, time, classes)
+        return logits, contributions
+
+    def describe(self) -> dict[str, object]:
+        return asdict(self.options) | {"parameters": sum(p.numel() for p in self.parameters())}
+
+
+def _range(graph: Graph, end: str) -> str:
+    """0, 1, ... up to `end` (1,), exclusive."""
+    limit = graph.op("Squeeze", end, np.array([0], np.int64))
+    return graph.op("Range", np.array(0, np.int64), limit, np.array(1, np.int64))

@@ -1,0 +1,158 @@
+"""Fits the n-gram classifiers; knows token ids, labels and how tokens are spelled."""
+
+import warnings
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from app.training.sentiment.batches import Encoded
+from app.training.sentiment.ngram_rows import NgramOptions, counts
+from app.training.sentiment.ngrams import NgramClassifier
+
+Array = NDArray[np.float32]
+_ABSENT = -3.0  # the logit of a label that a source does not have
+_GATE_TEXTS = 4000  # of a source, at most
+_GATE_COST = 10.0
+
+
+def fit_ngrams(
+    sources: Sequence[Encoded],
+    pieces: Sequence[str],
+    classes: int,
+    options: NgramOptions,
+    *,
+    silent: Sequence[Encoded] = (),
+) -> NgramClassifier:
+    """A linear SVM per source, and a logistic regression that tells the sources apart.
+
+    The regression also learns those that nothing is to be said about, `silent`.
+
+    All see TF-IDF of 1- to 3-grams of tokens and of the n-grams of characters that the tokens
+    are spelled with. A token's own weight and those of its characters are added up in the end,
+    so that the latter cost nothing later: they only let rare words learn from their like.
+    A text counts as its weight says, and the labels of a source count alike, however few texts
+    one has. A document frequency is the mean over the sources. `pieces` are the tokens as the
+    tokeniser writes them, `##` before one that does not begin a word.
+    """
+    spelled = _spelling(pieces, options)
+    seen = [_with_characters(data, spelled, len(pieces), options) for data in sources]
+    shares = np.mean([np.asarray((m > 0).mean(axis=0)).ravel() for m in seen], axis=0)
+    inverse = (np.log(1.0 / (shares + 1e-5)) + 1.0).astype(np.float32)
+    rows = seen[0].shape[1] - options.characters
+    inverse[rows:] *= options.character_weight
+    scaled = [_normalised(m, inverse) for m in seen]
+
+    experts = [_expert(m, data, classes, options) for m, data in zip(scaled, sources, strict=True)]
+    unsaid = [
+        _normalised(_with_characters(s, spelled, len(pieces), options), inverse) for s in silent
+    ]
+    gate, gate_bias = _gate([*scaled, *unsaid])
+    weights = np.stack([weight for weight, _ in experts], axis=1)  # (all rows, experts, classes)
+    together = np.concatenate([weights.reshape(len(weights), -1), gate], axis=1)
+    together = _folded(together * inverse[:, None], spelled, rows)
+    squares = _folded((inverse**2)[:, None], spelled, rows)[:, 0]
+    wide = len(sources) * classes
+    return NgramClassifier(
+        vocabulary_size=len(pieces),
+        options=options,
+        weights=together[:, :wide].reshape(rows, len(sources), classes),
+        gate=together[:, wide:],
+        squares=squares,
+        bias=np.stack([bias for _, bias in experts]),
+        gate_bias=gate_bias,
+    )
+
+
+def _spelling(pieces: Sequence[str], o: NgramOptions) -> sparse.csr_array:
+    """Which n-grams of characters each token has, but padding and unknown: (tokens, characters)."""
+    tokens, found = [], []
+    for token, piece in enumerate(pieces):
+        if token < 2:
+            continue
+        word = f"{piece[2:]} " if piece.startswith("##") else f" {piece} "
+        for size in range(o.shortest, o.longest + 1):
+            for at in range(len(word) - size + 1):
+                tokens.append(token)
+                found.append(zlib.crc32(word[at : at + size].encode()) % o.characters)
+    ones = np.ones(len(tokens), np.float32)
+    shape = (len(pieces), o.characters)
+    spelled = sparse.coo_array((ones, (np.array(tokens, int), np.array(found, int))), shape=shape)
+    return _narrow(spelled.tocsr())
+
+
+def _with_characters(
+    data: Encoded, spelled: sparse.csr_array, vocabulary_size: int, o: NgramOptions
+) -> sparse.csr_array:
+    plain = counts(data.tokens, vocabulary_size, o)
+    both = sparse.hstack([plain, plain[:, :vocabulary_size] @ spelled], format="csr")
+    return _narrow(sparse.csr_array(both))
+
+
+def _narrow(matrix: sparse.csr_array) -> sparse.csr_array:
+    """With sorted 32-bit indices, the only ones that liblinear takes."""
+    matrix.sort_indices()
+    matrix.indices = matrix.indices.astype(np.int32)
+    matrix.indptr = matrix.indptr.astype(np.int32)
+    return matrix
+
+
+def _normalised(seen: sparse.csr_array, inverse: Array) -> sparse.csr_array:
+    """Counts times inverse document frequencies over the length of the text's vector, in which
+    every occurrence counts by itself: only such a length can be added up token by token."""
+    lengths = np.sqrt(np.maximum(seen @ inverse**2, np.float32(1e-12)))
+    scaled = seen.copy()
+    scaled.data *= inverse[seen.indices]
+    scaled.data /= np.repeat(lengths, np.diff(seen.indptr))
+    return scaled
+
+
+def _expert(
+    texts: sparse.csr_array, data: Encoded, classes: int, o: NgramOptions
+) -> tuple[Array, Array]:
+    """weights (rows, classes) and bias (classes,) of one source."""
+    svm = LinearSVC(C=o.cost, max_iter=o.max_iterations, random_state=0, class_weight="balanced")
+    with warnings.catch_warnings():
+        # To stop early is the recipe's wish, and no accident that deserves a warning.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        svm.fit(texts, data.labels, sample_weight=data.weights)
+    weights = np.zeros((texts.shape[1], classes), np.float32)
+    bias = np.full(classes, _ABSENT, np.float32)
+    if len(svm.classes_) == 2:  # one plane, whose two sides are the labels
+        for label, side in zip(svm.classes_, (-1.0, 1.0), strict=True):
+            weights[:, label] = side * svm.coef_[0]
+            bias[label] = side * svm.intercept_[0]
+    else:
+        weights[:, svm.classes_] = svm.coef_.T
+        bias[svm.classes_] = svm.intercept_
+    return weights, bias
+
+
+def _gate(sources: Sequence[sparse.csr_array]) -> tuple[Array, Array]:
+    """weights (rows, sources) and bias (sources,) that tell from whom a text is."""
+    if len(sources) == 1:
+        return np.zeros((sources[0].shape[1], 1), np.float32), np.zeros(1, np.float32)
+    rng = np.random.default_rng(0)
+    some = [m[rng.permutation(m.shape[0])[:_GATE_TEXTS]] for m in sources]
+    which = np.repeat(np.arange(len(some)), [m.shape[0] for m in some])
+    found = LogisticRegression(C=_GATE_COST, max_iter=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found.fit(_narrow(sparse.csr_array(sparse.vstack(some, format="csr"))), which)
+    if len(some) == 2:  # one plane again
+        plane, offset = found.coef_[0] / 2, found.intercept_[0] / 2
+        weights = np.stack([-plane, plane], axis=1)
+        return weights.astype(np.float32), np.array([-offset, offset], np.float32)
+    return found.coef_.T.astype(np.float32), found.intercept_.astype(np.float32)
+
+
+def _folded(values: Array, spelled: sparse.csr_array, rows: int) -> Array:
+    """(all rows, columns) -> (rows, columns): tokens get what their characters have."""
+    kept = values[:rows].copy()
+    kept[: spelled.shape[0]] += spelled @ values[rows:]
+    return kept

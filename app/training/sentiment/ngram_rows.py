@@ -1,0 +1,86 @@
+"""Which rows of a table the n-grams of a text have, in NumPy and in ONNX. Knows token ids only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from scipy import sparse
+
+from app.training.common.graph import Graph
+from app.training.sentiment.batches import Ids
+
+_FIRST, _SECOND = 1_000_003, 1_009  # the products of token ids stay far below 2**63
+
+
+@dataclass(frozen=True)
+class NgramOptions:
+    """Tokens have a row each; pairs and triples of them share `bigrams` and `trigrams` rows.
+
+    characters: rows of the n-grams of characters, `shortest` to `longest`, that tokens are
+    spelled with; they exist in training only, where `character_weight` says how much they count
+    beside tokens. cost: of the linear SVMs, larger fits closer; max_iterations bounds their solver.
+    """
+
+    bigrams: int = 2**18
+    trigrams: int = 120_000
+    characters: int = 2**17
+    shortest: int = 3
+    longest: int = 5
+    character_weight: float = 0.5
+    cost: float = 0.5
+    max_iterations: int = 60
+
+
+def counts(tokens: Sequence[Ids], vocabulary_size: int, o: NgramOptions) -> sparse.csr_array:
+    """How often each row's n-gram stands in each text: (texts, rows)."""
+    rows = [_rows(ids.astype(np.int64), vocabulary_size, o) for ids in tokens]
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int32)  # liblinear takes no wider ones
+    shape = (len(tokens), vocabulary_size + o.bigrams + o.trigrams)
+    ones = np.ones(ends[-1], np.float32)
+    seen = sparse.csr_array((ones, np.concatenate(rows).astype(np.int32), ends), shape=shape)
+    seen.sum_duplicates()
+    return seen
+
+
+def rows_onnx(
+    graph: Graph, token_ids: str, lengths: str, vocabulary_size: int, o: NgramOptions
+) -> list[tuple[str, str]]:
+    """Of the 1-, 2- and 3-grams that begin at each step the rows (batch, time), and 1 or 0 for
+    whether they end within the text, float (batch, time, 1)."""
+    one, zero = np.array([1], np.int64), np.array([0], np.int64)
+    time = graph.op("Shape", token_ids, start=1, end=2)
+    padded = graph.op("Pad", token_ids, np.array([0, 0, 0, 2], np.int64))
+    tokens = [token_ids]
+    for shift in (1, 2):
+        start = np.array([shift], np.int64)
+        tokens.append(graph.op("Slice", padded, start, graph.op("Add", time, start), one))
+    pairs = graph.op("Mul", tokens[0], np.array(_FIRST, np.int64))
+    pairs = graph.op("Add", pairs, tokens[1])
+    triples = graph.op("Mul", pairs, np.array(_SECOND, np.int64))
+    triples = graph.op("Add", triples, tokens[2])
+    two = graph.op("Mod", pairs, np.array(o.bigrams, np.int64))
+    three = graph.op("Mod", triples, np.array(o.trigrams, np.int64))
+    rows = (
+        tokens[0],
+        graph.op("Add", two, np.array(vocabulary_size, np.int64)),
+        graph.op("Add", three, np.array(vocabulary_size + o.bigrams, np.int64)),
+    )
+    limit = graph.op("Squeeze", time, zero)
+    steps = graph.op("Range", np.array(0, np.int64), limit, np.array(1, np.int64))
+    column = graph.op("Unsqueeze", lengths, one)  # (batch, 1)
+    answer = []
+    for size, each in enumerate(rows, start=1):
+        last = graph.op("Add", steps, np.array(size - 1, np.int64))
+        inside = graph.op("Cast", graph.op("Less", last, column), to=onnx.TensorProto.FLOAT)
+        answer.append((each, graph.op("Unsqueeze", inside, np.array([2], np.int64))))
+    return answer
+
+
+def _rows(ids: NDArray[np.int64], vocabulary_size: int, o: NgramOptions) -> NDArray[np.int64]:
+    pairs = ids[:-1] * _FIRST + ids[1:]
+    triples = pairs[:-1] * _SECOND + ids[2:]
+    two = pairs % o.bigrams + vocabulary_size
+    three = triples % o.trigrams + vocabulary_size + o.bigrams
+    return np.concatenate([ids, two, three])

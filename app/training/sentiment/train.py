@@ -1,0 +1,219 @@
+"""From labelled texts to a published sentiment model; knows the order of things, not the screen."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+from pydantic import JsonValue
+
+from app.serving.models.loader import TaskTypes
+from app.serving.models.manifest import Network
+from app.tasks.sentiment import SentimentFeatures, SentimentTask
+from app.training.common.graph import OPSET
+from app.training.common.loop import Fit
+from app.training.common.publish import Draft, library_versions, publish
+from app.training.sentiment.batches import Encoded
+from app.training.sentiment.blend import Group, blend, combine
+from app.training.sentiment.card import SENTIMENT_LICENSE, sentiment_card
+from app.training.sentiment.data import (
+    PARTS,
+    Part,
+    Text,
+    TextSplit,
+    all_texts,
+    read_texts,
+    text_sha256,
+)
+from app.training.sentiment.fit import Learned, learn, relearn
+from app.training.sentiment.labels import LABELS
+from app.training.sentiment.mixture import Mixture
+from app.training.sentiment.network import TextClassifier
+from app.training.sentiment.recipe import SentimentRecipe
+from app.training.sentiment.steps import Texts, build_material, predict, train_ngrams, with_all
+
+TASKS: TaskTypes = {"sentiment": SentimentTask}
+MAX_TOKENS = 4096
+
+Facts: TypeAlias = Mapping[str, JsonValue]
+
+_SPLIT: Final = (
+    "airline by a hash of the words, near-duplicates together; sst2: report is the dev file, "
+    "select a tenth of the training sentences with all their phrases; imdb by film; no text of "
+    "these has a near-duplicate in another part; plain: report was written by hand, select has "
+    "words of its own in the templates of train, and no text has the same words as one in another "
+    "part"
+)
+_WHOLE: Final = "none: every text of the sources was learned, each once"
+
+
+def train_sentiment(
+    data: Path,
+    recipe: SentimentRecipe,
+    *,
+    name: str = "sentiment",
+    repository: Path = Path("models"),
+    work: Path = Path("runs"),
+    refit: bool = False,
+) -> Path:
+    """Train, calibrate and publish; returns the folder of the new version.
+
+    Checkpoints stand in `work / name`; the same call goes on from them. With `refit` another
+    version follows, which has learned from the held-out texts as well, by the steps and factors
+    that were found without: more texts make a better network, but no figure of its own.
+
+    Raises:
+        FileNotFoundError: a source is not below `data`.
+        ModelRefused: the result does not pass the checks of loading.
+    """
+    split = read_texts(data, tuple(recipe.shares))
+    folder = work / name
+    material = build_material(
+        texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
+    )
+    learned = learn(material, recipe, folder)
+    mixture = Mixture(learned.network, train_ngrams(material, recipe))
+    groups = {source: _group(mixture, each) for source, each in material.select.items()}
+    factors = blend(list(groups.values()))
+    facts: dict[str, JsonValue] = {
+        "data": dict(text_sha256(data, recipe.shares)),
+        "network": _plain(learned.network.describe()),
+        "max_tokens": MAX_TOKENS,
+        "factors": [round(factor, 4) for factor in factors],
+        "select_accuracy": _ablation(groups, factors, mixture.experts),
+    }
+
+    def published(learned: Learned, mixture: Mixture, own: Facts) -> Path:
+        files = {
+            "model.onnx": mixture.graph(factors, len(LABELS)).SerializeToString(),
+            "tokenizer.json": material.tokenizer.to_str().encode(),
+        }
+        training = describe(recipe, learned) | dict(own) | facts
+        return publish(_draft(name, recipe, learned.network, files, training), repository, TASKS)
+
+    rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
+    version = published(learned, mixture, {"rows": _plain(rows), "split": _SPLIT})
+    if not refit or any(fit.interrupted for fit in (*learned.warm_ups, *learned.phases)):
+        return version
+    texts = by_source(all_texts(data, tuple(recipe.shares)))
+    everything = with_all(material, texts)
+    again = relearn(everything, recipe, folder, learned)
+    own = {"rows": _plain({"train": _counted(texts)}), "refit_of": version.name, "split": _WHOLE}
+    return published(again, Mixture(again.network, train_ngrams(everything, recipe)), own)
+
+
+def _draft(
+    name: str,
+    recipe: SentimentRecipe,
+    network: TextClassifier,
+    files: Mapping[str, bytes],
+    training: dict[str, JsonValue],
+) -> Draft:
+    features = SentimentFeatures(
+        labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
+    )
+    return Draft(
+        name=name,
+        task="sentiment",
+        description="Sentiment of tweets, reviews and plain sentences in English.",
+        license=SENTIMENT_LICENSE,
+        intended_use="How a text in English sounds: negative, neutral or positive. Research use.",
+        network=Network(
+            cell=recipe.cell,
+            num_layers=recipe.num_layers,
+            hidden_size=recipe.hidden_size,
+            parameters=sum(p.numel() for p in network.parameters()),
+            opset=OPSET,
+        ),
+        graphs=files,
+        features=features.model_dump(mode="json"),
+        training=training,
+        card=sentiment_card(name, training),
+        requests=golden_requests(),
+    )
+
+
+def _group(mixture: Mixture, data: Encoded) -> Group:
+    logits = predict(mixture.network, data.tokens).astype(np.float64)
+    return mixture.parts(logits, data.tokens), data.labels
+
+
+def _ablation(groups: Mapping[str, Group], factors: Sequence[float], experts: int) -> JsonValue:
+    """Per source the accuracy of the network, of the n-grams, and of both, on `select`."""
+    of_network = len(factors) - experts
+    kept = {
+        "network": [*factors[:of_network], *[0.0] * experts],
+        "ngrams": [*[0.0] * of_network, *factors[of_network:]],
+        "both": list(factors),
+    }
+    return {
+        source: {
+            part: round(float((combine(logits, some).argmax(axis=1) == labels).mean()), 4)
+            for part, some in kept.items()
+        }
+        for source, (logits, labels) in groups.items()
+    }
+
+
+def texts_of(split: TextSplit, part: Part) -> Texts:
+    """The texts of a part of the split by source."""
+    return by_source(split.of(part))
+
+
+def by_source(texts: Iterable[Text]) -> Texts:
+    """The texts of every source, in their order."""
+    sources: dict[str, list[Text]] = {}
+    for one in texts:
+        sources.setdefault(one.source, []).append(one)
+    return sources
+
+
+def describe(recipe: SentimentRecipe, learned: Learned) -> dict[str, JsonValue]:
+    """Recipe, steps, score and time of every round and phase, and the library versions."""
+    return {
+        "recipe": _plain(asdict(recipe)),
+        "warm_ups": [_told(fit) for fit in learned.warm_ups],
+        "phases": [_told(fit) for fit in learned.phases],
+        "libraries": library_versions(),
+    }
+
+
+def _counted(texts: Texts) -> dict[str, int]:
+    return {source: len(several) for source, several in sorted(texts.items())}
+
+
+def _plain(values: Mapping[str, object]) -> JsonValue:
+    """Through JSON, so that a tuple is the list that a reader of the manifest gets."""
+    plain: JsonValue = json.loads(json.dumps(values))
+    return plain
+
+
+def _told(fit: Fit) -> dict[str, JsonValue]:
+    return {
+        "best_score": None if math.isnan(fit.score) else round(fit.score, 5),
+        "best_step": fit.best_step,
+        "steps": fit.steps,
+        "seconds": round(fit.seconds),
+        "interrupted": fit.interrupted,
+    }
+
+
+def golden_requests() -> tuple[dict[str, JsonValue], ...]:
+    """Kinds of texts: plain, tweeted, negated, foreign, marked up, long."""
+    long = " ".join(
+        f"Scene {number} drags on and the dialogue does not help, yet the music is lovely."
+        for number in range(1, 40)
+    )
+    return (
+        {"text": "The staff were kind and the room was spotless."},
+        {"text": "@VirginAmerica you cancelled my flight AGAIN!!!! \U0001f621 http://t.co/abc"},
+        {"text": "It is not bad at all, I would not miss it."},
+        {"text": "what time does the 3 pm flight to Boston board?"},
+        {"text": "\u5f88\u597d\u7684\u7535\u5f71"},
+        {"text": "Sooooo looooong.<br /><br />I don't recommend it :("},
+        {"text": long},
+        {"text": "A dull story, saved by its two leads."},
+    )

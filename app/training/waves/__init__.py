@@ -1,0 +1,1 @@
+"""Trains the forecaster of the textbook's generated series."""

@@ -1,0 +1,154 @@
+"""The command line: help that reads well, errors in one line, the table of models."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.__main__ import cli
+from app.telemetry import log
+from tests.api.doubles import write_version
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = (
+    (),
+    ("serve",),
+    ("models",),
+    ("predict",),
+    ("predict", "sentiment"),
+    ("predict", "authorship"),
+    ("import",),
+    ("train",),
+    ("train", "forecast"),
+    ("train", "forecast-waves"),
+    ("train", "authorship"),
+    ("evaluate",),
+    ("evaluate", "forecast"),
+    ("evaluate", "forecast-waves"),
+    ("evaluate", "sentiment"),
+    ("evaluate", "authorship"),
+)
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error) of `unroll` with these arguments."""
+    # Wide enough that no path in a message is broken over two lines.
+    result = CliRunner().invoke(cli, arguments, env={"COLUMNS": "80"} | environment)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_fits_a_terminal(command: tuple[str, ...]) -> None:
+    code, out, err = run(*command, "--help")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "Usage: " in out
+    for line in out.splitlines():  # every option says what it is for
+        if line.startswith("│") and " --" in line[:8]:
+            assert len(line.split()) >= 4, line
+
+
+@pytest.mark.parametrize("command", [(), ("predict",), ("train",), ("evaluate",)])
+def test_without_a_command_there_is_help(command: tuple[str, ...]) -> None:
+    _, out, err = run(*command)
+    assert "Usage: " in out + err
+
+
+def test_the_module_is_the_same_program() -> None:
+    environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"}
+    script = Path(sys.executable).parent / "unroll"
+    outputs = [
+        subprocess.run(
+            [*command, "--help"], env=environment, cwd=ROOT, capture_output=True, check=True
+        ).stdout
+        for command in ([sys.executable, "-m", "app"], [str(script)])
+    ]
+    assert outputs[0] == outputs[1]
+
+
+def test_version() -> None:
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("unroll 0.")
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    code, out, err = run("serve", "--models-dir", str(tmp_path), UNROLL_MAX_POINTS="abc")
+    assert (code, out) == (2, "")
+    assert err.startswith("UNROLL_MAX_POINTS: ")
+    assert err.endswith("(got 'abc')\n")
+    assert err.count("\n") == 1
+
+
+def test_keys_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    try:
+        code, out, err = run("serve", "--models-dir", str(tmp_path), UNROLL_API_KEYS_FILE=str(file))
+    finally:
+        log.configure("json", "WARNING", io.StringIO())  # as the other tests have it
+    assert (code, out) == (2, "")
+    assert err == f"UNROLL_API_KEYS_FILE: No such file or directory (got '{file}')\n"
+
+
+def test_an_option_wins_over_the_environment(tmp_path: Path) -> None:
+    code, _, err = run("serve", "--models-dir", str(tmp_path / "none"), UNROLL_MODELS_DIR="/")
+    assert code == 2
+    assert err == f"UNROLL_MODELS_DIR: there is no such folder (got '{tmp_path / 'none'}')\n"
+
+
+def test_models(tmp_path: Path) -> None:
+    write_version(tmp_path, "forecast", "1")
+    write_version(tmp_path, "forecast", "2")
+    write_version(tmp_path, "forecast", "10")
+    broken = write_version(tmp_path, "waves", "1")
+    (broken / "README.md").unlink()
+    (tmp_path / ".tmp-1").mkdir()
+    (tmp_path / "waves" / "2").mkdir()
+    code, out, _ = run("models", "--models-dir", str(tmp_path), COLUMNS="200")
+    assert code == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
+    table = {(row[0], row[1]): row[-1] for row in rows if row}
+    assert table == {
+        ("forecast", "10"): "yes",
+        ("forecast", "2"): "no",
+        ("forecast", "1"): "no",
+        ("waves", "2"): "refused: there is no manifest.json",
+        ("waves", "1"): "refused: README.md is missing",
+    }
+    assert "1,234" in out
+
+
+def test_models_with_a_pin(tmp_path: Path) -> None:
+    write_version(tmp_path, "forecast", "1")
+    write_version(tmp_path, "forecast", "2")
+    pins = '{"forecast": "1"}'
+    _, out, _ = run("models", "--models-dir", str(tmp_path), UNROLL_PINNED_VERSIONS=pins)
+    answers = [line.split("│")[-2].strip() for line in out.splitlines() if "forecast" in line]
+    assert answers == ["no", "yes"]
+
+
+def test_an_empty_repository(tmp_path: Path) -> None:
+    code, out, _ = run("models", "--models-dir", str(tmp_path), COLUMNS="200")
+    assert code == 0
+    assert out == f"{tmp_path} holds no model.\n"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_training_packages_that_are_missing(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    for name in [name for name in sys.modules if name.startswith("app.training.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for missing in ("torch", "statsforecast"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    code, _, err = run(command, "forecast", "--data", str(tmp_path))
+    assert code == 1
+    assert "pip install -e '.[train]'" in err
+    assert err.count("\n") == 1

@@ -1,0 +1,169 @@
+"""Asking a service that runs, or does not, or is something else: always one clear line."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from app.cli.client import ask, one_line
+from app.errors import ConfigurationError, UnrollError
+
+PROBLEM = {"type": "urn:unroll:problem:x", "title": "Invalid input", "status": 422, "detail": "no"}
+
+
+@contextmanager
+def answering(status: int, content: bytes, **headers: str) -> Iterator[tuple[str, list[bytes]]]:
+    """(address, bodies received) of a server that gives everybody the same answer."""
+    received: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            received.append((self.headers["Authorization"] or "").encode())
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", received
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def silent(greeting: bytes) -> Iterator[str]:
+    """A server that speaks no HTTP: it says `greeting`, or nothing at all."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                if greeting:
+                    connection.recv(65536)
+                    connection.sendall(greeting)
+                while connection.recv(65536):  # until the client gives up
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread.join()
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def refusal(url: str, **options: float) -> str:
+    with pytest.raises(UnrollError) as caught:
+        ask(url, "/sentiment", {"text": "x"}, **options)  # type: ignore[arg-type]
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+def test_an_answer() -> None:
+    with answering(200, b'{"a": 1}') as (url, received):
+        assert ask(url + "/", "/sentiment", {"text": "\u6f22"}, api_key="secret") == {"a": 1}
+    assert [json.loads(received[0]), received[1]] == [{"text": "\u6f22"}, b"Bearer secret"]
+
+
+def test_nobody_answers() -> None:
+    url = free_address()
+    assert refusal(url) == f"nobody answers at {url}; start a service with: unroll serve"
+
+
+def test_an_unknown_host() -> None:
+    assert "http://host.invalid cannot be reached: " in refusal("http://host.invalid")
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\xff\n"])
+def test_something_else_listens(greeting: bytes) -> None:
+    with silent(greeting) as url:
+        assert refusal(url).startswith(f"{url} ")
+
+
+def test_it_takes_too_long() -> None:
+    with silent(b"") as url:
+        assert refusal(url, timeout=0.05) == f"{url} did not answer within 0.05 seconds"
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[1]", b"", b"\xff\xfe", b'"x"'])
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_another_service_answers(status: int, content: bytes) -> None:
+    with answering(status, content) as (url, _):
+        message = refusal(url)
+    assert message.startswith(url)
+    assert message.endswith("as Unroll does; is it the right address?")
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with (
+        answering(200, b"{}") as (other, received),
+        answering(307, b"", Location=other + "/sentiment") as (url, _),
+    ):
+        assert "answered 307" in refusal(url)
+    assert received == []
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "headers", "message"),
+    [
+        (422, {}, {}, "422 Invalid input: no"),
+        (
+            422,
+            {"errors": [{"field": "text", "message": "no", "allowed": "a text"}]},
+            {},
+            "422 Invalid input: no (allowed: a text)",
+        ),
+        (401, {"title": "Key"}, {}, "401 Key: no (here: UNROLL_API_KEY or --api-key)"),
+        (429, {"title": "Full"}, {"Retry_After": "3"}, "429 Full: no (try again in 3 s)"),
+        (500, {"detail": "a\n\x1b[31mb"}, {}, "500 Invalid input: a [31mb"),
+    ],
+)
+def test_a_problem_is_one_line(
+    status: int, problem: dict[str, object], headers: dict[str, str], message: str
+) -> None:
+    with answering(status, json.dumps(PROBLEM | problem).encode(), **headers) as (url, _):
+        assert refusal(url) == message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "127.0.0.1:8000", "localhost", "ftp://host", "file:///etc/passwd", "http://"),
+        *("http://host:port", "http://[::1", "http://host:0", "http://a b", "http://h\u00f6st"),
+        *("http://host\r\nX: y", "http://host:99999"),
+    ],
+)
+def test_a_wrong_address_is_wrong_usage(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="--url: expected an address such as"):
+        ask(url, "/sentiment", {})
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nend", "sch\u00f6n"])
+def test_a_wrong_key_is_not_shown(key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        ask("http://127.0.0.1:1", "/sentiment", {}, api_key=key)
+    assert caught.value.message.startswith("UNROLL_API_KEY: ")
+    assert key not in caught.value.message
+
+
+def test_one_line() -> None:
+    assert one_line(" a\r\n\tb\x00\u202ec\x9b ") == "a b c"
+    assert len(one_line("x" * 10_000)) == 500

@@ -1,0 +1,76 @@
+"""The commands of the text tasks, against a small real server whose answers are known."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.telemetry import log
+from tests.cli.test_cli import run
+from tests.keywords import KeywordServer, keyword_server, write_tweets
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    write_tweets(tmp_path / "data")
+    yield tmp_path / "data"
+    log.configure("json", "WARNING", io.StringIO())  # as the other tests have it
+
+
+@pytest.fixture
+def server() -> Iterator[KeywordServer]:
+    with keyword_server() as one:
+        yield one
+
+
+def test_sentiment_is_scored_beside_baselines(server: KeywordServer, data: Path) -> None:
+    arguments = ("evaluate", "sentiment", "--data", str(data), "--url", server.url)
+    code, out, _ = run(*arguments, "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert [row["method"] for row in rows[:3]] == ["sentiment/7", "most frequent", "naive Bayes"]
+    assert rows[0]["accuracy"] > rows[1]["accuracy"]
+    assert {row["part"] for row in rows} == {"report"}
+
+    code, out, _ = run(*arguments, "--part", "select", "--limit", "9", "--baselines", "none")
+    assert code == 0
+    assert "sentiment/7" in out
+    assert ", select (" in out
+    assert "airline (9)" in out
+
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "over naive Bayes" in out
+    assert "…" not in out
+
+
+def test_a_version_that_has_learned_the_texts_is_not_scored(
+    server: KeywordServer, data: Path
+) -> None:
+    arguments = ("evaluate", "sentiment", "--data", str(data), "--url", server.url)
+    code, out, err = run(*arguments, "--version", "8")
+    assert (code, out) == (1, "")
+    assert err.startswith("sentiment/8 has learned from these texts; score sentiment/7")
+    assert not server.requests
+
+
+def test_only_whole_reports_are_recorded(server: KeywordServer, data: Path) -> None:
+    for wrong in (("--limit", "9"), ("--part", "select")):
+        code, out, err = run(
+            "evaluate", "sentiment", "--data", str(data), "--url", server.url, "--record", *wrong
+        )
+        assert (code, out, err) == (2, "", "--record is for all texts of the part report\n")
+    assert not server.requests
+
+
+def test_a_folder_without_texts_is_one_line(tmp_path: Path) -> None:
+    try:
+        code, _, err = run("evaluate", "sentiment", "--data", str(tmp_path))
+    finally:
+        log.configure("json", "WARNING", io.StringIO())
+    assert code == 2
+    assert err.startswith(f"no labelled texts in {tmp_path}")
+    assert err.count("\n") == 1
