@@ -61,5 +61,9 @@ class ModelRefused(UnrollError):
     """A model version failed verification; the message says which check and why."""
 
 
+class Unanswered(UnrollError):
+    """Another process is gone, was too slow, or could not answer; the message says which."""
+
+
 class ConfigurationError(UnrollError):
     """A setting is wrong; the message is one line that names it."""

@@ -9,8 +9,8 @@ from app.settings import Settings
 
 def test_nothing_is_loaded_before_the_start(tmp_path: Path) -> None:
     app = create_app(Settings(models_dir=tmp_path / "missing"))
-    assert app.state.repository.status == "loading"
-    assert app.state.lifecycle.in_flight == 0
+    assert app.services.repository.status == "loading"
+    assert app.services.lifecycle.in_flight == 0
 
 
 def test_two_applications_share_nothing(tmp_path: Path) -> None:

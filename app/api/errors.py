@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.api.context import record_of
-from app.api.fields import FieldError, WrongFields, abridged, clipped, field_error
+from app.api.fields import FieldError, WrongFields, abridged, clipped
 from app.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -28,7 +27,6 @@ from app.errors import (
 
 MEDIA_TYPE: Final = "application/problem+json"
 PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
-_MAX_ERRORS: Final = 20
 
 
 class Problem(BaseModel):
@@ -191,12 +189,11 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     return problem_response(request.scope, kind, detail, errors=errors, headers=headers)
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    allowed = error.allowed if isinstance(error, WrongFields) else {}
-    errors = [field_error(each, allowed) for each in error.errors()[:_MAX_ERRORS]]
-    detail = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in errors[:3])
-    return problem_response(request.scope, ERRORS[InvalidInput], detail, errors=errors)
+async def _wrong_fields(request: Request, error: Exception) -> Response:
+    assert isinstance(error, WrongFields)
+    first = [f"{e.field}: {e.message}" if e.field else e.message for e in error.errors[:3]]
+    kind = ERRORS[InvalidInput]
+    return problem_response(request.scope, kind, "; ".join(first), errors=error.errors)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -218,6 +215,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 _HANDLERS: Final = {
     UnrollError: _domain_error,
-    RequestValidationError: _validation_error,
+    WrongFields: _wrong_fields,
     HTTPException: _http_error,
 }

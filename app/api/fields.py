@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 _MAX_SHOWN: Final = 60
 _MAX_MESSAGE: Final = 160
+_MAX_ERRORS: Final = 20  # that one answer names
 
 
 class FieldError(BaseModel):
@@ -19,12 +20,13 @@ class FieldError(BaseModel):
     allowed: str = Field("", description="What would have been accepted.")
 
 
-class WrongFields(RequestValidationError):
+class WrongFields(Exception):
     """pydantic's findings, with what each field of the body may hold: `allowed`, by name."""
 
-    def __init__(self, error: RequestValidationError, allowed: Mapping[str, str]) -> None:
-        super().__init__(error.errors(), body=error.body)
-        self.allowed = allowed
+    def __init__(self, error: ValidationError, allowed: Mapping[str, str]) -> None:
+        super().__init__()
+        found = error.errors(include_url=False)[:_MAX_ERRORS]
+        self.errors = [field_error(each, allowed) for each in found]
 
 
 def clipped(text: str) -> str:
@@ -56,7 +58,7 @@ def shown(value: object) -> str:
     return clipped(text)
 
 
-def field_error(error: dict[str, Any], allowed: Mapping[str, str]) -> FieldError:
+def field_error(error: ErrorDetails, allowed: Mapping[str, str]) -> FieldError:
     """pydantic's finding in our words. Its own texts speak of Python, which no client sees.
 
     `allowed` says what each field of the body may hold, if that is known.
@@ -69,21 +71,21 @@ def field_error(error: dict[str, Any], allowed: Mapping[str, str]) -> FieldError
     elif not where:
         known = names and f"a JSON object with the fields {names}"
     else:
-        known = allowed.get(str(error["loc"][1]), "") if len(error["loc"]) > 1 else ""
+        known = allowed.get(str(error["loc"][0]), "")
     return FieldError(field=where, message=message, allowed=known or general)
 
 
-def _path(error: dict[str, Any]) -> str:
+def _path(error: ErrorDetails) -> str:
     where = ""
     for part in error["loc"]:
         if isinstance(part, int):
             where += f"[{part}]"
-        elif part != "body" or where:
+        else:
             where += f".{part}" if where else part
     return clipped(where)
 
 
-def _finding(error: dict[str, Any]) -> tuple[str, str]:
+def _finding(error: ErrorDetails) -> tuple[str, str]:
     """(what is wrong, what would be right as far as pydantic knows)."""
     kind, context = error["type"], error.get("ctx", {})
     match kind:

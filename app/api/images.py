@@ -4,23 +4,20 @@ However they come, the options are the same: in the query beside a body that is 
 parts of a form, in the JSON object. Knows nothing of what is asked about the images.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.api.context import CLIENT_GONE, record_of
+from app.api.context import record_of
 from app.api.errors import RequestRefused
 from app.api.fields import WrongFields, clipped, shown
-from app.api.json_route import parse_json, require_plain
-from app.api.limits import ClientDisconnect, deadline_of, read_body
-from app.api.work import ClientGone
+from app.api.json_body import parse_json, require_plain
+from app.api.limits import deadline_of, read_body
 from app.errors import InvalidInput
 from app.settings import Settings
 from app.telemetry import tracing
@@ -52,59 +49,35 @@ class ImageRequest:
                 return options.model_validate_strings(dict(self.options))
             return options.model_validate(self.options)
         except ValidationError as error:
-            raise wrong_fields(error, allowed) from None
+            raise WrongFields(error, allowed) from None
 
     def field(self, index: int) -> str:
         """Where image number `index` stands in the request."""
         return f"{FIELD}[{index}]" if self.many else FIELD
 
 
-class ImageRoute(APIRoute):
-    """Reads the body within its limits and sets the deadline; the endpoint takes a Request.
+async def read_images(request: Request, settings: Settings) -> ImageRequest:
+    """What a request holds; sets the deadline of the request.
 
-    When the client has left, nothing is answered, wherever that was noticed.
+    Raises RequestRefused for a body that cannot be taken apart or is too large, InvalidInput for
+    one without an image, with too many of them, or with options in the wrong place,
+    DeadlineExceeded, and ClientDisconnect.
     """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def read_and_handle(request: Request) -> Response:
-            settings: Settings = request.app.state.settings
-            record = record_of(request.scope)
-            headers = record.headers
-            record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
-            _require_known(_media_type(request))
-            require_plain(headers.get("content-encoding"))
-            try:
-                content = await read_body(
-                    request, headers, settings.max_body_bytes, record.deadline
-                )
-                read = Request(request.scope, request.receive)
-                read._body = content  # where starlette keeps what it has read
-                return await handle(read)
-            except (ClientDisconnect, ClientGone):
-                return Response(status_code=CLIENT_GONE)
-
-        return read_and_handle
-
-
-async def read_images(request: Request, max_images: int) -> ImageRequest:
-    """What a request to an ImageRoute holds.
-
-    Raises RequestRefused for a body that cannot be taken apart, InvalidInput for one without an
-    image, with too many of them, or with options in the wrong place.
-    """
+    record, most = record_of(request.scope), settings.max_images
+    headers = record.headers
+    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
+    media_type = _media_type(headers.get("content-type", ""))
+    require_plain(headers.get("content-encoding"))
+    body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
     with tracing.span("parse"):
-        media_type = _media_type(request)
         if media_type == FORM_TYPE:
-            found = await _from_form(request, max_images)
+            found = await _from_form(request, body, most)
         elif media_type in IMAGE_TYPES:
-            body = await request.body()
             if not body:
                 raise RequestRefused(400, "the body is empty; send an image")
             found = ImageRequest([body], False, dict(request.query_params), True)
         else:
-            found = _from_json(await request.body(), max_images)
+            found = _from_json(body, most)
             if request.query_params:
                 raise InvalidInput(
                     "options of a JSON request stand in its body",
@@ -112,18 +85,10 @@ async def read_images(request: Request, max_images: int) -> ImageRequest:
                     allowed="no query",
                 )
     if not found.images:
-        raise InvalidInput("there is no image", field=FIELD, allowed=f"1 to {max_images} images")
-    if len(found.images) > max_images:
-        raise _too_many(len(found.images), max_images)
+        raise InvalidInput("there is no image", field=FIELD, allowed=f"1 to {most} images")
+    if len(found.images) > most:
+        raise _too_many(len(found.images), most)
     return found
-
-
-def wrong_fields(error: ValidationError, allowed: Mapping[str, str]) -> WrongFields:
-    """pydantic's findings about the options of a request."""
-    found: list[Any] = [
-        {**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)
-    ]
-    return WrongFields(RequestValidationError(found), allowed)
 
 
 def _from_json(content: bytes, max_images: int) -> ImageRequest:
@@ -150,16 +115,16 @@ def _from_json(content: bytes, max_images: int) -> ImageRequest:
     return ImageRequest(images, many, options, False)
 
 
-async def _from_form(request: Request, max_images: int) -> ImageRequest:
+async def _from_form(request: Request, body: bytes, max_images: int) -> ImageRequest:
     """Every part that is a file is an image, whatever its name; the others are options."""
     parser = MultiPartParser(
         Headers(scope=request.scope),
-        _chunks(await request.body()),
+        _chunks(body),
         max_files=max_images + 1,  # the first one too many is counted, and refused by us
         max_fields=_MAX_FIELDS,
     )
     # The body is in memory already, and a container's disk may be read-only.
-    parser.spool_max_size = len(await request.body()) + 1
+    parser.spool_max_size = len(body) + 1
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -187,15 +152,14 @@ async def _chunks(content: bytes) -> AsyncGenerator[bytes, None]:
     yield content
 
 
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _require_known(media_type: str) -> None:
+def _media_type(header: str) -> str:
+    """That of a Content-Type. Raises RequestRefused (415) for what is no kind of body here."""
+    media_type = header.partition(";")[0].strip().lower()
     if media_type not in (*IMAGE_TYPES, FORM_TYPE, JSON_TYPE):
         sent = f", not {clipped(media_type)}" if media_type else ""
         known = ", ".join((*IMAGE_TYPES, FORM_TYPE))
         raise RequestRefused(415, f"send the body as {known} or {JSON_TYPE}{sent}")
+    return media_type
 
 
 def _too_many(count: int, most: int) -> InvalidInput:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -10,8 +10,6 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.errors import RequestRefused
 from app.api.fields import shown
 from app.errors import DeadlineExceeded, InvalidInput
-from app.http.begun import Begun
-from app.http.call import DEPARTURE
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
 _TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower()
@@ -55,62 +53,26 @@ async def read_body(
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(max_bytes)
-    begun = Begun(request.receive())
-    message = begun.result
-    if message is not None and "body" in message and not message.get("more_body"):
-        # It has arrived with its head, as most have: there is nothing to wait for, nor to time.
-        if len(message["body"]) > max_bytes:
-            raise _too_large(max_bytes)
-        whole: bytes = message["body"]
-        return whole
     chunks: list[bytes] = []
-    size = 0
+    size, more = 0, True
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            while True:
-                if message is None:
-                    message = await begun
+            while more:
+                message = await request.receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > max_bytes:
                     raise _too_large(max_bytes)
-                if not message.get("more_body"):
-                    return b"".join(chunks)
-                begun = Begun(request.receive())
-                message = begun.result
+                more = message.get("more_body", False)
     except TimeoutError:
         raise DeadlineExceeded("the deadline passed before the body had arrived") from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def at_departure(request: Request, call: Callable[[], None]) -> Callable[[], None]:
-    """Have `call` called when the client closes the connection; do it once the body is read.
-
-    Returns what ends that.
-    """
-    tell = request.scope.get("extensions", {}).get(DEPARTURE)
-    if tell is not None:
-        tell(call)
-        return lambda: tell(_nothing)
-    gone = asyncio.ensure_future(_client_gone(request))  # another server than ours
-
-    def tell_of(done: asyncio.Future[None]) -> None:
-        if not done.cancelled():
-            call()
-
-    def forget() -> None:
-        gone.cancel()
-
-    gone.add_done_callback(tell_of)
-    return forget
-
-
-def _nothing() -> None:
-    pass
-
-
-async def _client_gone(request: Request) -> None:
+async def client_gone(request: Request) -> None:
+    """Return when the client closes the connection; call it once the body is read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -122,7 +84,7 @@ def _too_large(max_bytes: int) -> RequestRefused:
 __all__ = [
     "TIMEOUT_HEADER",
     "ClientDisconnect",
-    "at_departure",
+    "client_gone",
     "deadline_of",
     "patience_of",
     "read_body",

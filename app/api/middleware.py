@@ -10,11 +10,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.access_log import QUIET, write_access_log
 from app.api.context import CLIENT_GONE, RECORD_KEY, RequestRecord, headers_of
 from app.api.errors import INTERNAL_ERROR, problem_response
-from app.api.finish import QUIET, finish
 from app.api.lifecycle import Lifecycle
-from app.http.call import ARRIVAL
 from app.telemetry import metrics, tracing
 from app.telemetry.log import current_ids, get_logger, request_context
 from app.telemetry.tracing import RequestSpan
@@ -45,7 +44,6 @@ class RequestMiddleware:
         record = RequestRecord(
             request_id_of(headers.get("x-request-id")), self._task_of(path), headers
         )
-        record.started = scope.get("extensions", {}).get(ARRIVAL, record.started)
         scope[RECORD_KEY] = record
         started = False
 
@@ -89,7 +87,7 @@ class RequestMiddleware:
         if record.task:
             self._lifecycle.in_flight -= 1
             metrics.IN_FLIGHT.dec()
-        finish(record, scope["method"], scope["path"], status)
+        write_access_log(record, scope["method"], scope["path"], status)
         if tracing.enabled():
             _finish_span(scope, record, status, span)
 

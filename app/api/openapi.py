@@ -1,10 +1,11 @@
 """The description of the API at /openapi.json and /docs. Knows the error table; no route."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL, STATUSES, Problem, ProblemKind
 from app.api.keys import HEADER
@@ -19,7 +20,7 @@ _PROTOCOL_ERROR: Final[dict[str, Any]] = {
 }
 
 
-# Read and written by middlewares and JsonRoute, so no route has them among its parameters.
+# Read and written by middlewares and by what reads bodies: no route has them as parameters.
 _REQUEST_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-ID": {
         "description": "Names the request in the answer and the log; made up if it is absent.",
@@ -77,6 +78,12 @@ def protocol_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status, response in problems(*statuses).items()
     }
+
+
+def json_body(body: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its JSON body by itself."""
+    content = {"schema": body.model_json_schema(), "examples": dict(examples)}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
 def add_openapi(app: FastAPI, needs_key: Callable[[str], bool] | None = None) -> None:

@@ -1,24 +1,47 @@
 """What the processes behind one port ask each other. Knows models and statistics; no route."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
-from fastapi import Request
-
-from app.errors import ModelRefused
-from app.http.workers.channel import Unanswered
-from app.http.workers.fleet import Answers, Fleet
+from app.errors import ModelRefused, Unanswered
 from app.serving.models.loader import LoadedModel
 from app.serving.models.repository import Repository
 from app.serving.scheduling.statistics import Duration, Snapshot, statistics_of
 
+# What each process answers, by question.
+Answers: TypeAlias = Mapping[str, Callable[[Any], Awaitable[Any]]]
 
-def fleet_of(request: Request) -> Fleet | None:
-    """The other processes; None if this one serves alone."""
-    fleet: Fleet | None = request.app.state.fleet
-    return fleet
+
+class Siblings(Protocol):
+    """The other processes behind the port. What is asked is answered by `answers` of each."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether every process was ready once."""
+        ...
+
+    async def start(self, answers: Answers) -> None:
+        """Answer from now on."""
+
+    def stop(self) -> None:
+        """Answer no more."""
+
+    def tell_loaded(self) -> None:
+        """This process has loaded its models."""
+
+    async def metrics(self) -> bytes:
+        """The page of metrics of all processes, this one and those that have ended included."""
+        ...
+
+    async def gather(self, what: str, value: Any = None) -> list[Any]:
+        """What every process answers, this one too. Raises Unanswered if any cannot."""
+        ...
+
+    async def others(self, what: str, value: Any) -> list[Any]:
+        """What every other process answers, however long it takes. Raises Unanswered."""
+        ...
 
 
 def answers(repository: Repository) -> Answers:
@@ -36,24 +59,24 @@ def answers(repository: Repository) -> Answers:
     return {"statistics": statistics, "load": load, "unload": unload}
 
 
-async def statistics(fleet: Fleet | None, models: Sequence[LoadedModel]) -> list[Snapshot]:
+async def statistics(siblings: Siblings | None, models: Sequence[LoadedModel]) -> list[Snapshot]:
     """The figures of each model, those of all processes together."""
-    if fleet is None:
+    if siblings is None:
         return [statistics_of(each.name, each.version).snapshot() for each in models]
     names = [[each.name, each.version] for each in models]
     try:
-        found = await fleet.gather("statistics", names)
+        found = await siblings.gather("statistics", names)
     except Unanswered:  # one of them is just ending
         return await statistics(None, models)
     return [_sum([_snapshot(process[index]) for process in found]) for index in range(len(names))]
 
 
-async def repeat(fleet: Fleet | None, what: str, value: Any) -> None:
+async def repeat(siblings: Siblings | None, what: str, value: Any) -> None:
     """Have every other process do what this one has done. Raises ModelRefused if one could not."""
-    if fleet is None:
+    if siblings is None:
         return
     try:
-        await fleet.others(what, value)
+        await siblings.others(what, value)
     except Unanswered as error:
         raise ModelRefused(f"done here, but not by another process: {error}") from error
 

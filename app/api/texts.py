@@ -3,17 +3,17 @@
 Knows texts and predictions as JSON; not what is predicted about them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from app.api.context import RequestRecord
-from app.api.dependencies import get_model
+from app.api.context import record_of
 from app.api.fields import shown
-from app.api.work import prepare, run
+from app.api.services import Services
+from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
@@ -91,10 +91,9 @@ def check_texts(value: Any, *, max_texts: int, max_characters: int) -> tuple[lis
 
 
 async def predict_texts(
+    services: Services,
     request: Request,
     body: TextRequest,
-    settings: Settings,
-    record: RequestRecord,
     task: str,
     max_characters: int,
     **options: Any,
@@ -105,13 +104,20 @@ async def predict_texts(
     Raises what may be wrong with a request: a model
     that is not there, a text that is none or is refused, a full queue, the deadline; ClientGone.
     """
-    model = get_model(request, body.model, body.version, task)
+    record = record_of(request.scope)
+    model = services.lease(record, body.model, body.version, task)
     texts, many = check_texts(
-        body.text, max_texts=settings.max_texts, max_characters=max_characters
+        body.text, max_texts=services.settings.max_texts, max_characters=max_characters
     )
     record.inputs = len(texts)
     steps = [
-        partial(_encode, model.task.encode, text, f"text[{index}]" if many else "text", options)
+        partial(
+            encode_at,
+            {"text": f"text[{index}]" if many else "text"},
+            model.task.encode,
+            text=text,
+            **options,
+        )
         for index, text in enumerate(texts)
     ]
     with tracing.span("encode"):
@@ -129,16 +135,6 @@ async def predict_texts(
 
 def _is_short(texts: Sequence[str]) -> bool:
     return len(texts) <= _INLINE_TEXTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
-
-
-def _encode(encode: Callable[..., Any], text: str, field: str, options: Mapping[str, Any]) -> Any:
-    """One example; a task knows its one text only, so its errors get their place here."""
-    try:
-        return encode(text=text, **options)
-    except InvalidInput as error:
-        if error.field != "text":
-            raise
-        raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
 
 
 def _wrong(field: str, message: str, allowed: str) -> InvalidInput:

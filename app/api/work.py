@@ -7,14 +7,14 @@ passes, when another input of the same request fails.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
 
 from app.api.context import RequestRecord
-from app.api.limits import at_departure
-from app.errors import DeadlineExceeded, UnrollError
+from app.api.limits import client_gone
+from app.errors import DeadlineExceeded, InvalidInput, UnrollError
 from app.serving.models.loader import LoadedModel
 from app.serving.scheduling.entry import Outcome
 from app.telemetry import tracing
@@ -58,6 +58,22 @@ async def prepare(
         return await waited_for(request, record, asyncio.ensure_future(asyncio.to_thread(take)))
     finally:
         unwanted.set()  # a thread cannot be cancelled, only asked
+
+
+def encode_at(places: Mapping[str, str], encode: Callable[..., T], **request: Any) -> T:
+    """What `encode` makes of one input of several.
+
+    A task knows its one input only: where it names a field, or a part of one, that `places` has,
+    the error names the place in the request instead. Raises what `encode` raises.
+    """
+    try:
+        return encode(**request)
+    except InvalidInput as error:
+        name = error.field.partition("[")[0]
+        if name not in places:
+            raise
+        field = places[name] + error.field[len(name) :]
+        raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
 
 
 async def in_thread(request: Request, record: RequestRecord, step: Callable[[], T]) -> T:
@@ -110,29 +126,17 @@ async def waited_for(request: Request, record: RequestRecord, work: asyncio.Futu
     """The result of `work`, which is cancelled at the deadline and when the client leaves."""
     # A failure that is never looked at, because the client has left, is not an accident.
     work.add_done_callback(lambda done: done.cancelled() or done.exception())
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[type[Exception] | None] = loop.create_future()
-
-    def end(why: type[Exception] | None) -> None:
-        if not ended.done():
-            ended.set_result(why)
-
-    work.add_done_callback(lambda _: end(None))
-    forget = at_departure(request, lambda: end(ClientGone))
-    late: asyncio.TimerHandle | None = None
-    if record.deadline is not None:
-        late = loop.call_later(max(0.0, record.deadline - time.monotonic()), end, DeadlineExceeded)
+    gone = asyncio.ensure_future(client_gone(request))
+    left = None if record.deadline is None else max(0.0, record.deadline - time.monotonic())
     try:
-        why = await ended
+        await asyncio.wait((work, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return work.result()
-        if why is ClientGone:
+        if gone.done():
             raise ClientGone
         raise DeadlineExceeded("the deadline passed before the answer was there")
     finally:
-        forget()
-        if late is not None:
-            late.cancel()
+        gone.cancel()
         work.cancel()
         # An error holds this frame, and the work holds the error: a circle around all that was
         # sent, which would stay until the collector comes by.

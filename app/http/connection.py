@@ -1,275 +1,296 @@
-"""One HTTP connection: uvicorn's, with less between the socket and the application.
+"""One HTTP/1.1 connection: bytes in, ASGI requests out, answers back. Knows no route.
 
-Knows HTTP/1.1 and ASGI; no route. A request that arrives whole, as most do, is answered in the
-callback that brought its last byte: no task, no event, one write. Some need no application at all:
-who is turned away, and what is cheap to compute. Everything else (bodies in parts, pipelining,
-answers in parts, errors of HTTP) goes the way that it goes in uvicorn.
+    +---------+  first byte   +---------+  its head is complete  +-----------+
+    | WAITING | ------------> | READING | ---------------------> | ANSWERING |
+    +---------+               +---------+                        +-----------+
+      |     ^                      |                               |       |
+      |     |                      | not HTTP, too large, slow     |       |
+      |     +----- answered, and the client keeps the connection --+       |
+      |                            v                                       |
+      |  quiet for too long   +---------+  answered, connection: close     |
+      +---------------------> | CLOSING | <--------------------------------+
+                              +---------+
+
+WAITING: nothing of the next request is here. READING: a part of its head is. ANSWERING: a request
+is with the application or in the queue before it; its body may still come, and the heads of
+further ones, which wait (HTTP pipelining). CLOSING: what is written leaves, nothing more is read.
+
+uvicorn calls `Connection` as it calls its own protocol classes (`uvicorn.Config(http=...)`): with
+`config`, `server_state` and `app_state`; it expects that a connection puts itself into
+`server_state.connections`, its tasks into `server_state.tasks`, counts `total_requests`, writes
+`default_headers`, and has `shutdown`.
 """
 
 import asyncio
-import re
-import time
-from typing import Any, Final
-from urllib.parse import unquote
+from collections import deque
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Final, cast
 
 import httptools
 
-from app.http.begun import begin
-from app.http.call import ARRIVAL, DEPARTURE, Answers, Call, Gate, Headers, Target
-from app.http.exchange import Exchange
-from app.http.keep_alive import KeptAlive
+from app.http.dispatch import Dispatcher
+from app.http.exchange import Exchange, target_of
 
-# What `parse_url` would give back as it is: nothing to decode, no query, no host.
-_PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
-
-_BODY_SECONDS: Final = 0.05  # for which a body may keep its head waiting
+_MAX_BUFFERED: Final = 64 * 1024  # bytes of a body that nobody has read, before reading stops
+_READING_SECONDS: Final = 30.0  # that a head may take
+_VERSIONS: Final = ("1.1", "1.0")
 
 
-class Connection(KeptAlive):
+class State(Enum):
+    """What a connection is doing; drawn above."""
+
+    WAITING = 1
+    READING = 2
+    ANSWERING = 3
+    CLOSING = 4
+
+
+class Connection(asyncio.Protocol):
     """Answers the requests of one client, in their order."""
 
-    _whole: Exchange | None = None
-    _held: Target | None = None  # of a request that may need no application; its body is to come
-    _since = 0.0  # when its head had come
-    _body: bytes = b""  # of that one
-    _waiting: asyncio.TimerHandle | None = None  # for it
-    _asked: Call | None = None  # one that is being answered without the application
-    _ending = False  # once that is answered
-    _begun = False  # a request has begun to come, and not all of it is here
-    _at_once = False
-    _refusal: bytes | None = None
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        max_head_bytes: int,
+        *,
+        config: Any,
+        server_state: Any,
+        app_state: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        """`dispatcher` starts requests or refuses them; the other arguments are uvicorn's."""
+        self.app = config.loaded_app
+        self.server_state = server_state
+        self.app_state = app_state
+        self.loop = asyncio.get_running_loop()
+        self.write_paused = False
+        self.client: tuple[str, int] | None = None
+        self.server: tuple[str, int] | None = None
+        self._dispatcher = dispatcher
+        self._max_head_bytes = max_head_bytes
+        self._idle_seconds: float = config.timeout_keep_alive
+        self._state = State.WAITING
+        self._since = self.loop.time()  # of the state
+        self._timer: asyncio.TimerHandle | None = None
+        self._exchanges: deque[Exchange] = deque()  # in the order of their heads
+        self._drained: asyncio.Future[None] | None = None
+        self._reading_paused = False
+        self._new_parser()
 
-    def __init__(self, gate: Gate, answers: Answers, **options: Any) -> None:
-        """`gate` has the answer to a request that is not let in; `options` are uvicorn's."""
-        super().__init__(**options)
-        self._gate = gate
-        self._answers = answers
-
-    def data_received(self, data: bytes) -> None:
-        if self._is_free() and not self._begun:
-            refusal = self._gate.unread(data, self.server_state.default_headers)
-            if refusal is not None:
-                self.transport.write(refusal)
-                self.on_response_complete()
-                return
-        self._at_once = True
-        super().data_received(data)
-        if self._held is not None and self._waiting is None:
-            # Many clients send the body by itself, just after the head.
-            self._waiting = self.loop.call_later(_BODY_SECONDS, self._wait_no_longer)
-        if self._whole is not None and not self.transport.is_closing():
-            self._start_later()  # its body is still to come
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.server_state.connections.add(self)
+        self.client = _address(transport.get_extra_info("peername"))
+        self.server = _address(transport.get_extra_info("sockname"))
+        self._look_at_time()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._asked is not None:
-            self._asked.gone = True
-        self._release()
-        super().connection_lost(error)
-        if isinstance(self.cycle, Exchange):
-            self.cycle.depart()
+        self._state = State.CLOSING
+        self.server_state.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.resume_writing()
+        for exchange in self._exchanges:
+            exchange.disconnect()
+        self._exchanges.clear()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    async def drain(self) -> None:
+        """Return when what is written has left, or nearly."""
+        if self.write_paused:
+            if self._drained is None:
+                self._drained = self.loop.create_future()
+            await asyncio.shield(self._drained)
 
     def shutdown(self) -> None:
-        self._wait_no_longer()
-        if self._asked is not None:
-            self._ending = True
-        else:
-            super().shutdown()
-
-    def reply(self, answer: bytes) -> None:
-        """The whole answer to what was asked."""
-        self._asked = None
-        if self.transport.is_closing():
-            return
-        self.transport.write(answer)
-        if self._ending:
-            self.transport.close()
-        self.on_response_complete()
-
-    def decline(self, call: Call) -> None:
-        """The application answers what was asked."""
-        self._asked = None
-        if call.gone or self.transport.is_closing():
-            return
-        exchange = self._exchange(
-            call.target, call.headers, "POST", "1.1", keep_alive=True, arrived=call.arrived
-        )
-        exchange.body, exchange.more_body = bytearray(call.body), False
-        exchange.message_event.set()
-        if self._ending:
+        """Answer what is being answered, and close. uvicorn calls it when it stops."""
+        if not self._exchanges:
+            self._close()
+        for exchange in self._exchanges:
             exchange.keep_alive = False
-        if not self.pipeline:
-            self.cycle = exchange
-        self._start_asgi_task(exchange, self.app)
 
-    def _is_free(self) -> bool:
-        """Whether nothing is being answered."""
-        return self._asked is None and (self.cycle is None or self.cycle.response_complete)
+    def data_received(self, data: bytes) -> None:
+        if self._state is State.CLOSING:
+            return
+        if self._state is State.WAITING:
+            self._enter(State.READING)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(400, "this is not HTTP/1.1")
+        if self._head_open:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._max_head_bytes:
+                self._refuse_large()
+
+    # What the parser finds.
 
     def on_message_begin(self) -> None:
-        self._begun = True
-        self.url = b""
-        self.expect_100_continue = False
-        self.headers = []
+        self._head_open = True
+        self._head_bytes = 0
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        target = self._target()
-        free = self._is_free()
-        if free and not self.expect_100_continue:
-            common = self.server_state.default_headers
-            self._refusal = self._gate(target[0], self.headers, common)
-            if self._refusal is not None:
-                return
-        if free and self._at_once and self._is_plain_post() and self._answers.takes(target[0]):
-            self._held, self._since, self._body = target, time.monotonic(), b""
-        else:
-            self._open(target, free=free)
-
-    def on_body(self, body: bytes) -> None:
-        if self._refusal is not None:
+        parser = self._parser
+        if parser.should_upgrade() or self._state is State.CLOSING:
+            return  # see `_ignore_upgrade`
+        self._head_open = False
+        version = parser.get_http_version()
+        target = target_of(self._url)
+        if version not in _VERSIONS:
+            self._refuse(505, "this is not HTTP/1.1")
             return
-        if self._held is not None:
-            self._body = self._body + body if self._body else body
-        else:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._begun = False
-        if self._refusal is not None:
-            self._turn_away(self._refusal)
+        if target is None:
+            self._refuse(400, "the path is malformed")
             return
-        if self._held is not None:
-            common = self.server_state.default_headers
-            call = Call(self, self._held, self.headers, self._body, common)
-            if self._answers.ask(call):
-                self._release()
-                self._asked, self._at_once = call, False
-                return
-            self._let_go()
-        super().on_message_complete()
-        # One of those that came together: the others must not keep everybody else waiting.
-        if self._whole is None or not self._at_once:
+        if len(self._url) + sum(len(name) + len(value) for name, value in self._headers) > (
+            self._max_head_bytes
+        ):
+            self._refuse_large()
             return
-        exchange, self._whole, self._at_once = self._whole, None, False
-        task = begin(exchange.run_asgi(self.app), self.loop)
-        if task is not None:
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-
-    def _is_plain_post(self) -> bool:
-        """Whether an answer needs no more than its bytes to be written."""
-        parser = self.parser
-        return (
-            parser.get_method() == b"POST"
-            and not self.expect_100_continue
-            and not self.flow.write_paused
-            and not parser.should_upgrade()
-            and parser.get_http_version() == "1.1"
-            and parser.should_keep_alive()
-        )
-
-    def _wait_no_longer(self) -> None:
-        """The application waits for the rest of a body, and knows for how long."""
-        if self._held is not None:
-            self._at_once = False
-            self._let_go()
-
-    def _release(self) -> Target | None:
-        """What was held; it is no more."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-        target, self._held, self._waiting = self._held, None, None
-        return target
-
-    def _let_go(self) -> None:
-        """The application answers the request that was held."""
-        target = self._release()
-        assert target is not None
-        self._open(target, free=True, arrived=self._since)
-        if self._body:
-            super().on_body(self._body)
-
-    def _open(self, target: Target, *, free: bool, arrived: float | None = None) -> None:
-        """Make what the application gets to see of a request; `free`: none is before it."""
-        parser, version = self.parser, self.parser.get_http_version()
-        exchange = self._exchange(
-            target,
-            self.headers,
+        exchange = Exchange(
+            self,
             parser.get_method().decode("ascii"),
             version,
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
-            arrived=arrived,
+            target,
+            self._headers,
+            keep_alive=version == "1.1" and parser.should_keep_alive(),
         )
-        self.scope, self.cycle = exchange.scope, exchange
-        if free:
-            self._whole = exchange
-            if not self._at_once:
-                self._start_later()
+        self._exchanges.append(exchange)
+        if len(self._exchanges) == 1:
+            self._enter(State.ANSWERING)
+            self._dispatcher.submit(exchange)
         else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self._pause_reading()
 
-    def _exchange(
-        self,
-        target: Target,
-        headers: Headers,
-        method: str,
-        version: str,
-        *,
-        keep_alive: bool,
-        arrived: float | None = None,
-    ) -> Exchange:
-        path, raw_path, query = target
-        scope: Any = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": "",
-            "headers": headers,
-            "state": {},
-            "method": method,
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
-        }
-        exchange = Exchange(
-            scope=scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=keep_alive,
-            on_response=self.on_response_complete,
-        )
-        scope["extensions"] = {DEPARTURE: exchange.departure()}
-        if arrived is not None:
-            scope["extensions"][ARRIVAL] = arrived
-        return exchange
+    def on_body(self, body: bytes) -> None:
+        if not self._head_open and self._exchanges:
+            self._exchanges[-1].receive_body(body)
 
-    def _turn_away(self, answer: bytes) -> None:
-        """Once its body has gone by: a client that still sends might not read."""
-        self._refusal = None
-        self.transport.write(answer)
-        if self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive():
-            self.transport.close()
-        self.on_response_complete()
+    def on_message_complete(self) -> None:
+        if not self._head_open and self._exchanges:
+            self._exchanges[-1].receive_end()
 
-    def _start_later(self) -> None:
-        exchange, self._whole = self._whole, None
-        assert exchange is not None
-        self._start_asgi_task(exchange, self.app)
+    # What exchanges report.
 
-    def _target(self) -> Target:
-        """(path, the path as it was sent, query) of the request."""
-        url = self.url
-        if _PLAIN_PATH.fullmatch(url):
-            return url.decode("ascii"), url, b""
-        parsed = httptools.parse_url(url)
-        path = parsed.path.decode("ascii")
-        return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
+    def answered(self, exchange: Exchange) -> None:
+        """The answer to the first exchange is written, and all of its request is here."""
+        self.server_state.total_requests += 1
+        if self._exchanges and self._exchanges[0] is exchange:
+            self._exchanges.popleft()
+        if self._state is State.CLOSING:
+            return
+        if not exchange.keep_alive:
+            self._close()
+        elif self._exchanges:
+            self._dispatcher.submit(self._exchanges[0])
+        else:
+            self._enter(State.READING if self._head_open else State.WAITING)
+        self.resume_reading()
+
+    def buffered(self, size: int) -> None:
+        """So many bytes of a body wait to be read by the application."""
+        if size > _MAX_BUFFERED:
+            self._pause_reading()
+
+    def abort(self) -> None:
+        """Half an answer is out and no more will come: only closing is honest."""
+        self._close()
+
+    def resume_reading(self) -> None:
+        """The application wants more, or the next request may come."""
+        if self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self._since = self.loop.time()
+
+    def _close(self) -> None:
+        self._state = State.CLOSING
+        self.transport.close()
+
+    def _new_parser(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._head_open = False
+        self._head_bytes = 0
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """No other protocol is spoken here, so the request is read as if it had not asked for one.
+
+        The parser stops at the end of such a head; it gets the head again without what it stops at.
+        """
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        if method == b"CONNECT" or self._state is State.CLOSING:
+            self._refuse(501, "this is no proxy")
+            return
+        kept = [each for each in self._headers if each[0] not in (b"upgrade", b"http2-settings")]
+        lines = [b"%b: %b\r\n" % each for each in kept]
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version.encode(), b"".join(lines))
+        self._new_parser()
+        self.data_received(head + rest)
+
+    def _refuse_large(self) -> None:
+        self._refuse(431, f"the head of a request may have {self._max_head_bytes} bytes")
+
+    def _refuse(self, status: int, why: str) -> None:
+        """Answer what is no request, once those before it are answered, and close."""
+        if self._state is State.CLOSING:
+            return
+        self._head_open = False
+        answer = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: text/plain; charset=utf-8"
+            f"\r\ncontent-length: {len(why)}\r\nconnection: close\r\n\r\n{why}"
+        ).encode()
+        if not self._exchanges:
+            self.transport.write(answer)
+            self._close()
+            return
+        last = self._exchanges[-1]
+        last.keep_alive = False
+        last.spoil(answer)
+        self._pause_reading()
+
+    def _look_at_time(self) -> None:
+        """Close what has been quiet, or in the middle of a head, for too long.
+
+        One timer looks now and then: setting one for every request would be a part of the cost of
+        the shortest ones.
+        """
+        quiet = self.loop.time() - self._since
+        if self._state is State.WAITING and quiet >= self._idle_seconds:
+            self._close()
+        elif self._state is State.READING and quiet >= _READING_SECONDS:
+            self._refuse(408, "the head of the request took too long")
+        else:
+            limit = self._idle_seconds if self._state is State.WAITING else _READING_SECONDS
+            left = max(0.1, limit - quiet) if self._state is not State.ANSWERING else limit
+            self._timer = self.loop.call_later(left, self._look_at_time)
+
+
+def _address(found: Any) -> tuple[str, int] | None:
+    return (str(found[0]), int(found[1])) if isinstance(found, list | tuple) else None

@@ -1,91 +1,287 @@
-"""One request to the application and its answer, uvicorn's, in one write where it has one part.
+"""One request and its answer, as ASGI 3.0 has them. Knows HTTP's messages; no socket, no route."""
 
-Knows ASGI's messages and HTTP/1.1's heads; not who asks.
-"""
-
+import asyncio
 import re
-import weakref
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from http import HTTPStatus
+from typing import Any, Final, Protocol, TypeAlias
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+import httptools
 
-Message: TypeAlias = Any  # uvicorn's own types of messages are private to it
+from app.telemetry.log import get_logger
 
+Message: TypeAlias = Any  # a dict with a "type"
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, query
+
+# What `parse_url` would give back as it is: nothing to decode, no query, no host.
+_PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
+_STATUS_LINES: Final = {
+    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
+}
+_TOO_MANY: Final = _STATUS_LINES[429]
+_UNKNOWN: Final = 2**62  # bytes of an answer whose length nobody has stated
+_NO_BODY: Final = (204, 304)
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_log = get_logger(__name__)
 
 
-class Exchange(RequestResponseCycle):
-    """One request and its answer, which leaves in one write if it has one part."""
+class Channel(Protocol):
+    """What an exchange needs of its connection. server_state is uvicorn's."""
 
-    _start: Message | None = None
-    _at_departure: Callable[[], None] | None = None
+    app: Any
+    app_state: dict[str, Any]
+    client: tuple[str, int] | None
+    loop: asyncio.AbstractEventLoop
+    server: tuple[str, int] | None
+    server_state: Any
+    transport: asyncio.Transport
+    write_paused: bool
 
-    def departure(self) -> Callable[[Callable[[], None]], None]:
-        """Takes what to call when the client has left, at once if it has; one such call at a time.
+    async def drain(self) -> None:
+        """Return when what is written has left, or nearly."""
 
-        It is a part of what the exchange holds, and so must not hold the exchange: a circle for
-        every request would have the collector look at all that is under way, again and again.
-        """
-        weak = weakref.ref(self)
+    def answered(self, exchange: "Exchange") -> None:
+        """The answer is written, and nothing more of the request is expected."""
 
-        def at_departure(call: Callable[[], None]) -> None:
-            exchange = weak()
-            if exchange is None:
-                return
-            exchange._at_departure = call
-            if exchange.disconnected:
-                exchange.depart()
+    def buffered(self, size: int) -> None:
+        """So many bytes of a body wait to be read by the application."""
 
-        return at_departure
+    def resume_reading(self) -> None:
+        """The application wants more."""
 
-    def depart(self) -> None:
+    def abort(self) -> None:
+        """Half an answer is out, and no more will come."""
+
+
+class Exchange:
+    """One request with its answer."""
+
+    __slots__ = (
+        *("_bodiless", "_body", "_chunked", "_complete", "_connection", "_continued"),
+        *("_delivered", "_disconnected", "_ended", "_head_sent", "_left", "_start", "_waiter"),
+        *("keep_alive", "scope"),
+    )
+
+    def __init__(
+        self,
+        connection: Channel,
+        method: str,
+        version: str,
+        target: Target,
+        headers: Headers,
+        *,
+        keep_alive: bool,
+    ) -> None:
+        path, raw_path, query = target
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": headers,
+            "client": connection.client,
+            "server": connection.server,
+            "state": connection.app_state.copy(),
+        }
+        self.keep_alive = keep_alive
+        self._connection = connection
+        self._body = b""
+        self._ended = False  # all of the request is here
+        self._delivered = False  # and the application has it
+        self._continued = False  # the client was told to send the body
+        self._start: Message = None  # the head of the answer, until the first part of its body
+        self._head_sent = False
+        self._bodiless = self._chunked = False
+        self._left = 0  # bytes of the answer that are still to come
+        self._complete = False  # the answer is written
+        self._disconnected = False
+        self._waiter: asyncio.Future[None] | None = None  # of `receive`
+
+    def run(self) -> None:
+        """Hand the request to the application."""
+        connection = self._connection
+        if not self._disconnected:
+            task = connection.loop.create_task(self._run())
+            connection.server_state.tasks.add(task)
+            task.add_done_callback(connection.server_state.tasks.discard)
+
+    def refuse(self, answer: bytes) -> None:
+        """Answer 429 without the application; `answer` follows the headers of every answer."""
+        lines = [b"%b: %b\r\n" % each for each in self._connection.server_state.default_headers]
+        self.write_whole(b"%b%b%b" % (_TOO_MANY, b"".join(lines), answer))
+
+    def write_whole(self, answer: bytes) -> None:
+        """Write a whole answer, head and all, instead of asking the application."""
+        self._head_sent = True
+        self._connection.transport.write(answer)
+        self._finish()
+
+    def receive_body(self, body: bytes) -> None:
+        """A part of the body has come."""
+        if self._complete:
+            return  # it was answered without this
+        self._body = self._body + body if self._body else body
+        self._connection.buffered(len(self._body))
+        self._wake()
+
+    def receive_end(self) -> None:
+        """All of the request is here."""
+        self._ended = True
+        self._wake()
+        if self._complete:
+            self._connection.answered(self)
+
+    def disconnect(self) -> None:
         """The client has left."""
-        call, self._at_departure = self._at_departure, None
-        if call is not None:
-            call()
+        self._disconnected = True
+        self._wake()
+
+    def spoil(self, answer: bytes) -> None:
+        """What follows is not HTTP; `answer` says so, if this request was still to come."""
+        if not self._ended:
+            self.keep_alive = False
+            if not self._head_sent:
+                self.write_whole(answer)
+            self.disconnect()
+
+    async def receive(self) -> Message:
+        """ASGI's `receive`: parts of the body, then `http.disconnect`."""
+        connection = self._connection
+        while not (self._disconnected or self._complete):
+            if not self._delivered and (self._body or self._ended):
+                body, self._body = self._body, b""
+                self._delivered = self._ended
+                connection.resume_reading()
+                return {"type": "http.request", "body": body, "more_body": not self._ended}
+            if not self._delivered and self._expects_continue():
+                self._continued = True
+                connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._waiter is None or self._waiter.done():
+                self._waiter = connection.loop.create_future()
+            await self._waiter
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and not self.response_started:
+        """ASGI's `send`. An answer of one part leaves in one write."""
+        connection = self._connection
+        if self._disconnected:
+            self._complete = self._complete or not message.get("more_body", False)
+            return
+        if message["type"] == "http.response.start" and self._start is None and not self._head_sent:
             self._start = message
             return
-        start, self._start = self._start, None
-        if start is None:
-            await super().send(message)
-            return
-        head = self._head(start, message)
-        if head is None:
-            await super().send(start)
-            await super().send(message)
-            return
-        self.response_started = True
-        if self.disconnected:
-            return
-        self.transport.write(head + message["body"])
-        self.response_complete = True
-        self.message_event.set()
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
+        if message["type"] != "http.response.body" or self._complete:
+            raise RuntimeError(f"unexpected {message['type']}")
+        body, more = message.get("body", b""), message.get("more_body", False)
+        head = b""
+        if not self._head_sent:
+            if self._start is None:
+                raise RuntimeError("a body before its head")
+            head = self._head(self._start, body, more)
+        if self._bodiless:
+            part = b""
+        elif self._chunked:
+            part = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            part += b"" if more else b"0\r\n\r\n"
+        else:
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("the body is not as long as its content-length says")
+            part = body
+        self._head_sent = True
+        connection.transport.write(head + part)
+        if not more:
+            self._finish()
+        elif connection.write_paused:
+            await connection.drain()
 
-    def _head(self, start: Message, message: Message) -> bytes | None:
-        """Status line and headers before a body; None if something needs a closer look."""
-        body, status = message.get("body"), start["status"]
-        if not body or message.get("more_body") or self.flow.write_paused:
-            return None
-        if self.scope["method"] == "HEAD" or status in (204, 304):
-            return None
-        parts = [STATUS_LINE[status]]
-        lines: list[bytes] = []
-        sized = False
-        for name, value in (*self.default_headers, *start.get("headers", ())):
+    def _head(self, start: Message, body: bytes, more: bool) -> bytes:
+        """Status line and headers; notes how the body is framed."""
+        status, length, parts = start["status"], None, [_status_line(start["status"])]
+        headers = (*self._connection.server_state.default_headers, *start.get("headers", ()))
+        for name, value in headers:
             if name == b"content-length":
-                sized = value == b"%d" % len(body)
-            elif name in (b"transfer-encoding", b"connection"):
-                return None
-            lines += (name, value)
+                length = int(value)
+            elif name == b"connection":
+                self.keep_alive = self.keep_alive and value.lower() != b"close"
+                continue
+            elif name == b"transfer-encoding":
+                continue
             parts += (name, b": ", value, b"\r\n")
-        if not sized or _FORBIDDEN.search(b"".join(lines)):
-            return None
+        if _FORBIDDEN.search(b"".join([part for part in parts if part != b"\r\n"][1:])):
+            raise RuntimeError("a header of the answer has a control character")
+        self._bodiless = status in _NO_BODY or self.scope["method"] == "HEAD"
+        if length is None and not self._bodiless:
+            if more and self.scope["http_version"] == "1.1":
+                self._chunked = True
+                parts.append(b"transfer-encoding: chunked\r\n")
+            elif more:
+                self.keep_alive, length = False, _UNKNOWN  # the end of the connection ends it
+            else:
+                length = len(body)
+                parts.append(b"content-length: %d\r\n" % length)
+        self._left = length or 0
+        if not self._ended and self._expects_continue():
+            self.keep_alive = False  # whether a body follows is the client's guess
         parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         return b"".join(parts)
+
+    async def _run(self) -> None:
+        try:
+            await self._connection.app(self.scope, self.receive, self.send)
+        except Exception:
+            _log.exception("application_failed")
+        finally:
+            if not self._complete:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """The application has ended, or was cancelled, without a whole answer."""
+        if self._disconnected:
+            self._finish()
+        elif self._head_sent:
+            self._connection.abort()
+        else:
+            self.keep_alive = False
+            self.write_whole(b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n\r\n")
+
+    def _finish(self) -> None:
+        self._complete = True
+        self._wake()
+        if self._ended or self._disconnected or not self.keep_alive:
+            self._connection.answered(self)
+        elif self._expects_continue():
+            self.keep_alive = False
+            self._connection.answered(self)
+
+    def _expects_continue(self) -> bool:
+        """Whether the client waits for a word before it sends the body."""
+        return not self._continued and (b"expect", b"100-continue") in self.scope["headers"]
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+def target_of(url: bytes) -> Target | None:
+    """What a request's first line asks for; None if that is nothing."""
+    if _PLAIN_PATH.fullmatch(url):
+        return url.decode("ascii"), url, b""
+    try:
+        parsed = httptools.parse_url(url)
+        path = parsed.path.decode("ascii")
+    except (httptools.HttpParserError, AttributeError, UnicodeDecodeError):
+        return None
+    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
+
+
+def _status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status

@@ -1,21 +1,18 @@
 """Runs the application under uvicorn. Knows signals and sockets; no route and no model."""
 
-import asyncio
 import gc
 import os
 import socket
 import time
-from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
 
-from app.api.lifecycle import Lifecycle
-from app.http.accepting import Acceptor
+from app.api.application import Application
 from app.http.connection import Connection
+from app.http.dispatch import Dispatcher
 from app.settings import Settings
 from app.telemetry import log
 from app.telemetry.deferred import catch_up
@@ -23,6 +20,7 @@ from app.telemetry.log import get_logger
 
 # Connections that are still open when the work is done: idle ones, or a client that will not read.
 _CLOSING_SECONDS: Final = 2
+_MAX_HEAD_BYTES: Final = 64 * 1024
 
 # Objects more than before a search among the young; of those as many as before one among the older;
 # and of those before one among all, which is rare.
@@ -33,43 +31,15 @@ _log = get_logger(__name__)
 class DrainingServer(uvicorn.Server):
     """On a signal: not ready, finish what was accepted, then stop; on a second one, end at once.
 
-    uvicorn alone would close the door first, so that nobody could ask whether it is ready, and
+    uvicorn alone would close its sockets first, so that nobody could ask whether it is ready, and
     would end with the signal instead of the exit code 0.
     """
 
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        lifecycle: Lifecycle,
-        drain_timeout: float,
-        full: Callable[[], bool],
-    ) -> None:
-        """full: whether those who are connected ask for more than can be answered."""
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
         super().__init__(config)
-        self._full = full
-        self._lifecycle = lifecycle
-        self._drain_timeout = drain_timeout
+        self._lifecycle = app.services.lifecycle
+        self._drain_timeout = app.services.settings.drain_timeout_seconds
         self._drain_end: float | None = None
-        self._acceptors: list[Acceptor] = []
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        await super().startup(sockets)
-        for server in self.servers:
-            for listening in server.sockets:
-                self._acceptors.append(Acceptor(listening.fileno(), self._connection, self._full))
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let nobody in, and let go of those who are there."""
-        for acceptor in self._acceptors:
-            acceptor.close()
-        await super().shutdown(sockets)
-
-    def _connection(self) -> asyncio.Protocol:
-        """As uvicorn makes one."""
-        return self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signal handler: it runs between any two instructions, so it does next to nothing."""
@@ -90,13 +60,13 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
+def make_server(app: Application, settings: Settings) -> DrainingServer:
     """A server for `app`; `run` it, or `serve` it in a running event loop."""
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(Connection, app.state.gate, app.state.at_once),  # type: ignore[arg-type]
+        http=partial(Connection, Dispatcher(app.shed), _MAX_HEAD_BYTES),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,
@@ -105,15 +75,10 @@ def make_server(app: FastAPI, settings: Settings) -> DrainingServer:
         lifespan="on",
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
-    return DrainingServer(
-        config,
-        app.state.lifecycle,
-        settings.drain_timeout_seconds,
-        lambda: app.state.door.flooded,
-    )
+    return DrainingServer(config, app)
 
 
-def serve(app: FastAPI, settings: Settings) -> bool:
+def serve(app: Application, settings: Settings) -> bool:
     """Serve until a signal; returns whether the service had started at all."""
     log.configure(settings.log_format, settings.log_level)
     # What is there by now stays for good. Looking for garbage among it would hold up everybody for

@@ -46,11 +46,11 @@ def raw(content: bytes | Iterator[bytes], **headers: str) -> Callable[[Service],
 
 def draining(send: Callable[[Service], httpx.Response]) -> Callable[[Service], httpx.Response]:
     def drain_and_send(service: Service) -> httpx.Response:
-        service.app.state.lifecycle.drain()
+        service.app.services.lifecycle.drain()
         try:
             return send(service)
         finally:
-            service.app.state.lifecycle.closed_at = math.inf
+            service.app.services.lifecycle.closed_at = math.inf
 
     return drain_and_send
 
@@ -159,7 +159,7 @@ def test_a_crash_tells_nothing(tmp_path: Path) -> None:
     write_version(tmp_path)
     with running(tmp_path) as service:
         # Something nobody thought of: the task itself is gone.
-        model = service.app.state.repository.get("forecast")
+        model = service.app.services.repository.get("forecast")
         object.__setattr__(model, "task", None)
         response = service.forecast()
         check(response, 500, "internal-error")

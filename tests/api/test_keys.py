@@ -130,8 +130,8 @@ def test_no_key_is_logged_or_answered(locked: Service) -> None:
         locked.lines(response.headers["x-request-id"])
         assert not any(key in response.text + str(response.headers) for key in KEYS)
     assert not any(key in LOG.getvalue() for key in KEYS)
-    assert not any(key in repr(locked.app.state.settings) for key in KEYS)
-    assert not any(key in locked.app.state.settings.model_dump_json() for key in KEYS)
+    assert not any(key in repr(locked.app.services.settings) for key in KEYS)
+    assert not any(key in locked.app.services.settings.model_dump_json() for key in KEYS)
 
 
 def test_metrics_can_ask_for_a_key_too(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def slow_encoding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]
 
 
 def task_of(service: Service) -> NaiveTask:
-    task = service.app.state.repository.get("forecast").task
+    task = service.app.services.repository.get("forecast").task
     assert isinstance(task, NaiveTask)
     return task
 
@@ -41,7 +41,7 @@ def hurried(service: Service, milliseconds: int, series: object) -> httpx.Respon
 def test_others_are_answered_meanwhile(slow: Service) -> None:
     with ThreadPoolExecutor(1) as other:
         answer = other.submit(slow.forecast, series=MANY)
-        until(lambda: slow.app.state.lifecycle.in_flight == 1)
+        until(lambda: slow.app.services.lifecycle.in_flight == 1)
         for _ in range(3):
             start = time.monotonic()
             assert slow.http.get("/health/live").status_code == 200
@@ -75,7 +75,7 @@ def test_it_ends_when_the_client_leaves(slow: Service) -> None:
             b"X-Request-ID: early-leaver\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )
         until(lambda: task_of(slow).encoded > before)
-    until(lambda: slow.app.state.lifecycle.in_flight == 0, seconds=len(MANY) * STEP / 2)
+    until(lambda: slow.app.services.lifecycle.in_flight == 0, seconds=len(MANY) * STEP / 2)
     assert [line["status"] for line in slow.lines("early-leaver")] == [499]
     time.sleep(3 * STEP)
     assert task_of(slow).encoded - before < len(MANY) / 2

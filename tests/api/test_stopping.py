@@ -18,7 +18,7 @@ def test_a_stopping_service_answers_what_it_took(models: Path) -> None:
     with protocol_service(models) as service, service.connection() as connection:
         connection.sendall(raw(ROW))
         assert read(connection, 1)[0][0] == 200
-        service.app.state.lifecycle.drain()
+        service.app.services.lifecycle.drain()
         connection.sendall(raw(ROW))
         assert read(connection, 1)[0][0] == 503
 
@@ -30,6 +30,6 @@ def test_a_body_may_come_after_the_stop(models: Path, monkeypatch: pytest.Monkey
         connection.sendall(request[:-1])
         state = service.server.server_state
         until(lambda: any(getattr(each, "_held", None) for each in state.connections))
-        service.app.state.lifecycle.drain()
+        service.app.services.lifecycle.drain()
         connection.sendall(request[-1:])
         assert read(connection, 1)[0][0] == 200

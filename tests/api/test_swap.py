@@ -66,7 +66,7 @@ def test_publishing_and_rolling_back_under_constant_load(tmp_path: Path) -> None
     write_still_version(root)
     done = threading.Event()
     with running(root, tasks=TASKS, watch_seconds=0.02, worker_threads=2) as service:
-        repository = service.app.state.repository
+        repository = service.app.services.repository
 
         def served() -> str:
             version: str = service.http.get("/health/ready").json()["models"]["forecast"]
@@ -103,12 +103,12 @@ def test_a_request_may_outlive_its_version(tmp_path: Path) -> None:
     """It is prepared, queued and computed by the version that it found, however long that takes."""
     write_version(tmp_path, "forecast", "1", encode_seconds=0.1, predict_seconds=0.1)
     with running(tmp_path, watch_seconds=0) as service, ThreadPoolExecutor(1) as other:
-        task = service.app.state.repository.get("forecast").task
+        task = service.app.services.repository.get("forecast").task
         replayed = task.encoded
         asked = other.submit(service.forecast, series=[[1, 2]] * 6)  # in a thread: it is a list
         until(lambda: task.encoded > replayed)
         write_version(tmp_path, "forecast", "2")
-        service.app.state.repository.load("forecast")
+        service.app.services.repository.load("forecast")
         assert service.forecast().json()["version"] == "2"
         answer = asked.result(10)
         assert answer.status_code == 200
@@ -126,7 +126,7 @@ def test_a_client_that_does_not_read_its_answer_holds_no_version(tmp_path: Path)
             )
             assert connection.recv(15) == b"HTTP/1.1 200 OK"
             write_version(tmp_path, "forecast", "2")
-            assert service.app.state.repository.load("forecast").version == "2"
+            assert service.app.services.repository.load("forecast").version == "2"
             retired = [
                 json.loads(line)
                 for line in LOG.getvalue().splitlines()
@@ -139,12 +139,12 @@ def test_what_is_unloaded_is_not_found(tmp_path: Path) -> None:
     write_version(tmp_path, "forecast", "1")
     write_version(tmp_path, "other", "1", task="other")
     with running(tmp_path, watch_seconds=0) as service:
-        service.app.state.repository.unload("forecast")
+        service.app.services.repository.unload("forecast")
         assert service.forecast().status_code == 404
         assert service.http.get("/health/ready").json()["models"] == {"other": "1"}
-        service.app.state.repository.unload("other")
+        service.app.services.repository.unload("other")
         assert service.http.get("/health/ready").status_code == 503
-        service.app.state.repository.load("forecast")
+        service.app.services.repository.load("forecast")
         assert service.forecast().status_code == 200
 
 

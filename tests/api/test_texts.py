@@ -177,7 +177,7 @@ def test_bodies_that_are_not_utf_8(texts: Service, route: Route, body: bytes) ->
 
 
 def slow_task(service: Service) -> WordTask:
-    task = service.app.state.repository.get("authorship-slow").task
+    task = service.app.services.repository.get("authorship-slow").task
     assert isinstance(task, WordTask)
     return task
 
@@ -204,7 +204,7 @@ def test_reading_ends_when_the_client_leaves(texts: Service) -> None:
             b"X-Request-ID: text-leaver\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )
         until(lambda: slow_task(texts).encoded > before)
-    until(lambda: texts.app.state.lifecycle.in_flight == 0, seconds=1.5)
+    until(lambda: texts.app.services.lifecycle.in_flight == 0, seconds=1.5)
     assert [line["status"] for line in texts.lines("text-leaver")] == [499]
     assert slow_task(texts).encoded - before < 40
 

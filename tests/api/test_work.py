@@ -38,12 +38,12 @@ def test_a_client_that_leaves_is_not_worked_for(narrow: Service) -> None:
     )
     with narrow.connection() as first, narrow.connection() as second:
         first.sendall(head % (1, len(body)) + body)
-        until(lambda: narrow.app.state.lifecycle.in_flight == 1)
+        until(lambda: narrow.app.services.lifecycle.in_flight == 1)
         time.sleep(0.05)  # the first is being computed, so the second waits
         second.sendall(head % (2, len(body)) + body)
-        until(lambda: narrow.app.state.lifecycle.in_flight == 2)
+        until(lambda: narrow.app.services.lifecycle.in_flight == 2)
         time.sleep(0.05)
-    until(lambda: narrow.app.state.lifecycle.in_flight == 0, seconds=0.3)
+    until(lambda: narrow.app.services.lifecycle.in_flight == 0, seconds=0.3)
     assert [line["status"] for line in narrow.lines("leaver-2")] == [499]
     until(lambda: rejected("cancelled") > before)
 
@@ -52,7 +52,7 @@ def test_a_deadline_drops_what_waits(narrow: Service) -> None:
     before = sum(map(rejected, _DROPPED))
     with ThreadPoolExecutor(1) as other:
         blocking = other.submit(narrow.forecast, model="slow")
-        until(lambda: narrow.app.state.lifecycle.in_flight == 1)
+        until(lambda: narrow.app.services.lifecycle.in_flight == 1)
         time.sleep(0.05)
         answer = narrow.http.post(
             "/forecast",

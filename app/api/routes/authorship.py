@@ -1,15 +1,14 @@
 """POST /authorship: its schema and its route. Knows HTTP; who may be an author its models know."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.api.answers import JsonAnswer
-from app.api.dependencies import RecordDep, SettingsDep
-from app.api.json_route import JsonRoute
-from app.api.openapi import problems
+from app.api.json_body import read_json
+from app.api.openapi import json_body, problems
+from app.api.responses import json_response
+from app.api.services import Services
 from app.api.texts import TextRequest, allowed_texts, predict_texts
 from app.settings import Settings
 from app.telemetry import metrics
@@ -78,40 +77,37 @@ _EXAMPLES: Final[dict[str, Any]] = {
 }
 
 
-class _Route(JsonRoute):
-    def allowed(self, settings: Settings) -> Mapping[str, str]:
-        return allowed_fields(settings)
+def routes(services: Services) -> APIRouter:
+    """The route of this task."""
+    router = APIRouter(tags=["tasks"])
+    allowed = allowed_fields(services.settings)
 
-
-router = APIRouter(route_class=_Route, tags=["tasks"])
-
-
-@router.post(
-    PATH,
-    summary="Tell who of a model's authors wrote texts",
-    response_model=AuthorshipAnswer,
-    responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
-)
-async def authorship(
-    request: Request,
-    body: Annotated[AuthorshipRequest, Body(openapi_examples=_EXAMPLES)],
-    settings: SettingsDep,
-    record: RecordDep,
-) -> Response:
-    """The likeliest author of every text with calibrated probabilities, and whether to rely on it.
-
-    Each model has its own authors, and a text by anybody else is given to one of them all the
-    same. The answers do not depend on what else is sent or asked for at the same time.
-    `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
-    """
-    most = settings.max_text_characters
-    model, predictions = await predict_texts(
-        request, body, settings, record, TASK, most, evidence=body.evidence
+    @router.post(
+        PATH,
+        summary="Tell who of a model's authors wrote texts",
+        response_model=AuthorshipAnswer,
+        responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
+        openapi_extra=json_body(AuthorshipRequest, _EXAMPLES),
     )
-    abstained = sum(each["abstained"] for each in predictions)
-    metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
-    answer = {"model": model.name, "version": model.version, "predictions": predictions}
-    return JsonAnswer(answer)
+    async def authorship(request: Request) -> Response:
+        """The likeliest author of every text, calibrated probabilities, and whether to rely on it.
+
+        Each model has its own authors, and a text by anybody else is given to one of them all the
+        same. The answers do not depend on what else is sent or asked for at the same time.
+        `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
+        """
+        body = await read_json(request, services.settings, AuthorshipRequest, allowed)
+        most = services.settings.max_text_characters
+        model, predictions = await predict_texts(
+            services, request, body, TASK, most, evidence=body.evidence
+        )
+        abstained = sum(each["abstained"] for each in predictions)
+        metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
+        return json_response(
+            {"model": model.name, "version": model.version, "predictions": predictions}
+        )
+
+    return router
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:

@@ -1,20 +1,21 @@
 """POST /caption: its schema and its route. Knows HTTP; what an image shows its task finds out."""
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
-from app.api.dependencies import RecordDep, SettingsDep, get_model
+from app.api.context import record_of
 from app.api.events import answer_in_events, wants_events
-from app.api.images import FIELD, SHAPE, ImageRequest, ImageRoute, read_images
+from app.api.images import FIELD, SHAPE, ImageRequest, read_images
 from app.api.openapi import problems
+from app.api.responses import json_response
 from app.api.routes.caption_schema import EVENTS, CaptionAnswer, operation
-from app.api.work import prepare, run
+from app.api.services import Services
+from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
@@ -63,52 +64,57 @@ class CaptionOptions(BaseModel):
         return self.model_dump(exclude={"model", "version"})
 
 
-router = APIRouter(route_class=ImageRoute, tags=["tasks"])
+def routes(services: Services) -> APIRouter:
+    """The route of this task."""
+    router = APIRouter(tags=["tasks"])
+    settings = services.settings
+    allowed = allowed_fields(settings)
 
+    @router.post(
+        PATH,
+        summary="Say in a sentence what images show",
+        response_model=CaptionAnswer,
+        responses={**EVENTS, **problems(400, 404, 413, 415, 422, 429, 500, 503, 504)},
+        openapi_extra=operation(CaptionOptions),
+    )
+    async def caption(request: Request) -> Response:
+        """One caption per image, or several with `num_captions`, the best one first.
 
-@router.post(
-    PATH,
-    summary="Say in a sentence what images show",
-    response_model=CaptionAnswer,
-    responses={**EVENTS, **problems(400, 404, 413, 415, 422, 429, 500, 503, 504)},
-    openapi_extra=operation(CaptionOptions),
-)
-async def caption(request: Request, settings: SettingsDep, record: RecordDep) -> Response:
-    """One caption per image, or several with `num_captions`, the best one first.
+        An image is the body itself, parts of a form, or base64 in JSON: JPEG, PNG or WebP. The
+        answers do not depend on what else is sent or asked for at the same time. With
+        `Accept: text/event-stream` the words of one image's caption come as they are found.
+        `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
+        """
+        sent = await read_images(request, settings)
+        options = sent.parsed(CaptionOptions, allowed)
+        streamed = wants_events(request)
+        if streamed:
+            options = _for_events(sent, options)
+        record = record_of(request.scope)
+        model = services.lease(record, options.model, options.version, TASK)
+        record.inputs = len(sent.images)
+        search = options.search() | {"max_pixels": settings.max_pixels}
+        steps = [
+            partial(encode_at, {FIELD: sent.field(i)}, model.task.encode, image=image, **search)
+            for i, image in enumerate(sent.images)
+        ]
+        with tracing.span("encode"):
+            examples = await prepare(request, record, steps, inline=False)
+        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        for image in sent.images:
+            lengths.observe(len(image) if isinstance(image, bytes) else len(image) * 3 // 4)
+        if streamed:
+            (example,) = examples
+            return await answer_in_events(
+                request,
+                record,
+                model,
+                lambda listener: replace(example, listener=listener),
+                lambda prediction: to_json(_answer(model, [prediction])),
+            )
+        return json_response(_answer(model, await run(request, record, model, examples)))
 
-    An image is the body itself, parts of a form, or base64 in JSON: JPEG, PNG or WebP. The answers
-    do not depend on what else is sent or asked for at the same time. With
-    `Accept: text/event-stream` the words of one image's caption come as they are found.
-    `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
-    """
-    sent = await read_images(request, settings.max_images)
-    options = sent.parsed(CaptionOptions, allowed_fields(settings))
-    streamed = wants_events(request)
-    if streamed:
-        options = _for_events(sent, options)
-    model = get_model(request, options.model, options.version, TASK)
-    record.inputs = len(sent.images)
-    search = options.search() | {"max_pixels": settings.max_pixels}
-    steps = [
-        partial(_encode, model.task.encode, image, sent.field(index), search)
-        for index, image in enumerate(sent.images)
-    ]
-    with tracing.span("encode"):
-        examples = await prepare(request, record, steps, inline=False)
-    lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
-    for image in sent.images:
-        lengths.observe(len(image) if isinstance(image, bytes) else len(image) * 3 // 4)
-    if streamed:
-        (example,) = examples
-        return await answer_in_events(
-            request,
-            record,
-            model,
-            lambda listener: replace(example, listener=listener),
-            lambda prediction: _answer(model, [prediction]),
-        )
-    predictions = await run(request, record, model, examples)
-    return Response(_answer(model, predictions), media_type="application/json")
+    return router
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:
@@ -141,22 +147,9 @@ def _for_events(sent: ImageRequest, options: CaptionOptions) -> CaptionOptions:
     return options.model_copy(update={"beam_width": 1})
 
 
-def _encode(
-    encode: Callable[..., Any], image: bytes | str, field: str, search: dict[str, Any]
-) -> Any:
-    """One example; a task knows its one image only, so its errors get their place here."""
-    try:
-        return encode(image=image, **search)
-    except InvalidInput as error:
-        if error.field != FIELD:
-            raise
-        raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
-
-
-def _answer(model: LoadedModel, predictions: list[Any]) -> bytes:
+def _answer(model: LoadedModel, predictions: list[Any]) -> dict[str, Any]:
     captions = [prediction.to_json() for prediction in predictions]
     confidence = metrics.PREDICTION_CONFIDENCE.labels(TASK, model.name, model.version)
     for each in captions:
         confidence.observe(each["candidates"][0]["probability"])
-    answer = {"model": model.name, "version": model.version, "captions": captions}
-    return json.dumps(answer, allow_nan=False).encode()
+    return {"model": model.name, "version": model.version, "captions": captions}

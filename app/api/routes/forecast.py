@@ -1,19 +1,20 @@
 """POST /forecast: its schema and its route. Knows HTTP; what a forecast is stands in its task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
-from app.api.answers import JsonAnswer
-from app.api.dependencies import RecordDep, SettingsDep, get_model
+from app.api.context import record_of
 from app.api.fields import shown
-from app.api.json_route import JsonRoute
-from app.api.openapi import problems
+from app.api.json_body import read_json
+from app.api.openapi import json_body, problems
+from app.api.responses import json_response
 from app.api.series import SHAPE, Series, check_series, check_starts
-from app.api.work import prepare, run
+from app.api.services import Services
+from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.task import Task
 from app.settings import Settings
@@ -134,53 +135,51 @@ _EXAMPLES: Final[dict[str, Any]] = {
 }
 
 
-class _Route(JsonRoute):
-    def allowed(self, settings: Settings) -> Mapping[str, str]:
-        return allowed_fields(settings)
+def routes(services: Services) -> APIRouter:
+    """The route of this task."""
+    router = APIRouter(tags=["tasks"])
+    settings = services.settings
+    allowed = allowed_fields(settings)
 
-
-router = APIRouter(route_class=_Route, tags=["tasks"])
-
-
-@router.post(
-    PATH,
-    summary="Forecast one or more series",
-    response_model=ForecastAnswer,
-    responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
-)
-async def forecast(
-    request: Request,
-    body: Annotated[ForecastRequest, Body(openapi_examples=_EXAMPLES)],
-    settings: SettingsDep,
-    record: RecordDep,
-) -> Response:
-    """Predict the next `horizon` values of every series, with quantiles.
-
-    The answers do not depend on what else is sent or asked for at the same time.
-    `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
-    """
-    model = get_model(request, body.model, body.version, TASK)
-    series, many = check_series(
-        body.series, max_series=settings.max_series, max_points=settings.max_points
+    @router.post(
+        PATH,
+        summary="Forecast one or more series",
+        response_model=ForecastAnswer,
+        responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
+        openapi_extra=json_body(ForecastRequest, _EXAMPLES),
     )
-    _check_size(body, len(series), settings.max_horizon, settings.max_points)
-    starts = check_starts(body.start, len(series), many)
-    record.inputs = len(series)
+    async def forecast(request: Request) -> Response:
+        """Predict the next `horizon` values of every series, with quantiles.
 
-    steps = [
-        partial(_encode, model.task, body, each, start, f"[{index}]" if many else "")
-        for index, (each, start) in enumerate(zip(series, starts, strict=True))
-    ]
-    with tracing.span("encode"):
-        examples = await prepare(request, record, steps, inline=_is_short(body, series))
-    lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
-    for each in series:
-        lengths.observe(len(each))
-    predictions = await run(request, record, model, examples)
-    forecasts = [prediction.to_json() for prediction in predictions]
-    metrics.MISSING_VALUES.labels(model.name).inc(sum(each["imputed"] for each in forecasts))
-    answer = {"model": model.name, "version": model.version, "forecasts": forecasts}
-    return JsonAnswer(answer)
+        The answers do not depend on what else is sent or asked for at the same time.
+        `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
+        """
+        body = await read_json(request, settings, ForecastRequest, allowed)
+        record = record_of(request.scope)
+        model = services.lease(record, body.model, body.version, TASK)
+        series, many = check_series(
+            body.series, max_series=settings.max_series, max_points=settings.max_points
+        )
+        _check_size(body, len(series), settings.max_horizon, settings.max_points)
+        starts = check_starts(body.start, len(series), many)
+        record.inputs = len(series)
+        steps = [
+            partial(_encode, model.task, body, each, start, f"[{index}]" if many else "")
+            for index, (each, start) in enumerate(zip(series, starts, strict=True))
+        ]
+        with tracing.span("encode"):
+            examples = await prepare(request, record, steps, inline=_is_short(body, series))
+        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        for each in series:
+            lengths.observe(len(each))
+        predictions = await run(request, record, model, examples)
+        forecasts = [prediction.to_json() for prediction in predictions]
+        metrics.MISSING_VALUES.labels(model.name).inc(sum(each["imputed"] for each in forecasts))
+        return json_response(
+            {"model": model.name, "version": model.version, "forecasts": forecasts}
+        )
+
+    return router
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:
@@ -225,22 +224,17 @@ def _check_size(body: ForecastRequest, series: int, max_horizon: int, max_points
 def _encode(
     task: Task[Any, Any], body: ForecastRequest, series: Series, start: str | None, index: str
 ) -> Any:
-    """One example; a task knows its one series only, so its errors get the index here."""
-    try:
-        return task.encode(
-            series=series,
-            horizon=body.horizon,
-            quantiles=tuple(body.quantiles),
-            frequency=body.frequency,
-            season_length=body.season_length,
-            start=start,
-        )
-    except InvalidInput as error:
-        name, rest = error.field[:6], error.field[6:]
-        if index and name == "series":
-            field = f"series{index}{rest}"
-        elif index and error.field == "start" and isinstance(body.start, list):
-            field = f"start{index}"
-        else:
-            raise
-        raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
+    """One example; errors name the place of the series in the request."""
+    places = {"series": f"series{index}"}
+    if isinstance(body.start, list):
+        places["start"] = f"start{index}"
+    return encode_at(
+        places,
+        task.encode,
+        series=series,
+        horizon=body.horizon,
+        quantiles=tuple(body.quantiles),
+        frequency=body.frequency,
+        season_length=body.season_length,
+        start=start,
+    )

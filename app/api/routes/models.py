@@ -5,13 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from app.api.dependencies import RepositoryDep
 from app.api.fields import clipped
 from app.api.openapi import problems
+from app.api.services import Services
 from app.serving.models.loader import LoadedModel
 from app.serving.models.manifest import Manifest
-
-router = APIRouter(prefix="/models", tags=["models"])
 
 
 class ModelSummary(BaseModel):
@@ -46,35 +44,40 @@ _Name = Annotated[str, Path(description="Name of a model.", examples=["forecast"
 _Version = Annotated[str, Path(description="Its version.", examples=["1"])]
 
 
-@router.head("", include_in_schema=False)
-@router.get("", summary="List the models", responses=problems(500))
-async def list_models(repository: RepositoryDep) -> ModelList:
-    """What is served, and what was refused and why."""
-    return ModelList(
-        models=[_summary(model) for model in repository.loaded()],
-        refused=[
-            RefusedVersion(name=each.name, version=each.version, reason=each.reason)
-            for each in repository.refused()
-        ],
+def routes(services: Services) -> APIRouter:
+    """The routes of this file."""
+    router = APIRouter(prefix="/models", tags=["models"])
+    repository = services.repository
+
+    @router.head("", include_in_schema=False)
+    @router.get("", summary="List the models", responses=problems(500))
+    async def list_models() -> ModelList:
+        """What is served, and what was refused and why."""
+        return ModelList(
+            models=[_summary(model) for model in repository.loaded()],
+            refused=[
+                RefusedVersion(name=each.name, version=each.version, reason=each.reason)
+                for each in repository.refused()
+            ],
+        )
+
+    @router.head("/{name}", include_in_schema=False)
+    @router.get("/{name}", summary="Describe a model", responses=problems(404, 500, 503))
+    async def describe_model(name: _Name) -> ModelSummary:
+        """The served version of one model."""
+        return _summary(repository.get(clipped(name)))
+
+    @router.head("/{name}/versions/{version}", include_in_schema=False)
+    @router.get(
+        "/{name}/versions/{version}",
+        summary="Show the manifest of a version",
+        responses=problems(404, 500, 503),
     )
+    async def show_manifest(name: _Name, version: _Version) -> Manifest:
+        """All that is known of a served version: files, network, training, evaluation, examples."""
+        return repository.get(clipped(name), clipped(version)).manifest
 
-
-@router.head("/{name}", include_in_schema=False)
-@router.get("/{name}", summary="Describe a model", responses=problems(404, 500, 503))
-async def describe_model(repository: RepositoryDep, name: _Name) -> ModelSummary:
-    """The served version of one model."""
-    return _summary(repository.get(clipped(name)))
-
-
-@router.head("/{name}/versions/{version}", include_in_schema=False)
-@router.get(
-    "/{name}/versions/{version}",
-    summary="Show the manifest of a version",
-    responses=problems(404, 500, 503),
-)
-async def show_manifest(repository: RepositoryDep, name: _Name, version: _Version) -> Manifest:
-    """All that is known about a served version: files, network, training, evaluation, examples."""
-    return repository.get(clipped(name), clipped(version)).manifest
+    return router
 
 
 def _summary(model: LoadedModel) -> ModelSummary:

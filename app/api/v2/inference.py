@@ -1,9 +1,9 @@
 """POST /v2/models/.../infer: a graph head by its tensors. Knows HTTP; bodies stand in infer_body.
 
-The shortest way through the service: FastAPI describes the route and finds it, and hands the
-request over as it is. What a request may take is limited before anything is made of it.
+What a request may take is limited before anything is made of it.
 """
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
@@ -11,17 +11,18 @@ from typing import Any, Final
 import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 
-from app.api.context import CLIENT_GONE, record_of
-from app.api.dependencies import get_model
+from app.api.context import record_of
 from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
 from app.api.errors import PROTOCOL
+from app.api.fast_path import Endpoint
 from app.api.fields import clipped
-from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.limits import deadline_of, read_body
 from app.api.openapi import protocol_errors
-from app.api.shortcut import DirectRoute
+from app.api.responses import BytesResponse
+from app.api.services import Services
 from app.api.v2.body import LENGTH_HEADER, read_request, write_answer
 from app.api.v2.head import Head
-from app.api.work import ClientGone, in_thread, run
+from app.api.work import in_thread, run
 from app.errors import ModelNotFound
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
@@ -30,6 +31,7 @@ from app.tasks.tensor.task import GRAPH, TensorExample, TensorTask
 from app.telemetry import metrics, tracing
 
 Array = npt.NDArray[Any]
+_PATH: Final = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
 TASK: Final = "infer"  # in the metrics, beside the names of the tasks
 
 # Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
@@ -41,8 +43,6 @@ LENGTH_NAME: Final = LENGTH_HEADER.lower()
 _LENGTH: Final = LENGTH_NAME.encode()
 _WORTH_PACKING: Final = 1024  # bytes; below, the headers outweigh what is saved
 
-
-router = APIRouter(prefix=PROTOCOL, route_class=DirectRoute, tags=["inference protocol"])
 
 _DESCRIPTION: Final[dict[str, Any]] = {
     "parameters": [
@@ -84,17 +84,19 @@ _DESCRIPTION: Final[dict[str, Any]] = {
 
 def is_inference(path: str) -> bool:
     """Whether a request to `path` is one that a network answers."""
-    return path.startswith(PROTOCOL + "/models/") and path.endswith("/infer")
+    return _PATH.fullmatch(path) is not None
 
 
-def find_graph(request: Request) -> tuple[LoadedModel, TensorTask]:
+def find_graph(services: Services, request: Request) -> tuple[LoadedModel, TensorTask]:
     """The model and the graph that the path names: `name`, or `name.graph` where it has several.
 
     Raises NotReady, or ModelNotFound also for a version that is not served.
     """
-    name: str = request.path_params["name"]
-    base = clipped(name).partition(".")[0]
-    model = get_model(request, base, request.path_params.get("version"))
+    parts = request.scope["path"].split("/")  # "", v2, models, NAME, versions, VERSION, ...
+    name = parts[3]
+    version = parts[5] if len(parts) > 5 and parts[4] == "versions" else None
+    record = record_of(request.scope)
+    model = services.lease(record, clipped(name).partition(".")[0], version)
     return model, graph_of(model, name)
 
 
@@ -110,26 +112,35 @@ def graph_of(model: LoadedModel, name: str) -> TensorTask:
     raise ModelNotFound(f"there is no graph {clipped(name)!r}; those of {base}: {others}")
 
 
-@router.post(
-    "/models/{name}/infer",
-    summary="Ask a graph by its tensors",
-    openapi_extra=_DESCRIPTION,
-    responses=protocol_errors(400, 404, 413, 415, 422, 429, 500, 501, 503, 504),
-)
-@router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
-async def infer(request: Request) -> Response:
-    """Inference by the Open Inference Protocol, with binary tensors and classification.
+def routes(services: Services) -> APIRouter:
+    """The route of this file; `endpoint` is what it calls."""
+    router = APIRouter(prefix=PROTOCOL, tags=["inference protocol"])
+    infer = endpoint(services)
+    router.post(
+        "/models/{name}/infer",
+        summary="Ask a graph by its tensors",
+        openapi_extra=_DESCRIPTION,
+        responses=protocol_errors(400, 404, 413, 415, 422, 429, 500, 501, 503, 504),
+    )(infer)
+    router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)(infer)
+    return router
 
-    Rows of a graph with a batch axis share batches with whatever else is asked for, and do not
-    change each other's answers.
-    """
-    record = record_of(request.scope)
-    settings: Settings = request.app.state.settings
-    headers = record.headers
-    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
-    model, task = find_graph(request)
-    encoding = encoding_of(headers.get("content-encoding", ""))
-    try:
+
+def endpoint(services: Services) -> Endpoint:
+    """What answers POST .../infer."""
+    settings = services.settings
+
+    async def infer(request: Request) -> Response:
+        """Inference by the Open Inference Protocol, with binary tensors and classification.
+
+        Rows of a graph with a batch axis share batches with whatever else is asked for, and do not
+        change each other's answers.
+        """
+        record = record_of(request.scope)
+        headers = record.headers
+        record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
+        model, task = find_graph(services, request)
+        encoding = encoding_of(headers.get("content-encoding", ""))
         body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
         read = partial(read_rows, body, encoding, headers.get(LENGTH_NAME), task, settings)
         with tracing.span("parse"):
@@ -144,15 +155,12 @@ async def infer(request: Request) -> Response:
         predictions = await run(request, record, model, examples)
         outputs = task.join(examples, predictions)
         encoding = wanted_encoding(headers.get("accept-encoding", ""))
-        name: str = request.path_params["name"]
+        name = request.scope["path"].split("/", 4)[3]
         write = partial(write_outputs, name, model, task, head, outputs, encoding)
         short = is_short(head, outputs, encoding)
-        content, kind = write() if short else await in_thread(request, record, write)
-        response = Response(content)
-        response.raw_headers += kind
-        return response
-    except (ClientGone, ClientDisconnect):
-        return Response(status_code=CLIENT_GONE)
+        return BytesResponse(*(write() if short else await in_thread(request, record, write)))
+
+    return infer
 
 
 def read_rows(

@@ -9,12 +9,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app.api.dependencies import LifecycleDep, RepositoryDep, SettingsDep
 from app.api.errors import PROTOCOL
 from app.api.fields import clipped
 from app.api.openapi import protocol_errors
 from app.api.routes import health
-from app.api.siblings import fleet_of, statistics
+from app.api.services import Services
+from app.api.siblings import statistics
 from app.api.v2.inference import find_graph
 from app.serving.models.loader import LoadedModel
 from app.serving.runtime.datatypes import Datatype
@@ -32,8 +32,6 @@ _EXTENSIONS: Final = (
 )
 _CONTROL: Final = "model_repository"
 _CUDA: Final = "CUDAExecutionProvider"
-
-router = APIRouter(prefix=PROTOCOL, tags=["inference protocol"])
 
 
 class ServerMetadata(BaseModel):
@@ -82,89 +80,95 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
-@router.head("", include_in_schema=False)
-@router.get("", summary="Describe the server", responses=protocol_errors(500))
-async def server_metadata(request: Request, settings: SettingsDep) -> ServerMetadata:
-    """Its name, its version, and which extensions of the protocol work here."""
-    extensions = [*_EXTENSIONS, *([_CONTROL] if settings.model_control else [])]
-    return ServerMetadata(name="unroll", version=request.app.version, extensions=sorted(extensions))
+def routes(services: Services) -> APIRouter:
+    """The routes of this file."""
+    router = APIRouter(prefix=PROTOCOL, tags=["inference protocol"])
+    settings, repository = services.settings, services.repository
 
+    @router.head("", include_in_schema=False)
+    @router.get("", summary="Describe the server", responses=protocol_errors(500))
+    async def server_metadata(request: Request) -> ServerMetadata:
+        """Its name, its version, and which extensions of the protocol work here."""
+        extensions = [*_EXTENSIONS, *([_CONTROL] if settings.model_control else [])]
+        return ServerMetadata(
+            name="unroll", version=request.app.version, extensions=sorted(extensions)
+        )
 
-@router.head("/health/live", include_in_schema=False)
-@router.get("/health/live", summary="Is the process alive?", responses=protocol_errors(500))
-async def live() -> ServerLive:
-    """200 as long as the process answers at all."""
-    return ServerLive()
+    @router.head("/health/live", include_in_schema=False)
+    @router.get("/health/live", summary="Is the process alive?", responses=protocol_errors(500))
+    async def live() -> ServerLive:
+        """200 as long as the process answers at all."""
+        return ServerLive()
 
-
-@router.head("/health/ready", include_in_schema=False)
-@router.get("/health/ready", summary="May requests be sent?", responses=protocol_errors(500, 503))
-async def ready(
-    request: Request, repository: RepositoryDep, lifecycle: LifecycleDep
-) -> ServerReady:
-    """200 when `/health/ready` is 200, for the same reasons."""
-    await health.ready(request, repository, lifecycle)
-    return ServerReady()
-
-
-@router.head("/models/stats", include_in_schema=False)
-@router.get("/models/stats", summary="Statistics of every model", responses=protocol_errors(500))
-async def all_statistics(request: Request, repository: RepositoryDep) -> dict[str, Any]:
-    """Those of every served version, since the process started."""
-    return await _statistics_of(request, repository.loaded())
-
-
-@router.head("/models/{name}", include_in_schema=False)
-@router.get("/models/{name}", summary="Describe a graph", responses=protocol_errors(404, 500, 503))
-@router.get("/models/{name}/versions/{version}", include_in_schema=False)
-async def model_metadata(request: Request, name: str) -> ModelMetadata:
-    """Its inputs and outputs. A model with several graphs has each as `name.graph`."""
-    model, task = find_graph(request)
-    return ModelMetadata(
-        name=name,
-        versions=[model.version],
-        platform=PLATFORM,
-        inputs=[_metadata(tensor) for tensor in task.features.inputs],
-        outputs=[_metadata(tensor) for tensor in task.features.outputs],
+    @router.head("/health/ready", include_in_schema=False)
+    @router.get(
+        "/health/ready", summary="May requests be sent?", responses=protocol_errors(500, 503)
     )
+    async def ready() -> ServerReady:
+        """200 when `/health/ready` is 200, for the same reasons."""
+        health.require_ready(services)
+        return ServerReady()
 
+    @router.head("/models/stats", include_in_schema=False)
+    @router.get(
+        "/models/stats", summary="Statistics of every model", responses=protocol_errors(500)
+    )
+    async def all_statistics() -> dict[str, Any]:
+        """Those of every served version, since the process started."""
+        return await _statistics_of(services, repository.loaded())
 
-@router.head("/models/{name}/ready", include_in_schema=False)
-@router.get(
-    "/models/{name}/ready", summary="Is a model served?", responses=protocol_errors(404, 500, 503)
-)
-@router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
-async def model_ready(request: Request, name: str) -> ModelReady:
-    """200 if the model, and the version if one is named, is served."""
-    model, _ = find_graph(request)
-    return ModelReady(name=name, version=model.version)
+    @router.head("/models/{name}", include_in_schema=False)
+    @router.get(
+        "/models/{name}", summary="Describe a graph", responses=protocol_errors(404, 500, 503)
+    )
+    @router.get("/models/{name}/versions/{version}", include_in_schema=False)
+    async def model_metadata(request: Request, name: str) -> ModelMetadata:
+        """Its inputs and outputs. A model with several graphs has each as `name.graph`."""
+        model, task = find_graph(services, request)
+        return ModelMetadata(
+            name=name,
+            versions=[model.version],
+            platform=PLATFORM,
+            inputs=[_metadata(tensor) for tensor in task.features.inputs],
+            outputs=[_metadata(tensor) for tensor in task.features.outputs],
+        )
 
+    @router.head("/models/{name}/ready", include_in_schema=False)
+    @router.get(
+        "/models/{name}/ready",
+        summary="Is a model served?",
+        responses=protocol_errors(404, 500, 503),
+    )
+    @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
+    async def model_ready(request: Request, name: str) -> ModelReady:
+        """200 if the model, and the version if one is named, is served."""
+        model, _ = find_graph(services, request)
+        return ModelReady(name=name, version=model.version)
 
-@router.head("/models/{name}/config", include_in_schema=False)
-@router.get(
-    "/models/{name}/config",
-    summary="Configuration of a graph",
-    responses=protocol_errors(404, 500, 503),
-)
-@router.get("/models/{name}/versions/{version}/config", include_in_schema=False)
-async def model_config(request: Request, name: str, settings: SettingsDep) -> dict[str, Any]:
-    """The same in the words of Triton's model configuration, as far as they apply here."""
-    return configuration(name, *find_graph(request), settings)
+    @router.head("/models/{name}/config", include_in_schema=False)
+    @router.get(
+        "/models/{name}/config",
+        summary="Configuration of a graph",
+        responses=protocol_errors(404, 500, 503),
+    )
+    @router.get("/models/{name}/versions/{version}/config", include_in_schema=False)
+    async def model_config(request: Request, name: str) -> dict[str, Any]:
+        """The same in the words of Triton's model configuration, as far as they apply here."""
+        return configuration(name, *find_graph(services, request), settings)
 
+    @router.head("/models/{name}/stats", include_in_schema=False)
+    @router.get(
+        "/models/{name}/stats",
+        summary="Statistics of a model",
+        responses=protocol_errors(404, 500, 503),
+    )
+    @router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
+    async def model_statistics(name: str, version: str | None = None) -> dict[str, Any]:
+        """Requests, inputs and batches of the served version, since the process started."""
+        base = clipped(name).partition(".")[0]
+        return await _statistics_of(services, [repository.get(base, version)])
 
-@router.head("/models/{name}/stats", include_in_schema=False)
-@router.get(
-    "/models/{name}/stats",
-    summary="Statistics of a model",
-    responses=protocol_errors(404, 500, 503),
-)
-@router.get("/models/{name}/versions/{version}/stats", include_in_schema=False)
-async def model_statistics(
-    request: Request, repository: RepositoryDep, name: str, version: str | None = None
-) -> dict[str, Any]:
-    """Requests, inputs and batches of the served version, since the process started."""
-    base = clipped(name).partition(".")[0]
-    return await _statistics_of(request, [repository.get(base, version)])
+    return router
 
 
 def configuration(
@@ -211,8 +215,8 @@ def _sizes(tensor: Tensor) -> list[int]:
     return [size if isinstance(size, int) else -1 for size in tensor.shape]
 
 
-async def _statistics_of(request: Request, models: Sequence[LoadedModel]) -> dict[str, Any]:
-    figures = await statistics(fleet_of(request), models)
+async def _statistics_of(services: Services, models: Sequence[LoadedModel]) -> dict[str, Any]:
+    figures = await statistics(services.siblings, models)
     return {"model_stats": list(map(_statistics, models, figures))}
 
 

@@ -3,25 +3,24 @@
 Knows the protocol's repository extension. Who may load and unload is decided in `keys`.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
-from app.api.context import CLIENT_GONE, record_of
-from app.api.dependencies import LifecycleDep, RecordDep, RepositoryDep, SettingsDep
+from app.api.context import record_of
 from app.api.errors import PROTOCOL, RequestRefused
 from app.api.fields import shown
-from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.limits import deadline_of, read_body
 from app.api.openapi import protocol_errors
-from app.api.siblings import fleet_of, repeat
+from app.api.services import Services
+from app.api.siblings import repeat
 from app.api.v2.inference import graph_of
 from app.api.v2.metadata import configuration
-from app.api.work import ClientGone, in_thread
+from app.api.work import in_thread
 from app.errors import InvalidInput, ModelNotFound, ModelRefused
 from app.serving.models.repository import Repository
 from app.settings import Settings
@@ -37,27 +36,6 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-class _Route(APIRoute):
-    """Answers nobody when the client has left."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def handle_or_leave(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except (ClientGone, ClientDisconnect):
-                return Response(status_code=CLIENT_GONE)
-
-        return handle_or_leave
-
-
-router = APIRouter(prefix=PROTOCOL, route_class=_Route, tags=["inference protocol"])
-
-
-_absent = partial(router.api_route, methods=["GET", "POST"], include_in_schema=False)
-
-
 class VersionEntry(BaseModel):
     """One version of one model."""
 
@@ -67,102 +45,92 @@ class VersionEntry(BaseModel):
     reason: str = Field(description="Why it is in that state; empty if there is nothing to say.")
 
 
-@router.post(
-    "/repository/index",
-    summary="List every version of every model",
-    openapi_extra=_BODY,
-    responses=protocol_errors(400, 413, 422, 500, 504),
-)
-async def index(
-    request: Request, repository: RepositoryDep, record: RecordDep, settings: SettingsDep
-) -> list[VersionEntry]:
-    """What lies in the repository and whether it is served; with `"ready": true` what is served.
+def routes(services: Services) -> APIRouter:
+    """The routes of this file."""
+    router = APIRouter(prefix=PROTOCOL, tags=["inference protocol"])
+    absent_route = partial(router.api_route, methods=["GET", "POST"], include_in_schema=False)
+    settings, repository = services.settings, services.repository
 
-    The body may be empty.
-    """
-    content = await _content(request, settings)
-    only_ready = content.get("ready", False)
-    if not isinstance(only_ready, bool):
-        raise InvalidInput(
-            f"expected true or false, got {shown(only_ready)}", field="ready", allowed="a bool"
-        )
-    states = await in_thread(request, record, repository.index)
-    return [
-        VersionEntry(name=each.name, version=each.version, state=each.state, reason=each.reason)
-        for each in states
-        if each.state == "READY" or not only_ready
-    ]
+    @router.post(
+        "/repository/index",
+        summary="List every version of every model",
+        openapi_extra=_BODY,
+        responses=protocol_errors(400, 413, 422, 500, 504),
+    )
+    async def index(request: Request) -> list[VersionEntry]:
+        """What lies in the repository and whether it is served; with `"ready": true` what is.
 
+        The body may be empty.
+        """
+        content = await _content(request, settings)
+        only_ready = content.get("ready", False)
+        if not isinstance(only_ready, bool):
+            raise InvalidInput(
+                f"expected true or false, got {shown(only_ready)}", field="ready", allowed="a bool"
+            )
+        states = await in_thread(request, record_of(request.scope), repository.index)
+        return [
+            VersionEntry(name=each.name, version=each.version, state=each.state, reason=each.reason)
+            for each in states
+            if each.state == "READY" or not only_ready
+        ]
 
-@router.post(
-    "/repository/models/{name}/load",
-    summary="Load a model",
-    openapi_extra=_BODY,
-    response_class=Response,
-    responses=protocol_errors(400, 403, 404, 409, 413, 422, 500, 501, 503, 504),
-)
-async def load(
-    request: Request,
-    name: str,
-    repository: RepositoryDep,
-    lifecycle: LifecycleDep,
-    record: RecordDep,
-    settings: SettingsDep,
-) -> Response:
-    """Serve the highest version in the repository, or the one that the configuration names.
+    @router.post(
+        "/repository/models/{name}/load",
+        summary="Load a model",
+        openapi_extra=_BODY,
+        response_class=Response,
+        responses=protocol_errors(400, 403, 404, 409, 413, 422, 500, 501, 503, 504),
+    )
+    async def load(request: Request, name: str) -> Response:
+        """Serve the highest version in the repository, or the one that the configuration names.
 
-    Answers when it serves. What served before goes on until then, also if the version is refused.
-    `parameters.config` is a configuration as a JSON text; its `version_policy` may name one
-    version, and everything else in it must be as it is. Loading goes on when the time is up.
-    """
-    _require_control(settings)
-    lifecycle.require_open()
-    parameters = _parameters(await _content(request, settings))
-    version = None
-    for key, value in parameters.items():
-        if key != "config":
-            raise RequestRefused(501, f"parameters.{key[:60]}: only a config can be sent")
-        version = _version(value, name, repository, settings)
-    await _control(request, partial(repository.load, name, version))
-    await repeat(fleet_of(request), "load", [name, version])
-    return Response()
+        Answers when it serves. What served before goes on until then, also if it is refused.
+        `parameters.config` is a configuration as a JSON text; its `version_policy` may name one
+        version, and everything else in it must be as it is. Loading goes on when the time is up.
+        """
+        _require_control(settings)
+        services.lifecycle.require_open()
+        parameters = _parameters(await _content(request, settings))
+        version = None
+        for key, value in parameters.items():
+            if key != "config":
+                raise RequestRefused(501, f"parameters.{key[:60]}: only a config can be sent")
+            version = _version(value, name, repository, settings)
+        await _control(services, request, partial(repository.load, name, version))
+        await repeat(services.siblings, "load", [name, version])
+        return Response()
 
+    @router.post(
+        "/repository/models/{name}/unload",
+        summary="Unload a model",
+        openapi_extra=_BODY,
+        response_class=Response,
+        responses=protocol_errors(400, 403, 404, 413, 422, 500, 503, 504),
+    )
+    async def unload(request: Request, name: str) -> Response:
+        """Serve no version of a model; answers when what it had accepted is finished.
 
-@router.post(
-    "/repository/models/{name}/unload",
-    summary="Unload a model",
-    openapi_extra=_BODY,
-    response_class=Response,
-    responses=protocol_errors(400, 403, 404, 413, 422, 500, 503, 504),
-)
-async def unload(
-    request: Request,
-    name: str,
-    repository: RepositoryDep,
-    lifecycle: LifecycleDep,
-    settings: SettingsDep,
-) -> Response:
-    """Serve no version of a model; answers when what it had accepted is finished.
+        No model depends on another one here, so `unload_dependents` makes no difference.
+        """
+        _require_control(settings)
+        services.lifecycle.require_open()
+        _parameters(await _content(request, settings))
+        await _control(services, request, partial(repository.unload, name))
+        await repeat(services.siblings, "unload", name)
+        return Response()
 
-    No model depends on another one here, so `unload_dependents` makes no difference.
-    """
-    _require_control(settings)
-    lifecycle.require_open()
-    _parameters(await _content(request, settings))
-    await _control(request, partial(repository.unload, name))
-    await repeat(fleet_of(request), "unload", name)
-    return Response()
+    # Whole extensions that are not served: better said than left to be guessed from a 404.
+    @absent_route("/systemsharedmemory/{rest:path}")
+    @absent_route("/cudasharedmemory/{rest:path}")
+    @absent_route("/trace/setting")
+    @absent_route("/models/{name}/trace/setting")
+    @absent_route("/logging")
+    async def absent(request: Request) -> Response:
+        """Shared memory, trace and log settings belong to the host, and not to its clients."""
+        raise RequestRefused(501, "this extension of the protocol is not served")
 
-
-# Whole extensions that are not served: better said than left to be guessed from a 404.
-@_absent("/systemsharedmemory/{rest:path}")
-@_absent("/cudasharedmemory/{rest:path}")
-@_absent("/trace/setting")
-@_absent("/models/{name}/trace/setting")
-@_absent("/logging")
-async def absent(request: Request) -> Response:
-    """Shared memory, trace and log settings belong to the host, and not to its clients."""
-    raise RequestRefused(501, "this extension of the protocol is not served")
+    return router
 
 
 def _require_control(settings: Settings) -> None:
@@ -170,13 +138,12 @@ def _require_control(settings: Settings) -> None:
         raise RequestRefused(403, "models are not loaded and unloaded over HTTP here")
 
 
-async def _control(request: Request, change: Any) -> None:
+async def _control(services: Services, request: Request, change: Callable[[], object]) -> None:
     """Do it in a thread, and say what was refused without saying where it lies on the disk."""
-    settings: Settings = request.app.state.settings
     try:
         await in_thread(request, record_of(request.scope), change)
     except ModelRefused as error:
-        raise ModelRefused(error.message.replace(f"{settings.models_dir}/", "")) from error
+        raise ModelRefused(error.message.replace(f"{services.settings.models_dir}/", "")) from error
 
 
 async def _content(request: Request, settings: Settings) -> Mapping[str, Any]:

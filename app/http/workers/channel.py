@@ -7,13 +7,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
+from app.errors import Unanswered
+
 Answer: TypeAlias = Callable[[str, Any], Awaitable[Any]]
 
 _LINE: Final = 256 * 2**20  # bytes of one message, at most
-
-
-class Unanswered(Exception):
-    """The other side is gone, was too slow, or could not answer; the text says which."""
 
 
 class Channel:

@@ -7,17 +7,15 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from prometheus_client import REGISTRY
 
-from app.http.workers.channel import Channel, Unanswered
+from app.api.siblings import Answers
+from app.errors import Unanswered
+from app.http.workers.channel import Channel
 from app.telemetry.merge import Snapshot, merged, page, snapshot
-
-# What each process answers, by question.
-Answers: TypeAlias = Mapping[str, Callable[[Any], Awaitable[Any]]]
 
 _PATIENCE: Final = 2.0  # seconds, for what is answered from memory
 

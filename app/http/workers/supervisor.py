@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from app.errors import ConfigurationError
-from app.http.workers.channel import Channel, Unanswered
+from app.errors import ConfigurationError, Unanswered
+from app.http.workers.channel import Channel
 from app.settings import Settings
 from app.telemetry import log, metrics
 from app.telemetry.log import get_logger

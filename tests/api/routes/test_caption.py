@@ -181,12 +181,12 @@ def test_bodies_that_cannot_be_read(
 
 def test_compressed_and_large_bodies(images: Service) -> None:
     refused(raw(images, png(1), headers={"Content-Encoding": "gzip"}), 415)
-    settings = images.app.state.settings
-    images.app.state.settings = settings.model_copy(update={"max_body_bytes": 100})
+    settings = images.app.services.settings
+    images.app.services.settings = settings.model_copy(update={"max_body_bytes": 100})
     try:
         refused(raw(images, png(1)), 413)
     finally:
-        images.app.state.settings = settings
+        images.app.services.settings = settings
 
 
 def test_the_licence_is_told(images: Service) -> None:

@@ -52,7 +52,7 @@ def test_what_came_before_the_stop_is_answered(tmp_path: Path) -> None:
         b"Content-Length: %d\r\n\r\n" % len(body)
     )
     with running(tmp_path) as service, service.connection() as connection:
-        lifecycle = service.app.state.lifecycle
+        lifecycle = service.app.services.lifecycle
         connection.sendall(head)
         until(lambda: lifecycle.in_flight == 1)
         lifecycle.drain()

@@ -58,7 +58,7 @@ def test_nothing_else_has_that_body(served: Service) -> None:
 def test_a_queue_that_is_full(tmp_path: Path) -> None:
     write_tensor_version(tmp_path, "running-sum", running_sum(), ROWS)
     with protocol_service(tmp_path, max_queue_size=1) as service:
-        scheduler = service.app.state.repository.get("running-sum").scheduler
+        scheduler = service.app.services.repository.get("running-sum").scheduler
         with held(scheduler):
             tensor = {"name": "values", "datatype": "FP32", "shape": [1, 1], "data": [1]}
             lengths = {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [1]}

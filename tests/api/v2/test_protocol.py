@@ -49,7 +49,7 @@ def test_health(served: Service, triton: Any) -> None:
     assert triton.is_model_ready("steady", "1")
     assert not triton.is_model_ready("steady", "2")
     assert not triton.is_model_ready("nope")
-    served.app.state.lifecycle.drain()
+    served.app.services.lifecycle.drain()
     try:
         assert triton.is_server_live()
         assert not triton.is_server_ready()
@@ -57,7 +57,7 @@ def test_health(served: Service, triton: Any) -> None:
         response = served.http.get("/v2/health/ready")
         assert (response.status_code, response.json().keys()) == (503, {"error"})
     finally:
-        served.app.state.lifecycle.closed_at = math.inf
+        served.app.services.lifecycle.closed_at = math.inf
 
 
 def test_only_what_works_is_advertised(triton: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_task_s_graph_answers(triton: Any) -> None:
 def test_the_configuration(served: Service, triton: Any) -> None:
     config = triton.get_model_config("ragged")
     assert config == triton.get_model_config("ragged", "1")
-    assert config["max_batch_size"] == served.app.state.settings.max_batch_size
+    assert config["max_batch_size"] == served.app.services.settings.max_batch_size
     assert config["input"] == [
         {"name": "values", "data_type": "TYPE_FP32", "dims": [-1]},
         {"name": "lengths", "data_type": "TYPE_INT64", "dims": [1], "reshape": {"shape": []}},

@@ -1,7 +1,7 @@
-"""What is left to do when a request is answered: metrics, statistics, its line in the log.
+"""The access log: a line, metrics and statistics for each request that was answered.
 
-Knows the record of a request; neither its body nor who answered it. All of it is put off: nobody
-waits for it.
+Knows the record of a request; neither its body nor who answered it. The work is deferred, so that
+no answer waits for it.
 """
 
 import logging
@@ -17,7 +17,7 @@ QUIET: Final = ("/health/", "/metrics", "/v2/health/")  # probes and scrapes: ev
 _requests: Final = logging.getLogger(__name__)
 
 
-def finish(record: RequestRecord, method: str, path: str, status: int) -> None:
+def write_access_log(record: RequestRecord, method: str, path: str, status: int) -> None:
     """Count the request and write its line. It is answered, or nobody waits for an answer."""
     now, seconds = time.time(), time.monotonic() - record.started
     put_off(_count, record, method, path, status, seconds, now)

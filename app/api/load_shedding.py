@@ -1,0 +1,108 @@
+"""Refuses requests before anything is made of them (load shedding). Knows paths and headers.
+
+Refusing must cost a small part of answering, or else a service that is asked for twice as much as
+it can answer spends its time on saying so. So this runs when the head of a request is there, before
+there is an ASGI call, and nothing is logged. What asks no network is never refused.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Final, Protocol
+
+from pydantic_core import to_json
+
+from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL
+from app.api.lifecycle import Lifecycle
+from app.api.limits import patience_of
+from app.api.middleware import request_id_of
+from app.errors import QueueFull
+from app.telemetry import metrics
+
+_KIND: Final = ERRORS[QueueFull]
+_HEAD: Final = (
+    b"content-length: %d\r\ncontent-type: %b\r\nretry-after: 1\r\n"
+    b"x-request-id: %b\r\nserver-timing: total;dur=0\r\n\r\n%b"
+)
+
+
+class Load(Protocol):
+    """What lies before a request that comes now."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that were read and have not started."""
+        ...
+
+    def is_too_long(self, patience: float) -> bool:
+        """Whether a request that has so many seconds would wait for too long."""
+        ...
+
+
+class LoadShedder:
+    """Decides by a request's path and headers, and by the load, whether it is let in."""
+
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        task_of: Callable[[str], str],
+        is_full: Callable[[str, float], bool],
+        *,
+        max_in_flight: int,
+        request_seconds: float,
+    ) -> None:
+        """task_of: the task of a path, "" for one that asks no network. is_full: whether those who
+        compute for a task have too much to do for a request that has so many seconds.
+        request_seconds: what a request may take at most."""
+        self._lifecycle = lifecycle
+        self._task_of = task_of
+        self._is_full = is_full
+        self._max_in_flight = max_in_flight
+        self._request_seconds = request_seconds
+
+    def __call__(
+        self, path: str, headers: Iterable[tuple[bytes, bytes]], load: Load
+    ) -> bytes | None:
+        """The rest of an answer 429, behind the headers of every answer; None to let it in."""
+        task = self._task_of(path)
+        if not task:
+            return None
+        why = self._why(task, patience_of(headers, self._request_seconds), load)
+        if not why:
+            return None
+        metrics.REJECTIONS.labels("", "overload").inc()
+        metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
+        sent = next((value for name, value in headers if name == b"x-request-id"), None)
+        request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
+        kind, body = _body(path, request_id, why)
+        return _HEAD % (len(body), kind, request_id.encode(), body)
+
+    def _why(self, task: str, patience: float, load: Load) -> str:
+        """Why a request is refused that has so many seconds, empty if it is not."""
+        in_flight = self._lifecycle.in_flight + load.waiting
+        if in_flight >= self._max_in_flight:
+            return f"{in_flight} requests are being answered already"
+        if load.is_too_long(patience):
+            return "more requests come than can be answered in time"
+        if self._is_full(task, patience):
+            return "inputs are waiting that take too long to compute"
+        return ""
+
+
+def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:
+    """Media type and bytes of a refusal; they are those of `app.api.errors`."""
+    if path.startswith(PROTOCOL):
+        return b"application/json", _protocol_error(why)
+    problem = {
+        "type": _KIND.type,
+        "title": _KIND.title,
+        "status": _KIND.status,
+        "detail": why,
+        "instance": path[:200],
+        "request_id": request_id,
+    }
+    return MEDIA_TYPE.encode(), to_json(problem)
+
+
+@lru_cache(maxsize=16)
+def _protocol_error(why: str) -> bytes:
+    return to_json({"error": why})

@@ -1,0 +1,36 @@
+"""What every route is given: the parts of the service, by type. Knows no route and no task."""
+
+from dataclasses import dataclass
+
+from app.api.context import RequestRecord
+from app.api.lifecycle import Lifecycle
+from app.api.siblings import Siblings
+from app.serving.models.loader import LoadedModel
+from app.serving.models.repository import Repository
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one service. siblings: the other processes behind the port, None if alone."""
+
+    settings: Settings
+    repository: Repository
+    lifecycle: Lifecycle
+    siblings: Siblings | None = None
+
+    def lease(
+        self, record: RequestRecord, name: str, version: str | None, task: str | None = None
+    ) -> LoadedModel:
+        """The served model of that name, noted in `record`; `task` None allows any.
+
+        It takes inputs until the answer begins, also if another version takes its place meanwhile.
+
+        Raises NotReady while loading, and for a request that came when the service was draining;
+        ModelNotFound for a model that is not served or does another task.
+        """
+        self.lifecycle.require_open(record.started)  # its body may have come later
+        model = self.repository.lease(name, version, task)
+        record.at_end.append(model.leases.give_back)
+        record.model, record.version = model.name, model.version
+        return model

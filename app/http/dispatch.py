@@ -1,0 +1,131 @@
+"""Starts requests in the order of their heads, some in each round of the event loop; sheds load.
+
+Knows times; nothing of a request. The loop reads whatever has come to its sockets, then runs what
+is ready, then reads again. Were every request started when it is read, a thousand of them would
+run before the loop looks at a socket again, and all that come meanwhile would wait in sockets,
+where nobody sees them. So requests wait here, in one queue, and a few milliseconds' worth of them
+start in each round. What waits is then known, and a request that would wait for too long is
+refused within milliseconds of its head (load shedding).
+
+How long is too long depends on the time that the request has, and on the queue. A queue that comes
+and goes is a burst, and may take a quarter of a request's time. One that stays serves nobody: it
+only makes everybody wait, in here and, unseen, at the clients. So once the least backlog of a
+whole window is more than a few milliseconds and does not shrink, the bound is much lower, and lower
+still when that goes on (after CoDel: Nichols and Jacobson, "Controlling queue delay", 2012).
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeAlias
+
+_ROUND_SECONDS: Final = 0.003  # of work on the loop before it looks at its sockets again
+_MOST: Final = 64  # requests in one round
+_SMOOTHING: Final = 0.1  # weight of the newest round in what a request costs
+
+_UNNOTICED_SECONDS: Final = 0.002  # a backlog that refuses nobody
+_WINDOW_SECONDS: Final = 0.1
+_STANDING_SECONDS: Final = 0.005  # least backlog of a window from which a queue is a standing one
+_SHRINKING: Final = 0.8  # of the least backlog before: less, and the queue is going
+# Shares of a request's time that the backlog may take: of a burst; of a standing queue; of one that
+# has stood for half of that time, but then at least and at most so many seconds.
+_BURST, _STANDING, _LASTING = 0.25, 0.04, 0.02
+_LEAST_SECONDS, _MOST_SECONDS = 0.01, 0.1
+
+# From the path, the headers and the load: the rest of an answer 429, or None to let a request in.
+Shed: TypeAlias = Callable[[str, list[tuple[bytes, bytes]], "Dispatcher"], bytes | None]
+
+
+class Request(Protocol):
+    """A request whose head has come."""
+
+    scope: dict[str, Any]
+
+    def run(self) -> None:
+        """Begin to answer it."""
+
+    def refuse(self, answer: bytes) -> None:
+        """Answer 429; `answer` is what follows the status line and the headers of every answer."""
+
+
+class Dispatcher:
+    """One per event loop, and used on its thread only."""
+
+    def __init__(self, shed: Shed, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shed = shed
+        self._clock = clock
+        self._waiting: deque[Request] = deque()
+        self._cost = 0.0  # seconds of the loop that a request took of late
+        self._started = 0  # in this round
+        self._began = 0.0
+        self._in_round = False
+        self._window_end = 0.0
+        self._least = self._least_before = 0.0  # backlog, of this window and of the one before
+        self._standing_since = math.inf
+
+    @property
+    def waiting(self) -> int:
+        """Requests that were read and have not started."""
+        return len(self._waiting)
+
+    def submit(self, request: Request) -> None:
+        """Start a request, now or when those before it have started, or refuse it."""
+        refusal = self._shed(request.scope["path"], request.scope["headers"], self)
+        if refusal is not None:
+            request.refuse(refusal)
+        elif self._waiting or self._started >= self._limit():
+            self._waiting.append(request)
+        else:
+            self._start(request)
+
+    def is_too_long(self, patience: float) -> bool:
+        """Whether a request that has so many seconds would wait for too long here."""
+        backlog = (len(self._waiting) + self._started) * self._cost
+        if backlog <= _UNNOTICED_SECONDS:
+            return False
+        stood = self._clock() - self._standing_since
+        if stood < 0:
+            return backlog > _BURST * patience
+        if stood < patience / 2:
+            return backlog > _STANDING * patience
+        return backlog > min(max(_LASTING * patience, _LEAST_SECONDS), _MOST_SECONDS)
+
+    def _limit(self) -> int:
+        return _MOST if self._cost <= 0 else max(1, min(_MOST, int(_ROUND_SECONDS / self._cost)))
+
+    def _start(self, request: Request) -> None:
+        if not self._in_round:
+            self._in_round = True
+            asyncio.get_running_loop().call_soon(self._begin)
+        self._started += 1
+        request.run()
+
+    def _begin(self) -> None:
+        self._began = self._clock()
+        asyncio.get_running_loop().call_soon(self._end)
+
+    def _end(self) -> None:
+        """The requests of this round have run, as far as they did not wait for anything."""
+        now = self._clock()
+        self._cost += _SMOOTHING * ((now - self._began) / self._started - self._cost)
+        self._started, self._in_round = 0, False
+        for _ in range(min(self._limit(), len(self._waiting))):
+            self._start(self._waiting.popleft())
+        self._watch(now, len(self._waiting) * self._cost)
+
+    def _watch(self, now: float, backlog: float) -> None:
+        """Note the backlog; at the end of a window, whether the queue is a standing one."""
+        self._least = min(self._least, backlog)
+        if not self._waiting:
+            self._standing_since = math.inf
+        if now < self._window_end:
+            return
+        least, before = self._least, self._least_before
+        if least <= _STANDING_SECONDS:
+            self._standing_since = math.inf
+        elif self._standing_since == math.inf and least > _SHRINKING * before:
+            self._standing_since = now
+        self._least_before, self._least = least, backlog
+        self._window_end = now + _WINDOW_SECONDS
