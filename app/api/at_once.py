@@ -135,7 +135,7 @@ class AtOnce:
                 call.decline()
         for found in readings.values():
             since = [each.record.started for each in found]
-            results = found[0].model.scheduler.run_now([each.example for each in found], since)
+            results = found[0].model.scheduler.run_inline([each.example for each in found], since)
             for reading, result in zip(found, results, strict=True):
                 reading.model.leases.give_back()
                 answer = self._write(reading, result) if isinstance(result, Outcome) else None
@@ -178,7 +178,7 @@ class AtOnce:
         settings, fields = self._settings, record.headers
         name = call.path.split("/", 4)[3]
         task = graph_of(model, name)
-        if not model.scheduler.runs_here(task.graph):
+        if not model.scheduler.runs_inline(task.graph):
             return None
         deadline = deadline_of(fields, call.arrived, settings.request_timeout_seconds)
         head, examples = read_rows(call.body, "", fields.get(LENGTH_NAME), task, settings)

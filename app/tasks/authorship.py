@@ -17,6 +17,7 @@ from app.features.characters import CharacterOptions, Characters, chunk_bounds, 
 from app.features.padding import pad
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.serving.task import ExampleDefaults
 
 Array = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ class AuthorshipFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class AuthorshipExample:
+class AuthorshipExample(ExampleDefaults):
     """One text, ready for the graph; `bounds` cut its characters into chunks."""
 
     characters: Characters

@@ -21,6 +21,7 @@ from app.features.quantiles import extrapolate, interpolate, stretch
 from app.features.series import SeriesOptions, Window, future, prepare, restore
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.serving.task import ExampleDefaults
 from app.telemetry import metrics
 
 Array = NDArray[np.float64]
@@ -53,7 +54,7 @@ class ForecastFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class ForecastExample:
+class ForecastExample(ExampleDefaults):
     """One series, ready for the graph. context (time, features), future (horizon, features)."""
 
     window: Window

@@ -17,6 +17,7 @@ from app.features.padding import pad
 from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.serving.task import ExampleDefaults
 
 Array = NDArray[np.float64]
 METHOD: Final = "class activation mapping"
@@ -46,7 +47,7 @@ class SentimentFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class SentimentExample:
+class SentimentExample(ExampleDefaults):
     """One text, ready for the graph; with spans if it is to be explained."""
 
     tokens: Tokens

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from app.errors import InferenceFailed
 from app.features.image import Pixels
+from app.serving.task import ExampleDefaults
 from app.tasks.caption.beam_search import BeamOptions, BeamSearch, Sequenced
 from app.tasks.caption.features import BOS, piece, text_of
 
@@ -19,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class CaptionExample:
+class CaptionExample(ExampleDefaults):
     """One image, ready for the encoder, and how its captions are searched for.
 
     listener: is called with each piece of the text as soon as it is certain, which is for

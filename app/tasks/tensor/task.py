@@ -28,7 +28,7 @@ from app.errors import InvalidInput, ModelRefused
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.datatypes import NUMPY, OF_ONNX
 from app.serving.runtime.session import Refused, Session, TensorSpec
-from app.serving.task import OpenSession
+from app.serving.task import ExampleDefaults, OpenSession
 from app.tasks.tensor.checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor.features import Tensor, TensorFeatures
 from app.tasks.tensor.rows import alone, row_of, stacked
@@ -39,7 +39,7 @@ GRAPH: Final = "model.onnx"
 
 
 @dataclass(slots=True)  # not frozen: making one would take four times as long
-class TensorExample:
+class TensorExample(ExampleDefaults):
     """One row of a request's inputs; or all of them, for a graph without batch axes.
 
     request: the inputs of the whole request; row: which one this is. complete: this is all of the
@@ -56,8 +56,8 @@ class TensorExample:
     end: int
     steps: int
     length: int
-    group: Hashable
-    graph: str = GRAPH
+    group: Hashable = None
+    graph: str | None = GRAPH
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ def test_those_inside_are_waited_for() -> None:
     assert leases.take()
     assert leases.take()
     seen: list[bool] = []
-    waiter = threading.Thread(target=lambda: seen.append(leases.shut(PATIENCE)))
+    waiter = threading.Thread(target=lambda: seen.append(leases.drain(PATIENCE)))
     waiter.start()
     while leases.take():  # until it is shut
         leases.give_back()
@@ -26,19 +26,19 @@ def test_those_inside_are_waited_for() -> None:
 def test_waiting_has_an_end() -> None:
     leases = Leases()
     assert leases.take()
-    assert not leases.shut(0.01)
+    assert not leases.drain(0.01)
     assert not leases.take()
     leases.give_back()
-    assert leases.shut(0)
+    assert leases.drain(0)
 
 
 def test_an_abandoned_door_is_not_waited_at() -> None:
     leases = Leases()
     assert leases.take()
     leases.abandon()
-    assert not leases.shut()
+    assert not leases.drain()
     assert not leases.take()
 
 
 def test_nobody_inside() -> None:
-    assert Leases().shut(0)
+    assert Leases().drain(0)

@@ -9,7 +9,6 @@ from typing import Self
 import pytest
 
 from app.errors import NotReady
-from app.serving.models import repository as repository_module
 from app.serving.models.loader import ServingOptions
 from app.serving.models.manifest import Manifest
 from app.serving.models.repository import Repository
@@ -231,9 +230,10 @@ def test_the_watcher_gives_memory_back_now_and_then(
     write_biased(tmp_path, "1", 10.0)
     with serving(tmp_path) as repository:
         trims: list[None] = []
-        monkeypatch.setattr(repository_module, "_TRIM_SECONDS", 0.0)
         monkeypatch.setattr(memory, "trim", lambda: trims.append(None))
-        watcher = threading.Thread(target=repository.watch, args=(0.001,))
+        watcher = threading.Thread(
+            target=repository.watch, args=(0.001,), kwargs={"trim_seconds": 0.0}
+        )
         watcher.start()
         until(lambda: len(trims) > 2)
         repository.close(timeout=PATIENCE)

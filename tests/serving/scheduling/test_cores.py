@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 from app.serving.scheduling.cores import Cores
-from app.serving.scheduling.scheduler import Scheduler
 from tests.serving.scheduling.workers import PATIENCE, Doubler, Guessed, Item
 
 
@@ -72,7 +72,7 @@ def test_a_model_whose_batches_are_long_does_not_hold_up_another() -> None:
     slow, quick = Doubler(), Doubler()
     quick.free.set()
     busy, calm = (
-        Scheduler[Item, int]([worker], model=name, version="1", costs=Guessed(4), cores=cores)
+        BatchScheduler[Item, int]([worker], model=name, version="1", costs=Guessed(4), cores=cores)
         for name, worker in (("busy", slow), ("calm", quick))
     )
     try:

@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from app.errors import DeadlineExceeded, QueueFull
 from app.serving.scheduling.entry import Entry
-from app.serving.scheduling.meter import Meter
 from app.serving.scheduling.queue import Queue
-from tests.serving.scheduling.test_waits import Clock
+from app.serving.scheduling.queue_metrics import QueueMetrics
+from tests.serving.scheduling.test_wait_estimate import Clock
 from tests.serving.scheduling.workers import Item
 
 
 def queue_of(
-    clock: Clock, *, servers: int = 1, batch: int = 1, seconds: float | None = None
+    clock: Clock, *, workers: int = 1, batch: int = 1, seconds: float | None = None
 ) -> Queue[Item, int]:
     """An item's length is what it takes, in seconds."""
     return Queue[Item, int](
-        Meter("test", "1", workers=servers, queue_limit=1000),
+        QueueMetrics("test", "1", workers=workers, queue_limit=1000),
         max_entries=1000,
-        servers=servers,
+        workers=workers,
         look_ahead=100,
         max_seconds=seconds,
         batch_size=batch,
@@ -32,8 +32,8 @@ def first(window: object) -> list[int]:
     return [0]
 
 
-def taken(queue: Queue[Item, int], server: int = 0) -> list[int]:
-    return [entry.example.key for entry in queue.take(first, wait=False, server=server) or []]
+def taken(queue: Queue[Item, int], worker: int = 0) -> list[int]:
+    return [entry.example.key for entry in queue.take(first, wait=False, worker=worker) or []]
 
 
 def test_an_idle_service_refuses_nothing() -> None:
@@ -92,10 +92,10 @@ def test_a_list_counts_as_its_work_and_pushes_nobody_aside() -> None:
 
 def test_the_work_that_waits_is_bounded() -> None:
     clock = Clock()
-    queue = queue_of(clock, servers=2, seconds=5.0)
-    for server in range(2):
-        queue.submit_many([Item(server, 1)])
-        taken(queue, server)
+    queue = queue_of(clock, workers=2, seconds=5.0)
+    for worker in range(2):
+        queue.submit_many([Item(worker, 1)])
+        taken(queue, worker)
     queue.submit_many([Item(2, 9)])
     with pytest.raises(QueueFull) as caught:
         queue.submit_many([Item(3, 3)])
@@ -147,7 +147,7 @@ def test_who_hangs_up_frees_the_place() -> None:
 def test_whoever_is_accepted_is_in_time_if_the_estimates_are_true(
     arrivals: list[tuple[float, int, float, bool]],
 ) -> None:
-    """One server; an idle service accepts what it cannot do in time, and so is left out."""
+    """One worker; an idle service accepts what it cannot do in time, and so is left out."""
     clock = Clock()
     queue = queue_of(clock)
     until = clock.now

@@ -7,15 +7,17 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 from app.serving.scheduling.costs import Costs
 from app.serving.scheduling.entry import Outcome
-from app.serving.scheduling.scheduler import Scheduler
+from app.serving.scheduling.options import SchedulerOptions
+from app.serving.task import Example, ExampleDefaults
 
 PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Item:
+class Item(ExampleDefaults):
     key: int
     length: int = 1
     bad: bool = False
@@ -51,7 +53,7 @@ class Doubler:
 class Guessed(Costs):
     """Learns nothing, so that batches do not depend on how fast this machine is."""
 
-    def note(self, examples: Sequence[Item], seconds: float) -> None:
+    def note(self, examples: Sequence[Example], seconds: float) -> None:
         pass
 
 
@@ -61,14 +63,13 @@ Futures = list[Future[Outcome[int]]]
 @contextmanager
 def running(
     *workers: Doubler, held: bool = False, batch: int = 4, queue: int = 1000
-) -> Iterator[Scheduler[Item, int]]:
+) -> Iterator[BatchScheduler[Item, int]]:
     """A scheduler; `held` keeps its one worker busy with key -1 until `free` is set."""
-    scheduler = Scheduler[Item, int](
+    scheduler = BatchScheduler[Item, int](
         workers,
         model="test",
         version="1",
-        max_batch_size=batch,
-        max_queue_size=queue,
+        options=SchedulerOptions(max_batch_size=batch, max_queue_size=queue),
         costs=Guessed(batch),
     )
     if held:

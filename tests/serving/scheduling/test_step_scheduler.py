@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from app.errors import DeadlineExceeded, InferenceFailed, NotReady, QueueFull
-from app.serving.scheduling.stepping import StepScheduler
+from app.serving.scheduling.step_scheduler import StepScheduler
 from tests.serving.scheduling.steps import Count, Counter, Tensor, stepping
 from tests.serving.scheduling.workers import PATIENCE
 
@@ -232,11 +232,10 @@ def test_steps_and_rows_are_counted() -> None:
 
 def test_nothing_runs_in_the_callers_thread() -> None:
     with stepping(Counter()) as scheduler:
-        assert not scheduler.runs_here(None)
-        assert scheduler.run_now([Count(1)], [0.0]) == [None]
+        assert not scheduler.runs_inline(None)
+        assert scheduler.run_inline([Count(1)], [0.0]) == [None]
 
 
-@pytest.mark.parametrize("wrong", [{"max_batch_size": 0}, {"max_rows": 0}, {"max_queue_size": 0}])
-def test_senseless_sizes_are_refused(wrong: dict[str, Any]) -> None:
+def test_a_scheduler_needs_a_worker() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        StepScheduler[Any, Any]([object()], model="test", version="1", **wrong)  # type: ignore[list-item]
+        StepScheduler[Any, Any]([], model="test", version="1")
