@@ -8,7 +8,7 @@ from app.api.door import Door
 from app.api.errors import Problem
 from app.api.limits import patience_of
 from tests.api.service import running, until
-from tests.serving.scheduling.test_waits import Clock
+from tests.serving.scheduling.test_wait_estimate import Clock
 
 
 class Loop:

@@ -16,7 +16,10 @@ ABSENT: Final[Snapshot] = ()
 def model_names(root: Path) -> list[str]:
     """Folders with a model's name; the hidden ones of a publication in progress are left out.
 
-    A repository that does not exist is empty. Raises OSError if it cannot be read.
+    A repository that does not exist is empty.
+
+    Raises:
+        OSError: it cannot be read.
     """
     if not root.is_dir():
         return []
@@ -30,7 +33,8 @@ def model_names(root: Path) -> list[str]:
 def version_names(folder: Path) -> list[str]:
     """The versions in the folder of a model, the highest first; none if it does not exist.
 
-    Raises OSError if it cannot be read.
+    Raises:
+        OSError: the folder cannot be read.
     """
     if not folder.is_dir():
         return []

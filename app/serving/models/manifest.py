@@ -126,7 +126,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def digest(path: Path) -> FileDigest:
-    """Size and sha256 of the file at `path`. Raises OSError, also for other kinds of files."""
+    """Size and sha256 of the file at `path`.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
     _require_file(path)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

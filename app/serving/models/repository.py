@@ -1,7 +1,7 @@
 """The model repository `models/<name>/<version>/`. Knows which versions exist and should serve.
 
 The highest version that passes every check is served, or exactly the pinned one. Versions are
-loaded and unloaded one at a time, and the version that is served goes on until the new one has
+loaded and unloaded one at a time, and the version that is served is kept until the new one has
 passed its checks.
 """
 
@@ -259,7 +259,7 @@ class Repository:
         return model
 
     def _find(self, name: str) -> ModelVersions:
-        """The versions of a model that has a folder. Raises ModelNotFound."""
+        """The versions of a model; ModelNotFound is raised for one without a folder."""
         if name not in self._models:
             if not NAME_PATTERN.fullmatch(name) or not is_folder(self._root / name):
                 raise ModelNotFound(f"there is no model {name!r} in the repository")

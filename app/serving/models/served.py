@@ -94,7 +94,7 @@ class ServedModels:
         with self._lock:
             self.closed.set()
             models = [*self._served.values(), *([self._retiring] if self._retiring else [])]
-        for model in models:  # all of them stop at once, then each is waited for
+        for model in models:  # stop all of them first, then wait for each
             model.scheduler.stop()
         finished = [
             model.close(timeout=None if end is None else max(0.0, end - time.monotonic()))

@@ -54,7 +54,11 @@ class ModelVersions:
         self._served_files: Snapshot | None = None  # when `note` was written
 
     def on_disk(self) -> list[str]:
-        """The versions on the disk, the highest first. Raises OSError if they cannot be read."""
+        """The versions on the disk, the highest first.
+
+        Raises:
+            OSError: the folder of the model cannot be read.
+        """
         return version_names(self._root / self.name)
 
     def known(self, used: Iterable[str]) -> list[str]:

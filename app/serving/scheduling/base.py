@@ -102,7 +102,11 @@ class QueuedScheduler(ABC, Generic[E, P]):
         return not any(thread.is_alive() for thread in self._threads.values())
 
     def _start_all(self) -> None:
-        """Start the threads; if one cannot be started, stop the others. Raises RuntimeError."""
+        """Start the threads; if one cannot be started, stop the others.
+
+        Raises:
+            RuntimeError: the system has no more threads.
+        """
         for worker in range(self._workers):
             try:
                 self._start(worker)
@@ -111,7 +115,11 @@ class QueuedScheduler(ABC, Generic[E, P]):
                 raise
 
     def _start(self, worker: int) -> None:
-        """Start the thread of a worker. Raises RuntimeError if the system has no more threads."""
+        """Start the thread of a worker.
+
+        Raises:
+            RuntimeError: the system has no more threads.
+        """
         name = f"{self._model}-{self._version}-{worker}"
         # A daemon, so that a batch that hangs cannot keep the process alive after `close`.
         thread = threading.Thread(None, self._live, name, (worker,), daemon=True)

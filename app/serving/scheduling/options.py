@@ -19,6 +19,10 @@ class SchedulerOptions:
     max_step_rows: int = 32
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a size below 1."""
+        """Check the sizes.
+
+        Raises:
+            ValueError: a size is below 1.
+        """
         if min(self.max_batch_size, self.max_queue_size, self.max_step_rows) < 1:
             raise ValueError("max_batch_size, max_queue_size and max_step_rows must be at least 1")

@@ -194,7 +194,7 @@ class StepScheduler(QueuedScheduler[E, P]):
             each.network_runs += network_runs
 
     def _continues(self, active: _ActiveRun[E, P]) -> bool:
-        """Whether a run goes on; the future of one that does not is resolved here."""
+        """Whether a run takes another step; if not, its future is resolved here."""
         entry = active.entry
         now = time.monotonic()
         if active.run.finished:
