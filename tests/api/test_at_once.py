@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def running_service(models: Any) -> Iterator[Service]:
     """On a machine that is busy, too, these networks are cheap, and a body follows its head."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.serving.scheduling.costs._CHEAP_SECONDS", 10.0)
+        patch.setattr("app.serving.scheduling.cost_table.CHEAP_SECONDS", 10.0)
         patch.setattr("app.http.connection._BODY_SECONDS", 30.0)
         with protocol_service(models) as one:
             yield one

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-_CHEAP_SECONDS: Final = 200e-6  # about what waking a worker and being woken by it takes
+CHEAP_SECONDS: Final = 200e-6  # about what waking a worker and being woken by it takes
 _LENGTHS: Final = tuple(float(1 << power) for power in range(21))
 # As long as nothing was measured, a further row is assumed to cost this part of the first one:
 # little enough for large batches to be tried, which then shows what they cost.
@@ -54,7 +54,7 @@ class CostTable:
     def cheap_length(self) -> int:
         """A single row up to this length costs less than a hop to a thread; 0 if unknown."""
         if self._cheap is None:
-            self._cheap = self._longest_under(_CHEAP_SECONDS) if self._known else 0
+            self._cheap = self._longest_under(CHEAP_SECONDS) if self._known else 0
         return self._cheap
 
     def _longest_under(self, seconds: float) -> int:

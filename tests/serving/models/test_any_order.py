@@ -1,4 +1,4 @@
-"""Whatever happens to a repository, in any order: whoever asks is answered, and truly."""
+"""Whatever happens to a repository, in any order: every request gets a right answer."""
 
 import random
 import shutil

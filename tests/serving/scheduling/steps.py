@@ -54,7 +54,7 @@ class CountRun:
 
 @dataclass
 class Counter:
-    """Notes who begins and steps together; while it is held, it waits before each step."""
+    """Records which runs begin and step together; while `held`, it waits before each step."""
 
     begun: list[list[int]] = field(default_factory=list)
     steps: list[list[tuple[int, int]]] = field(default_factory=list)  # keys and rows

@@ -138,7 +138,7 @@ def test_a_queue_longer_than_the_look_ahead_is_served_whole() -> None:
             del waiting[item.key]
 
 
-def test_an_idle_worker_takes_work_at_once() -> None:
+def test_an_idle_worker_takes_an_entry_immediately() -> None:
     with running(Doubler()) as scheduler:
         outcome = scheduler.submit(Item(7)).result(PATIENCE)
     assert (outcome.prediction, outcome.batch_size) == (14, 1)

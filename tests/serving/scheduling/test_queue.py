@@ -1,4 +1,4 @@
-"""What a queue accepts, and when it is said when to come back; the clock is a number."""
+"""What a queue accepts, and what `retry_after` says; the clock is a number."""
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ def test_an_idle_service_refuses_nothing() -> None:
     assert len(queue.submit_many([Item(key, 5) for key in range(3)], deadline=clock.now + 1)) == 3
 
 
-def test_what_would_be_too_late_is_refused_and_told_when_to_come_back() -> None:
+def test_what_would_be_too_late_is_refused_with_a_true_retry_after() -> None:
     clock = Clock()
     queue = queue_of(clock)
     queue.submit_many([Item(0, 20)])
@@ -79,7 +79,7 @@ def test_a_batch_mate_counts() -> None:
     queue.submit_many([Item(1, 2)], deadline=clock.now + 20)
 
 
-def test_a_list_counts_as_its_work_and_pushes_nobody_aside() -> None:
+def test_a_long_request_counts_as_its_work_and_delays_no_other() -> None:
     clock = Clock()
     queue = queue_of(clock)
     queue.submit_many([Item(key, 1) for key in range(100)], deadline=clock.now + 200)
@@ -103,7 +103,7 @@ def test_the_work_that_waits_is_bounded() -> None:
     queue.submit_many([Item(3, 1)])
 
 
-def test_a_full_queue_says_so_before_anybody_asks() -> None:
+def test_is_full_says_what_submitting_would_say() -> None:
     clock = Clock()
     queue = queue_of(clock)
     assert not queue.is_full(0.001)
@@ -119,10 +119,10 @@ def test_a_full_queue_says_so_before_anybody_asks() -> None:
     assert queue.is_full(20)
     waiting.cancel()
     clock.now += 1
-    assert not queue.is_full(20), "nobody waits for that one any more"
+    assert not queue.is_full(20), "the entry in the queue was cancelled"
 
 
-def test_who_hangs_up_frees_the_place() -> None:
+def test_cancelled_entries_make_room() -> None:
     clock = Clock()
     queue = queue_of(clock)
     queue.submit_many([Item(0, 1)])
@@ -144,10 +144,10 @@ def test_who_hangs_up_frees_the_place() -> None:
         max_size=60,
     )
 )
-def test_whoever_is_accepted_is_in_time_if_the_estimates_are_true(
+def test_accepted_requests_are_in_time_if_the_estimates_are_true(
     arrivals: list[tuple[float, int, float, bool]],
 ) -> None:
-    """One worker; an idle service accepts what it cannot do in time, and so is left out."""
+    """One worker; an idle service is left out, as it accepts what it cannot do in time."""
     clock = Clock()
     queue = queue_of(clock)
     until = clock.now
@@ -175,7 +175,7 @@ def test_whoever_is_accepted_is_in_time_if_the_estimates_are_true(
             until = clock.now + length
 
 
-def test_an_expired_entry_is_dropped_when_somebody_comes() -> None:
+def test_an_expired_entry_is_dropped_when_a_worker_takes() -> None:
     clock = Clock()
     queue = queue_of(clock)
     [late] = queue.submit_many([Item(0, 1)], deadline=clock.now + 1)

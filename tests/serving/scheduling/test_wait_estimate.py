@@ -30,7 +30,7 @@ def test_work_goes_to_the_worker_that_is_free_first() -> None:
     assert estimate.until(9.0) == 6.0
     assert estimate.until(12.0) == 7.0
     clock.now += 1.5
-    assert estimate.until(0.0) == 0.0, "it should be done any moment"
+    assert estimate.until(0.0) == 0.0, "it should be done now"
     estimate.ended(2)
     assert estimate.until(0.25) == pytest.approx(0.125)
 

@@ -25,7 +25,7 @@ class Item(ExampleDefaults):
 
 @dataclass
 class Doubler:
-    """A worker that notes what it computes, and waits before each batch while it is held."""
+    """A worker that records what it computes, and waits before each batch until it is `free`."""
 
     batches: list[list[Item]] = field(default_factory=list)
     free: threading.Event = field(default_factory=threading.Event)
@@ -50,8 +50,8 @@ class Doubler:
         )
 
 
-class Guessed(Costs):
-    """Learns nothing, so that batches do not depend on how fast this machine is."""
+class Constant(Costs):
+    """Never changes, so that batches do not depend on how fast this machine is."""
 
     def note(self, examples: Sequence[Example], seconds: float) -> None:
         pass
@@ -70,7 +70,7 @@ def running(
         model="test",
         version="1",
         options=SchedulerOptions(max_batch_size=batch, max_queue_size=queue),
-        costs=Guessed(batch),
+        costs=Constant(batch),
     )
     if held:
         scheduler.submit(Item(-1))

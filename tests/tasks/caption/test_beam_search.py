@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from app.tasks.caption.beam_search import (
     BeamOptions,
     BeamSearch,
+    EndedSequence,
     Floats,
     Ids,
-    EndedSequence,
     beam_search,
 )
 
