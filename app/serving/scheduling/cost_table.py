@@ -46,11 +46,6 @@ class CostTable:
         self._cheap: int | None = None
 
     @property
-    def known(self) -> bool:
-        """Whether anything was observed; before that only ratios of costs are meaningful."""
-        return self._known
-
-    @property
     def cheap_length(self) -> int:
         """A single row up to this length costs less than a hop to a thread; 0 if unknown."""
         if self._cheap is None:

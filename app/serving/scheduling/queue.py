@@ -33,11 +33,6 @@ _TOTAL_PART: Final = 0.95
 _MIN_RETRY_SECONDS: Final = 0.1  # for a queue that is full while nothing is known of its speed
 
 
-def no_work(_: Any) -> float:
-    """For a queue that is bounded in entries only."""
-    return 0.0
-
-
 class Queue(Generic[E, P]):
     """Entries in the order of a `FairQueue`. Thread-safe.
 
@@ -52,9 +47,9 @@ class Queue(Generic[E, P]):
         max_entries: int,
         workers: int,
         look_ahead: int,
+        work_of: Callable[[E], float],
         max_seconds: float | None = None,
         batch_size: int = 1,
-        work_of: Callable[[E], float] = no_work,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Bounded by `max_entries`, and by `max_seconds` of work for each of the `workers`.
