@@ -27,8 +27,8 @@ from PIL import Image
 from app.serving.models.manifest import Manifest, read_manifest
 from app.serving.runtime.session import Session
 from app.serving.runtime.threads import available_threads
-from app.serving.scheduling.runs import Stepper
-from app.serving.scheduling.stepping import StepScheduler
+from app.serving.scheduling.step_runs import Stepper
+from app.serving.scheduling.step_scheduler import StepScheduler
 from app.tasks.caption.run import CaptionExample
 from app.tasks.caption.task import DECODER, ENCODER, CaptionTask
 from app.training.common.cards import markdown_table

@@ -18,8 +18,8 @@ import numpy as np
 from app.errors import QueueFull
 from app.serving.scheduling.batches import batch_of
 from app.serving.scheduling.entry import Entry
-from app.serving.scheduling.meter import Meter
 from app.serving.scheduling.queue import Queue
+from app.serving.scheduling.queue_metrics import QueueMetrics
 from benchmarks.policies import SERVERS, Cost, Ours, Row, closed, lengths, measured, network
 
 _SIZE: Final = 8
@@ -53,9 +53,9 @@ def overload(
     rows, rng, clock = lengths(4000, seed), np.random.default_rng(seed), Clock()
     table = Ours(_SIZE, cost).table
     queue = Queue[Row, Any](
-        Meter("simulated", "1", workers=SERVERS, queue_limit=100_000),
+        QueueMetrics("simulated", "1", workers=SERVERS, queue_limit=100_000),
         max_entries=100_000,
-        servers=SERVERS,
+        workers=SERVERS,
         look_ahead=8 * _SIZE,
         batch_size=_SIZE,
         work_of=lambda row: table.share(row.length),
@@ -88,7 +88,7 @@ def overload(
             idle.add(server)
             took += [clock.now - entry.arrived for entry in batch]
             in_time += sum(not entry.expired(clock.now) for entry in batch)
-        while idle and (taken := queue.take(choose, wait=False, server=min(idle))):
+        while idle and (taken := queue.take(choose, wait=False, worker=min(idle))):
             longest = max(entry.length for entry in taken)
             spent = cost(longest, len(taken))
             table.note(longest, len(taken), spent)

@@ -4,8 +4,8 @@
 
 Knows networks with random weights and rows of lengths like sentences'. What batches cost is
 measured on this machine, in seconds of processor, so other work on it does not count; then time is
-simulated, and every policy gets the same arrivals. `ours` are the classes that serve: `Order`,
-`CostTable`, `batch_of`, `Waits`. The offline best knows all rows and sorts them.
+simulated, and every policy gets the same arrivals. `ours` are the classes that serve: `FairQueue`,
+`CostTable`, `batch_of`, `WaitEstimate`. The offline best knows all rows and sorts them.
 """
 
 import argparse
@@ -23,9 +23,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.serving.runtime.session import Session
 from app.serving.scheduling.batches import batch_of
-from app.serving.scheduling.costs import CostTable, timed
+from app.serving.scheduling.cost_table import CostTable
+from app.serving.scheduling.costs import timed
 from app.serving.scheduling.entry import Entry
-from app.serving.scheduling.order import Order
+from app.serving.scheduling.fair_queue import FairQueue
+from app.serving.task import ExampleDefaults
 
 SERVERS: Final = 2
 ROWS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 32)
@@ -38,7 +40,7 @@ Cost = Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(ExampleDefaults):
     """What a scheduler sees of an input."""
 
     length: int
@@ -161,20 +163,20 @@ class Ours(Policy):
     def __init__(self, size: int, cost: Cost, look_ahead: int = 8) -> None:
         super().__init__(size)
         self._look_ahead = look_ahead * size
-        self.order = Order[Row, Any]()
+        self.queue = FairQueue[Row, Any]()
         self.table = CostTable(size)
         knots = [1 << power for power in range(size.bit_length())]
         self.table.fill({(n, rows): cost(n, rows) for n in (10, 60) for rows in knots})
 
     def add(self, entry: Entry[Row, Any]) -> None:
         entry.seconds = self.table.share(entry.length)
-        self.order.add([entry])
+        self.queue.add([entry])
 
     def take(self) -> list[Entry[Row, Any]]:
-        window = self.order.first(self._look_ahead)
+        window = self.queue.first(self._look_ahead)
         if not window:
             return []
-        return self.order.take(batch_of(window, self.table.seconds, self.size, 10**9))
+        return self.queue.take(batch_of(window, self.table.seconds, self.size, 10**9))
 
     def note(self, length: int, rows: int, seconds: float) -> None:
         self.table.note(length, rows, seconds)

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from app.errors import InvalidInput
 from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
 from app.serving.runtime.session import Session
-from app.serving.task import OpenSession
+from app.serving.task import ExampleDefaults, OpenSession
 
 OPSET = 20
 
@@ -62,7 +62,7 @@ def mean_graph(*, batch_dependent: bool = False, bias: float = 0.0) -> bytes:
 
 
 @dataclass(frozen=True)
-class MeanExample:
+class MeanExample(ExampleDefaults):
     values: npt.NDArray[np.float32]  # (time)
 
     @property

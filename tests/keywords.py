@@ -18,14 +18,14 @@ import numpy as np
 from pydantic import JsonValue
 
 from app.serving.models.manifest import Golden, Manifest
-from app.serving.task import OpenSession
+from app.serving.task import ExampleDefaults, OpenSession
 from tests.doubles import write_version
 
 LABELS = ("negative", "neutral", "positive")
 
 
 @dataclass(frozen=True)
-class KeywordExample:
+class KeywordExample(ExampleDefaults):
     text: str
 
     @property

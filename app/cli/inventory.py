@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.table import Table
 
 from app.errors import ModelRefused
+from app.serving.models.folders import model_names, version_names
 from app.serving.models.loader import verify_files
 from app.serving.models.manifest import Manifest, read_manifest
-from app.serving.models.stored import model_names, version_names
 
 
 @dataclass(frozen=True, slots=True)

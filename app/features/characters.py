@@ -55,11 +55,6 @@ class CharacterOptions:
         if self.max_characters < 1 or self.chunk_length < 1:
             raise ValueError("max_characters and chunk_length must be positive")
 
-    @property
-    def num_ids(self) -> int:
-        """Character ids run from 0 to one less than this."""
-        return _FIRST_ID + len(self.alphabet)
-
     @cached_property
     def kept(self) -> frozenset[str] | None:
         return None if self.kept_words is None else frozenset(self.kept_words)

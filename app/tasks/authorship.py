@@ -17,19 +17,20 @@ from app.features.characters import CharacterOptions, Characters, chunk_bounds, 
 from app.features.padding import pad
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.serving.task import ExampleDefaults
 
 Array = NDArray[np.float64]
 
-# Chunks in one run of the graph: more are no cheaper each, and memory stays bounded.
+# Chunks in one run of the graph. More would take as long per chunk, and more memory.
 _ROWS: Final = 8
 
 
 class Calibration(BaseModel):
-    """How much the mean logits of a text are worth, by how much text there is.
+    """Scales the mean logits of a text by the amount of text.
 
-    They are multiplied by `scale * (characters / 1000) ** growth`: temperature scaling (Guo et al.
+    The factor is `scale * (characters / 1000) ** growth`: temperature scaling (Guo et al.
     2017, "On Calibration of Modern Neural Networks", section 4.2) with a temperature that falls
-    as evidence grows. The order of the authors stays as the network has it.
+    for longer texts. The order of the authors does not change.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,8 +77,8 @@ class AuthorshipFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class AuthorshipExample:
-    """One text, ready for the graph; `bounds` cut its characters into chunks."""
+class AuthorshipExample(ExampleDefaults):
+    """One text, encoded for the graph; `bounds` cut its characters into chunks."""
 
     characters: Characters
     bounds: tuple[tuple[int, int], ...]
@@ -91,7 +92,7 @@ class AuthorshipExample:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One chunk: the places in the text as it was sent, and what the chunk alone says."""
+    """One chunk: its place in the text as it was sent, and the answer for the chunk alone."""
 
     start: int
     end: int
@@ -100,7 +101,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class AuthorshipPrediction:
-    """`author` is always the likeliest candidate; `abstained` says not to rely on it."""
+    """`author` is always the likeliest candidate; with `abstained` do not rely on it."""
 
     author: str
     score: float
@@ -143,10 +144,10 @@ class AuthorshipTask:
         return cls(features, open_session("model.onnx"))
 
     def encode(self, text: str, evidence: bool = False) -> AuthorshipExample:
-        """One text, and whether each chunk's own answer is wanted.
+        """Encode one text; `evidence` asks for the answer of each chunk.
 
         Raises:
-            InvalidInput: there is no text, or too little to judge.
+            InvalidInput: the text is empty or too short.
         """
         characters = read(text, self._options)
         least = self._features.min_characters
@@ -163,7 +164,7 @@ class AuthorshipTask:
         return AuthorshipExample(characters, tuple(bounds), evidence)
 
     def predict(self, examples: Sequence[AuthorshipExample]) -> list[AuthorshipPrediction]:
-        """Every answer depends on its own text alone, and long texts are read chunk by chunk."""
+        """Each answer depends only on its own text; long texts are read chunk by chunk."""
         chunks = [
             example.characters.ids[start:end]
             for example in examples
@@ -178,7 +179,7 @@ class AuthorshipTask:
         return answers
 
     def _logits(self, chunks: Sequence[NDArray[np.int64]]) -> Array:
-        """Chunks of nearly the same length share a run: (chunks, authors)."""
+        """Logits (chunks, authors); chunks of similar length share a run."""
         logits = np.empty((len(chunks), len(self._features.authors)))
         order = sorted(range(len(chunks)), key=lambda i: len(chunks[i]))
         for start in range(0, len(order), _ROWS):

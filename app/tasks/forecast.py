@@ -21,6 +21,7 @@ from app.features.quantiles import extrapolate, interpolate, stretch
 from app.features.series import SeriesOptions, Window, future, prepare, restore
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.serving.task import ExampleDefaults
 from app.telemetry import metrics
 
 Array = NDArray[np.float64]
@@ -28,15 +29,17 @@ DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 MIN_POINTS = 2
 MAX_SEASON_LENGTH = 100_000
 _NORMAL = NormalDist()
-_WATCHED = np.array([_NORMAL.inv_cdf(0.1), _NORMAL.inv_cdf(0.9)])  # the interval of the metric
+_INTERVAL = np.array(
+    [_NORMAL.inv_cdf(0.1), _NORMAL.inv_cdf(0.9)]
+)  # of the interval whose width is a metric
 
 
 class ForecastFeatures(BaseModel):
     """The `features` of a forecaster's manifest.
 
-    levels: quantiles the graph answers, increasing, 0.5 among them. calibration: per kind of
-    calendar ("" when unknown), factors by which each level's distance from the median is
-    stretched (conformal prediction).
+    levels: quantiles that the graph computes, increasing, 0.5 among them. calibration: per kind of
+    calendar ("" if unknown), factors for each level's distance from the median (conformal
+    prediction).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,8 +56,11 @@ class ForecastFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class ForecastExample:
-    """One series, ready for the graph. context (time, features), future (horizon, features)."""
+class ForecastExample(ExampleDefaults):
+    """One series, encoded for the graph.
+
+    context: (time, features). future: (horizon, features).
+    """
 
     window: Window
     context: NDArray[np.float32]
@@ -66,7 +72,7 @@ class ForecastExample:
 
     @property
     def length(self) -> int:
-        """Steps the network walks: context and horizon."""
+        """Steps that the network takes: context and horizon."""
         return len(self.context) + len(self.future)
 
     @property
@@ -108,7 +114,7 @@ class ForecastTask:
     def __init__(
         self, features: ForecastFeatures, session: Session, name: tuple[str, str] = ("", "")
     ) -> None:
-        """`name` is the model's name and version, for the metrics; unnamed ones have none."""
+        """`name` is the model's name and version, for the metrics; ("", "") for no metrics."""
         self._widths = metrics.INTERVAL_WIDTH.labels(*name) if any(name) else None
         self._features = features
         self._session = session
@@ -116,7 +122,7 @@ class ForecastTask:
         levels = np.array(features.levels)
         self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
         edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
-        self._shares = np.diff(edges)  # probability mass that each level stands for
+        self._shares = np.diff(edges)  # probability mass of each level
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
@@ -132,12 +138,12 @@ class ForecastTask:
         season_length: int | None = None,
         start: str | None = None,
     ) -> ForecastExample:
-        """One series (oldest first, None or NaN = missing) and what is asked of it.
+        """Encode one series (oldest first, None or NaN for missing) and the options.
 
         Raises:
             InvalidInput: too short, all missing, a bad quantile, horizon, frequency or start.
         """
-        # 100,000 points are welcome, but only the tail is converted
+        # a series may have 100,000 points: convert only the tail that is used
         missing_before = len(series) - len(series[-self._options.memory :])
         values: Array = np.array(series[-self._options.memory :], dtype=np.float64)
         _check(len(series), values, horizon, quantiles, season_length)
@@ -165,7 +171,7 @@ class ForecastTask:
         )
 
     def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
-        """All examples in one padded batch; each answer depends on its own series alone."""
+        """All examples in one padded batch; each answer depends only on its own series."""
         context, lengths = pad([e.context for e in examples])  # (batch, time, features)
         steps, _ = pad([e.future for e in examples])  # (batch, horizon, features)
         feeds = {"context": context, "lengths": lengths, "future": steps}
@@ -178,7 +184,7 @@ class ForecastTask:
         ]
 
     def _decode(self, example: ForecastExample, scaled: Array) -> ForecastPrediction:
-        """scaled (horizon, levels) in the network's unit -> values of the series."""
+        """scaled (horizon, levels) on the network's scale -> values of the series."""
         window = example.window
         middle = self._features.levels.index(0.5)
         table = self._features.calibration
@@ -188,14 +194,14 @@ class ForecastTask:
         unit = window.unit(len(scaled))
         scaled = extrapolate(scaled, self._features.trained_horizon, middle, unit)
         if self._widths is not None:
-            interval = interpolate(scaled, self._probits, _WATCHED)  # (horizon, 2)
+            interval = interpolate(scaled, self._probits, _INTERVAL)  # (horizon, 2)
             self._widths.observe(float(np.diff(interval, axis=1).mean()))
         wanted = np.array([_NORMAL.inv_cdf(p) for p in example.quantiles])
         order = np.argsort(wanted, kind="stable")
         paths = restore(window, interpolate(scaled, self._probits, wanted[order]))
-        paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): rounding never crosses
-        # Averaged before it is mapped back, as a forecast on logs usually is: the mean of a
-        # log-normal answer lies far above what happens in most futures.
+        paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): no crossing by rounding
+        # Averaged before it is mapped back, as usual for forecasts of logs: the mean of a
+        # log-normal distribution lies far above its median.
         mean = restore(window, (scaled @ self._shares)[:, None])[:, 0]  # (horizon,)
         by_level = {example.quantiles[j]: paths[:, i] for i, j in enumerate(order)}
         return ForecastPrediction(

@@ -17,6 +17,7 @@ from app.features.padding import pad
 from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.serving.task import ExampleDefaults
 
 Array = NDArray[np.float64]
 METHOD: Final = "class activation mapping"
@@ -27,8 +28,8 @@ _ALLOWED: Final = "a text of which something is left to read: words, numbers, si
 class SentimentFeatures(BaseModel):
     """The `features` of a sentiment model's manifest.
 
-    labels: in the order of the logits. max_tokens: of a longer text only so many are read.
-    chunk_length: the graph reads a long text in pieces of so many tokens and pools over them.
+    labels: in the order of the logits. max_tokens: a longer text is cut to so many. chunk_length:
+    the graph reads a long text in pieces of so many tokens and pools over them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,8 +47,8 @@ class SentimentFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class SentimentExample:
-    """One text, ready for the graph; with spans if it is to be explained."""
+class SentimentExample(ExampleDefaults):
+    """One text, encoded for the graph; its tokens have spans if an explanation is wanted."""
 
     tokens: Tokens
 
@@ -59,10 +60,10 @@ class SentimentExample:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What each token adds to the logit of `label`, above what it adds to the labels on average.
+    """What each token adds to the logit of `label`, minus what it adds to all labels on average.
 
-    Together with `bias`, which no token brings, the contributions (time,) sum up to that logit
-    minus the mean of all logits.
+    `bias` is the part that does not come from a token. `bias` and the contributions (time,) sum
+    up to the logit minus the mean of all logits.
     """
 
     label: str
@@ -129,10 +130,10 @@ class SentimentTask:
         return cls(features, reader, session)
 
     def encode(self, text: str, explain: bool = False) -> SentimentExample:
-        """One text, and whether each token's part in the answer is wanted.
+        """Encode one text; `explain` asks for the contribution of each token.
 
         Raises:
-            InvalidInput: there is no text, or nothing is left of it after normalisation.
+            InvalidInput: the text is empty, or empty after normalisation.
         """
         tokens = self._reader.read(text, spans=explain)
         if not len(tokens):
@@ -141,7 +142,7 @@ class SentimentTask:
         return SentimentExample(tokens)
 
     def predict(self, examples: Sequence[SentimentExample]) -> list[SentimentPrediction]:
-        """All texts in one padded batch; each answer depends on its own text alone."""
+        """All texts in one padded batch; each answer depends only on its own text."""
         token_ids, lengths = pad([each.tokens.ids for each in examples])  # (batch, time), (batch,)
         explained = any(each.tokens.spans is not None for each in examples)
         wanted = ("logits", "contributions") if explained else ("logits",)
@@ -186,8 +187,8 @@ class SentimentTask:
         """Split a logit over the tokens, exactly, since the head is linear in what it pools.
 
         Zhou et al. 2016, "Learning Deep Features for Discriminative Localization", eq. 2, over
-        time instead of space. Softmax does not see what is added to all logits alike, so the mean
-        over the labels is taken off.
+        time instead of space. A value added to all logits does not change the softmax, so the mean
+        over the labels is subtracted.
         """
         added = parts.astype(np.float64)  # (time, classes)
         bias = logits - added.sum(axis=0)  # (classes,)

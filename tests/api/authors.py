@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue
 
 from app.errors import InvalidInput
 from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.task import OpenSession
+from app.serving.task import ExampleDefaults, OpenSession
 
 AUTHORS = {"Hamilton": "upon", "Madison": "whilst"}
 CHUNK = 40  # characters
@@ -28,7 +28,7 @@ class WordFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class WordExample:
+class WordExample(ExampleDefaults):
     text: str
     evidence: bool
 

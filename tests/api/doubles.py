@@ -15,7 +15,7 @@ from pydantic import BaseModel, JsonValue
 from app.errors import InvalidInput
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
-from app.serving.task import OpenSession
+from app.serving.task import ExampleDefaults, OpenSession
 
 _GOLDEN = (4.0, 5.0)  # the last values of the golden series
 POISON = -666.0  # a series that ends in it makes `predict` raise
@@ -30,7 +30,7 @@ class NaiveFeatures(BaseModel):
 
 
 @dataclass(frozen=True)
-class NaiveExample:
+class NaiveExample(ExampleDefaults):
     last: float
     horizon: int
     quantiles: tuple[float, ...]

@@ -63,7 +63,6 @@ def test_the_most_frequent_words_are_counted_without_names() -> None:
 def test_ids_are_those_of_the_alphabet_and_one_for_the_rest() -> None:
     options = CharacterOptions(alphabet=frequent_characters(["abba", "b"], least=2))
     assert options.alphabet == "ba"
-    assert options.num_ids == 4
     assert options.ids("abz").tolist() == [3, 2, UNKNOWN_ID]
     assert CharacterOptions(alphabet="").ids("ab").tolist() == [UNKNOWN_ID, UNKNOWN_ID]
 

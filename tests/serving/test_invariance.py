@@ -1,4 +1,4 @@
-"""What ships answers the same, to the bit, whoever shares the batch."""
+"""Shipped models give the same answer to the bit, whatever else is in the batch."""
 
 import json
 from collections.abc import Iterator

@@ -18,7 +18,8 @@ OPTIONS = ForecasterOptions(cell="gru", hidden_size=8)
 
 
 @cache
-def task(calibrated: bool = False) -> ForecastTask:
+def task(calibrated: bool = False, name: tuple[str, str] = ("", "")) -> ForecastTask:
+    """The same network every time; with `name` its answers are measured."""
     torch.manual_seed(0)
     network = Forecaster(OPTIONS).eval()
     torch.nn.init.normal_(network.head.weight, std=0.5)
@@ -31,7 +32,7 @@ def task(calibrated: bool = False) -> ForecastTask:
         levels=OPTIONS.levels,
         calibration={"": factors, "monthly": factors[::-1]} if calibrated else {},
     )
-    return ForecastTask(features, session)
+    return ForecastTask(features, session, name)
 
 
 def series(points: int, seed: int = 0) -> list[float | None]:
@@ -176,7 +177,7 @@ def test_the_width_of_a_served_answer_is_measured_free_of_scale_and_quantiles() 
         return values[0] or 0.0, values[1] or 0.0
 
     unnamed = task()
-    named = ForecastTask(unnamed._features, unnamed._session, ("widths", "1"))
+    named = task(name=("widths", "1"))
     past = series(60)
     named.predict([named.encode(past, 5)])
     count, total = observed()

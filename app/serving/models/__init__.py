@@ -1,1 +1,1 @@
-"""The model repository: versions, their checks, how one replaces another. Knows no request."""
+"""The model repository: versions, their checks, their replacement. Knows no request."""

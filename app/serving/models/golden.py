@@ -1,7 +1,7 @@
 """Golden examples: does a network still give the answers it gave? Knows JSON values only.
 
-Replaying them alone and inside a full, padded batch is also the test of the invariant that an
-example's answer never depends on its batch-mates, and it warms the session up.
+They are replayed alone and inside a full, padded batch. That also tests that an example's answer
+never depends on its batch-mates, and it warms the session up.
 """
 
 import json
@@ -12,14 +12,14 @@ from pydantic import JsonValue
 
 from app.errors import ModelRefused
 from app.serving.models.manifest import Manifest
-from app.serving.models.pace import Rest, no_rest
-from app.serving.scheduling.measure import Predict
+from app.serving.runtime.throttle import Throttle, no_throttle
+from app.serving.scheduling.costs import Predict
 from app.serving.task import Task
 
-# Other processors round differently; a wrong file or preprocessing is off by far more.
+# Tolerances for other processors, which round differently; wrong files or features differ more.
 _MANIFEST_RELATIVE: Final = 1e-3
 _MANIFEST_SCALE: Final = 1e-4
-# The same processor may only take another kernel for another batch size.
+# On one processor only the kernel may differ, with the batch size.
 _BATCH_RELATIVE: Final = 1e-5
 
 
@@ -27,13 +27,15 @@ def replay(
     task: Task[Any, Any],
     manifest: Manifest,
     batch_size: int,
-    rest: Rest = no_rest,
+    throttle: Throttle = no_throttle,
     predict: Predict | None = None,
 ) -> list[Any]:
-    """Answer every golden request alone and among others; `rest` is called in between.
+    """Answer every golden request alone and in a batch; `throttle` is called in between.
 
-    `predict` computes instead of the task's own. Returns the requests as examples. Raises
-    ModelRefused, naming the first value that differs.
+    `predict` is used instead of the task's own, if it is given. Returns the requests as examples.
+
+    Raises:
+        ModelRefused: a request is refused or a value differs; the message names the first one.
     """
     predict = predict or task.predict
     examples = []
@@ -44,11 +46,11 @@ def replay(
             raise ModelRefused(
                 f"golden[{index}]: the request was refused: {_text(error)}"
             ) from error
-        rest()
+        throttle()
     alone = []
     for example in examples:
         alone += _answers(predict, [example])
-        rest()
+        throttle()
     for index, (golden, answer) in enumerate(zip(manifest.golden, alone, strict=True)):
         difference = first_difference(
             golden.answer, answer, relative=_MANIFEST_RELATIVE, scale=_MANIFEST_SCALE
@@ -56,12 +58,12 @@ def replay(
         if difference:
             raise ModelRefused(f"golden[{index}]: {difference}")
 
-    # Full batches, the examples taken in turn, so that the last one is not a small one.
+    # Full batches: the examples are repeated from the first, so that the last batch is full, too.
     size = max(2, batch_size)
     for start in range(0, len(examples), size):
         rows = [(start + row) % len(examples) for row in range(size)]
         answers = _answers(predict, [examples[index] for index in rows])
-        rest()
+        throttle()
         for index, answer in zip(rows, answers, strict=True):
             difference = first_difference(
                 alone[index], answer, relative=_BATCH_RELATIVE, scale=_BATCH_RELATIVE
@@ -129,7 +131,7 @@ def _magnitude(values: Sequence[JsonValue]) -> float:
 
 
 def _answers(predict: Predict, examples: Sequence[Any]) -> list[JsonValue]:
-    """The answers as a client would read them: through JSON, and so finite and plain."""
+    """The answers as a client reads them: written as JSON and parsed again."""
     try:
         predictions = predict(examples)
     except Exception as error:

@@ -1,7 +1,7 @@
-"""Makes one folder of the repository into a model that answers. Knows one version at a time.
+"""Loads one folder of the repository as a model that answers. Knows one version at a time.
 
-Manifest, every byte, sessions, golden examples, threads: in this order, and the first thing that
-is wrong refuses the version.
+Manifest, checksums, sessions, golden examples, threads are done in this order; the first error
+refuses the version.
 """
 
 import time
@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from app.errors import ModelRefused
+from app.serving.models.folders import Snapshot, snapshot
 from app.serving.models.golden import replay
 from app.serving.models.leases import Leases
 from app.serving.models.manifest import Manifest, digest, read_manifest
-from app.serving.models.pace import Rest, no_rest
-from app.serving.models.stored import Snapshot, snapshot
 from app.serving.runtime.session import Session
+from app.serving.runtime.throttle import Throttle, no_throttle
+from app.serving.scheduling.batch_scheduler import BatchScheduler, Worker
 from app.serving.scheduling.cores import Cores
-from app.serving.scheduling.costs import Costs
-from app.serving.scheduling.measure import Measured, measure
-from app.serving.scheduling.runs import Stepper
-from app.serving.scheduling.scheduler import Scheduler, Worker
-from app.serving.scheduling.stepping import StepScheduler
+from app.serving.scheduling.costs import Costs, Measured, measure
+from app.serving.scheduling.options import SchedulerOptions
+from app.serving.scheduling.protocol import Scheduler
+from app.serving.scheduling.step_runs import Stepper
+from app.serving.scheduling.step_scheduler import StepScheduler
 from app.serving.task import GraphTasks, SteppingTask, Task
 from app.telemetry import metrics
 from app.telemetry.log import get_logger
@@ -35,41 +36,54 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServingOptions:
-    """How each version is run: by `workers` threads, on sessions that they share.
+    """How each version is run. The sizes are those of `SchedulerOptions`."""
 
-    A version that is replaced gets `retire_seconds` for requests that hold it, and as many again
-    for what it accepted; it is meant to be the longest time that a request may take.
-    max_queue_seconds: work that may wait for each thread; None is any. cores: shared by all
-    versions. graph_tasks: makes graphs answer requests by their tensors, too; None leaves that out.
-    """
-
+    # Threads that compute, on sessions that they share.
     workers: int = 1
+    # ONNX Runtime's execution providers, the first choice first.
     execution_providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    # Examples in one batch.
     max_batch_size: int = 8
+    # Entries in the queue.
     max_queue_size: int = 4096
+    # Seconds of work in the queue for each worker; None for no limit.
     max_queue_seconds: float | None = None
+    # Rows times longest length of one batch, padding included.
     max_batch_steps: int = 20_000
+    # Rows in one step of a stepping task.
     max_step_rows: int = 32
+    # Permits to compute, shared by all versions; None for one permit a worker.
     cores: Cores | None = None
+    # How long a version that is replaced waits for the requests that hold it, and again for the
+    # examples that it accepted: the longest time that a request may take.
     retire_seconds: float = 30.0
+    # Makes the tasks that answer requests by tensors; None for a service without such requests.
     graph_tasks: GraphTasks | None = None
+
+    def scheduler_options(self) -> SchedulerOptions:
+        return SchedulerOptions(
+            max_batch_size=self.max_batch_size,
+            max_queue_size=self.max_queue_size,
+            max_queue_seconds=self.max_queue_seconds,
+            max_batch_steps=self.max_batch_steps,
+            max_step_rows=self.max_step_rows,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A version that passed every check. `task` is for `encode`; predictions go by `scheduler`.
+    """A version that passed every check: `task` encodes inputs, `scheduler` computes them.
 
-    `sessions` counts the open sessions by the execution provider they run on; `files` is what
-    its folder looked like when they were read; `leases` counts the requests that hold it. `graphs`
-    holds, by file, a task for each graph that can be addressed by its tensors; its examples go to
-    the same scheduler.
+    sessions: how many are open, by execution provider. files: the folder when it was read.
+    graphs: by file name, a task for each graph that can be addressed by tensors; its examples are
+    computed by the same scheduler. leases: the requests that use the version.
     """
 
     name: str
     version: str
     manifest: Manifest
     task: Task[Any, Any]
-    scheduler: Scheduler[Any, Any] | StepScheduler[Any, Any]
+    scheduler: Scheduler[Any, Any]
     folder: Path
     sessions: Mapping[str, int]
     files: Snapshot
@@ -79,10 +93,9 @@ class LoadedModel:
     def close(
         self, *, drain: bool = True, timeout: float | None = None, forget: bool = True
     ) -> bool:
-        """Stop the threads as `Scheduler.close` does, and take the version's gauges away.
+        """Close the scheduler, and remove the version's gauges from the metrics.
 
-        Without `forget` they stay: they are also those of the model that replaced this one under
-        the same version.
+        `forget=False` keeps the gauges, for a model that is replaced by one of the same version.
         """
         self.leases.abandon()
         finished = self.scheduler.close(drain=drain, timeout=timeout)
@@ -93,10 +106,10 @@ class LoadedModel:
     def retire(self, timeout: float, *, forget: bool = True) -> bool:
         """Wait until no request holds it, finish what it accepted, and close it.
 
-        `timeout` bounds each of the two waits. Returns whether neither was cut short.
+        `timeout` bounds each of the two waits. Returns whether both ended in time.
         """
-        unheld = self.leases.shut(timeout)
-        return self.close(timeout=timeout, forget=forget) and unheld
+        drained = self.leases.drain(timeout)
+        return self.close(timeout=timeout, forget=forget) and drained
 
 
 def load_version(
@@ -105,17 +118,18 @@ def load_version(
     options: ServingOptions | None = None,
     *,
     expected: tuple[str, str] | None = None,
-    rest: Rest = no_rest,
+    throttle: Throttle = no_throttle,
 ) -> LoadedModel:
-    """Verify, load, replay and start the version in `folder`; `rest` is called between the steps.
+    """Verify, load, replay and start the version in `folder`; `throttle` is called in between.
 
     `expected` is the name and version that the manifest must give; None allows any, for a folder
     that is not yet published.
 
-    Raises ModelRefused, whose message says which check failed and how; nothing is left running.
+    Raises:
+        ModelRefused: a check failed; the message says which and how. Nothing is left running.
     """
     try:
-        model = _load(folder, task_types, options or ServingOptions(), expected, rest)
+        model = _load(folder, task_types, options or ServingOptions(), expected, throttle)
     except Exception as error:
         name = expected[0] if expected else folder.parent.name
         metrics.MODEL_LOADS.labels(name, "refused").inc()
@@ -129,7 +143,11 @@ def load_version(
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Compare every listed file with the manifest. Raises ModelRefused naming the first wrong."""
+    """Compare every listed file with the manifest.
+
+    Raises:
+        ModelRefused: a file is missing or differs; the message names the first one.
+    """
     for name, expected in manifest.files.items():
         try:
             actual = digest(folder / name)
@@ -150,7 +168,7 @@ def _load(
     task_types: TaskTypes,
     options: ServingOptions,
     expected: tuple[str, str] | None,
-    rest: Rest,
+    throttle: Throttle,
 ) -> LoadedModel:
     start = time.monotonic()
     files = snapshot(folder)
@@ -158,7 +176,7 @@ def _load(
     if expected not in (None, (manifest.name, manifest.version)):
         raise ModelRefused(f"the manifest is that of {manifest.name} version {manifest.version}")
     verify_files(folder, manifest)
-    rest()
+    throttle()
     task_type = task_types.get(manifest.task)
     if task_type is None:
         known = ", ".join(sorted(task_types)) or "none"
@@ -174,18 +192,17 @@ def _load(
         if name in sessions:
             return sessions[name]
         try:
-            # From its bytes, not by its path: then nothing of it stays mapped to a file that
-            # somebody may change.
+            # From its bytes, not its path: the session must not depend on a file that may change.
             session = Session((folder / name).read_bytes(), options.execution_providers)
         except ModelRefused as error:
             raise ModelRefused(f"{name}: {error.message}") from error
         opened[session.provider] += 1
         sessions[name] = session
-        rest()
+        throttle()
         return session
 
-    # A task of its own for every worker, for it may hold what no other thread may see, and one
-    # more for whoever asks: it encodes, and computes what is cheap.
+    # One task for each worker, since a task may hold what other threads must not see. The first
+    # one is for the threads that ask: it encodes, and computes what is cheap.
     count = options.workers + 1
     tasks = [task_type.load(folder, manifest, open_session) for _ in range(count)]
     views = options.graph_tasks
@@ -193,9 +210,9 @@ def _load(
     workers = list(map(_worker, tasks, graphs))
     costs = Costs(options.max_batch_size)
     size, first = options.max_batch_size, Measured(workers[0])
-    examples = replay(tasks[0], manifest, size, rest, first)
-    measure(first, examples, costs, size, rest=rest)
-    # What was verified and what the sessions read is the same only if nobody wrote in between.
+    examples = replay(tasks[0], manifest, size, throttle, first)
+    measure(first, examples, costs, size, throttle=throttle)
+    # The sessions have read the verified bytes only if no file was written in between.
     if snapshot(folder) != files:
         raise ModelRefused("its files changed while they were being read")
     scheduler = _scheduler(tasks, graphs, workers, costs, manifest, options)
@@ -229,30 +246,23 @@ def _scheduler(
     costs: Costs,
     manifest: Manifest,
     options: ServingOptions,
-) -> Scheduler[Any, Any] | StepScheduler[Any, Any]:
-    """Batches that stay together or, for tasks that step, runs that join and leave."""
+) -> Scheduler[Any, Any]:
+    """A `StepScheduler` for a stepping task, otherwise a `BatchScheduler`."""
     if steppers := [Stepper(*each) for each in zip(_stepping(tasks[1:]), graphs[1:], strict=False)]:
         return StepScheduler(
             steppers,
             model=manifest.name,
             version=manifest.version,
-            max_batch_size=options.max_batch_size,
-            max_rows=options.max_step_rows,
-            max_queue_size=options.max_queue_size,
-            max_queue_seconds=options.max_queue_seconds,
-            max_batch_steps=options.max_batch_steps,
+            options=options.scheduler_options(),
             costs=costs,
             cores=options.cores,
         )
-    return Scheduler(
+    return BatchScheduler(
         workers[1:],
         inline=workers[0],
         model=manifest.name,
         version=manifest.version,
-        max_batch_size=options.max_batch_size,
-        max_queue_size=options.max_queue_size,
-        max_queue_seconds=options.max_queue_seconds,
-        max_batch_steps=options.max_batch_steps,
+        options=options.scheduler_options(),
         costs=costs,
         cores=options.cores,
     )
@@ -263,12 +273,12 @@ def _stepping(tasks: Sequence[Task[Any, Any]]) -> list[SteppingTask]:
 
 
 def _worker(task: Task[Any, Any], graphs: Mapping[str, Task[Any, Any]]) -> Worker[Any, Any]:
-    """Computes a batch of the task, or of one of the graphs: a batch holds one group only."""
+    """Computes a batch of the task or of one of its graphs; a batch never mixes them."""
     if not graphs:
         return task.predict
 
     def predict(examples: Sequence[Any]) -> Sequence[Any]:
-        graph = getattr(examples[0], "graph", None)
+        graph = examples[0].graph
         return (task if graph is None else graphs[graph]).predict(examples)
 
     return predict

@@ -47,9 +47,10 @@ class FileDigest(_Part):
 
 
 class Network(_Part):
-    """The network's dimensions; `members` graphs are averaged into one answer.
+    """The network's dimensions.
 
-    num_layers, hidden_size: of recurrent layers; 0 in a network that is not made of such.
+    num_layers, hidden_size: of recurrent layers; 0 in a network without any. members: graphs
+    whose outputs are averaged into one answer.
     """
 
     cell: str
@@ -82,7 +83,7 @@ class Manifest(_Part):
     features: dict[str, JsonValue] = Field(default_factory=dict)
     training: dict[str, JsonValue] = Field(default_factory=dict)
     evaluation: dict[str, JsonValue] = Field(default_factory=dict)
-    # Two at least: with one alone nothing shows that an answer ignores its batch-mates.
+    # At least two: one alone cannot show that an answer is independent of its batch-mates.
     golden: tuple[Golden, ...] = Field(min_length=2)
 
     @field_validator("files")
@@ -94,7 +95,11 @@ class Manifest(_Part):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read `folder`/manifest.json. Raises ModelRefused saying what is wrong with it."""
+    """Read `folder`/manifest.json.
+
+    Raises:
+        ModelRefused: it is missing or not valid; the message says how.
+    """
     path = folder / FILE_NAME
     try:
         _require_file(path)
@@ -121,7 +126,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def digest(path: Path) -> FileDigest:
-    """Size and sha256 of the file at `path`. Raises OSError, also for what is no file."""
+    """Size and sha256 of the file at `path`.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
     _require_file(path)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -129,6 +138,6 @@ def digest(path: Path) -> FileDigest:
 
 
 def _require_file(path: Path) -> None:
-    # To open a pipe would wait until somebody writes into it.
+    # Opening a pipe would block until another process writes into it.
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "it is no regular file")

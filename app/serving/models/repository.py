@@ -1,8 +1,8 @@
-"""The model repository `models/<name>/<version>/`. Knows which versions there are and should serve.
+"""The model repository `models/<name>/<version>/`. Knows which versions exist and should serve.
 
 The highest version that passes every check is served, or exactly the pinned one. Versions are
-loaded and unloaded one after the other, and a version that is loading takes nothing from the one
-that serves until it has passed.
+loaded and unloaded one at a time, and the version that is served is kept until the new one has
+passed its checks.
 """
 
 import threading
@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.errors import ModelNotFound, ModelRefused, NotReady
+from app.serving.models.folders import is_folder, model_names, snapshot
 from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes, load_version
 from app.serving.models.manifest import NAME_PATTERN
-from app.serving.models.pace import halved, no_rest
 from app.serving.models.served import ServedModels
-from app.serving.models.shelf import Refusal, Shelf, VersionState
-from app.serving.models.stored import is_folder, model_names, snapshot
+from app.serving.models.versions import ModelVersions, Refusal, VersionState
 from app.serving.runtime import memory
+from app.serving.runtime.throttle import half_duty_cycle, no_throttle
 from app.telemetry import metrics
 from app.telemetry.log import get_logger
 
 _log = get_logger(__name__)
-_TRIM_SECONDS: Final = 60.0  # a trim holds up whoever allocates for some milliseconds
+# A trim blocks memory allocation in all threads for some milliseconds.
+TRIM_SECONDS: Final = 60.0
 
 
 class Repository:
@@ -41,19 +42,19 @@ class Repository:
         self._tasks = tasks
         self._options = options or ServingOptions()
         self._pinned = dict(pinned_versions or {})
-        self._shelves: Mapping[str, Shelf] = {
-            name: Shelf(root, name, pin) for name, pin in self._pinned.items()
+        self._models: Mapping[str, ModelVersions] = {
+            name: ModelVersions(root, name, pin) for name, pin in self._pinned.items()
         }
         self._served = ServedModels(self._options.retire_seconds)
         self._now_loading: tuple[str, str] | None = None
-        self._complaints: dict[str, str] = {}
+        self._logged_errors: dict[str, str] = {}
         self._loaded = False
-        self._untidy = False
-        self._turn = threading.Lock()  # held while a version is loaded, swapped and retired
+        self._needs_trim = False
+        self._change = threading.Lock()  # held while a version is loaded, swapped and retired
 
     @property
     def status(self) -> Literal["loading", "ready", "no_models", "draining"]:
-        """What the readiness check tells; only `ready` answers requests."""
+        """The state for the readiness check; requests are answered in `ready` only."""
         if self._served.closed.is_set():
             return "draining"
         if not self._loaded:
@@ -61,78 +62,81 @@ class Repository:
         return "ready" if self._served.all() else "no_models"
 
     def load_all(self) -> None:
-        """Load one version of every model; call it once. A bad version never raises."""
-        memory.trim()  # its first call decides how memory is had, for loading, too
-        with self._turn:
-            self._take_up(patient=False)
+        """Load one version of every model; call it once. A bad version is refused, not raised."""
+        memory.trim()  # the first call also configures the allocator, before anything is loaded
+        with self._change:
+            self._scan(patient=False)
             if self._served.closed.is_set():
                 return
-            for name in sorted(self._shelves.keys() - self._served.all().keys()):
+            for name in sorted(self._models.keys() - self._served.all().keys()):
                 _log.error("model_not_served", model=name)
             self._loaded = True
-        memory.trim()  # replaying golden examples took more than serving will
+        memory.trim()  # golden examples needed memory that serving will not
         if not self._served.all():
             _log.error("no_models", models_dir=str(self._root))
 
     def refresh(self) -> None:
-        """Look for new versions once, and serve those that pass every check. Never raises."""
-        with self._turn:
-            self._take_up(patient=True)
+        """Look for new versions once, and serve those that pass every check."""
+        with self._change:
+            self._scan(patient=True)
 
-    def watch(self, seconds: float) -> None:
-        """Refresh every so many seconds until the repository is closed; 0 returns at once."""
+    def watch(self, seconds: float, *, trim_seconds: float = TRIM_SECONDS) -> None:
+        """Refresh every so many seconds until the repository is closed; 0 returns at once.
+
+        Free memory is returned to the system every `trim_seconds`.
+        """
         trimmed = time.monotonic()
         while seconds and not self._served.closed.wait(seconds):
             self.refresh()
-            if time.monotonic() - trimmed > _TRIM_SECONDS:
-                memory.trim()  # what a burst of long inputs has left behind
+            if time.monotonic() - trimmed > trim_seconds:
+                memory.trim()  # a burst of long inputs leaves free memory
                 trimmed = time.monotonic()
 
     def get(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
-        """The served version of a model, to be looked at. Whoever hands it inputs calls `lease`.
+        """The served version of a model, for reading. To submit inputs to it, call `lease`.
 
-        Raises ModelNotFound, listing what there is, if there is none of that name, if another
-        version is served, or if it does not do `task`; NotReady while loading or draining, and
-        when no model at all is served.
+        Raises:
+            ModelNotFound: there is no model of that name, another version is served, or its task
+                is not `task`. The message lists what is served.
+            NotReady: the repository is loading or draining, or no model at all is served.
         """
         if self.status == "loading":
             raise NotReady("the models are being loaded")
         return self._served.get(name, version, task)
 
     def lease(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
-        """As `get`; the model takes inputs until `leases.give_back` is called on it, once."""
+        """As `get`; the model accepts inputs until its `leases.give_back` is called, once."""
         while True:
             model = self.get(name, version, task)
             if model.leases.take():
-                return model  # else another one has taken its place since we looked
+                return model  # else it was replaced since `get` returned it
 
     def loaded(self) -> list[LoadedModel]:
-        """What is served, by name."""
+        """The models that are served, ordered by name."""
         return list(self._served.all().values())
 
     def refused(self) -> list[Refusal]:
-        """What is in the repository and failed a check, by name and then the highest first."""
-        return [
-            refusal for _, shelf in sorted(self._shelves.items()) for refusal in shelf.refused()
-        ]
+        """Versions that failed a check, ordered by name, the highest version first."""
+        models = sorted(self._models.items())
+        return [refusal for _, versions in models for refusal in versions.refused()]
 
     def index(self) -> list[VersionState]:
         """Every version on the disk or in use, by name and number. Reads folders: it may block."""
         states: list[VersionState] = []
         served, retiring, loading = self._served.all(), self._served.retiring(), self._now_loading
-        for name, shelf in sorted(self._shelves.items()):
+        for name, versions in sorted(self._models.items()):
             ready = served.get(name)
             used = [each.version for each in (ready, retiring) if each and each.name == name]
-            for version in shelf.known(used):
+            for version in versions.known(used):
                 key = (name, version)
                 if ready is not None and version == ready.version:
-                    state = VersionState(*key, "READY", shelf.note)
+                    state = VersionState(*key, "READY", versions.note)
                 elif key == loading:
                     state = VersionState(*key, "LOADING", "it is being verified and warmed")
                 elif retiring is not None and key == (retiring.name, retiring.version):
                     state = VersionState(*key, "UNLOADING", "it finishes what it has accepted")
                 else:
-                    reason = shelf.why_not(version, ready.version if ready else None)
+                    reason = versions.reason_not_served(version, ready.version if ready else None)
                     state = VersionState(*key, "UNAVAILABLE", reason)
                 states.append(state)
         return states
@@ -140,18 +144,20 @@ class Repository:
     def load(self, name: str, version: str | None = None) -> LoadedModel:
         """Serve the highest version on the disk, or exactly `version`, and return it.
 
-        Waits for its turn, for the version to pass, and for the one that it replaces to finish.
-        What is served already is loaded again only if its files have changed. After a load with
-        `version` the watcher keeps to that one, after a load without it to the highest. If this
-        raises, what is served has not changed.
+        Waits for other changes, for the checks, and for the version that it replaces to finish. A
+        version that is served already is loaded again only if its files have changed. After a load
+        with `version` the watcher keeps to that version, after a load without it to the highest.
+        If this raises, what is served has not changed.
 
-        Raises ModelNotFound for what is not on the disk, ModelRefused for a version that fails a
-        check, NotReady when the service is shutting down.
+        Raises:
+            ModelNotFound: the model or the version is not on the disk.
+            ModelRefused: the version fails a check.
+            NotReady: the service is shutting down.
         """
-        with self._turn:
-            shelf = self._find(name)
+        with self._change:
+            known = self._find(name)
             try:
-                versions = shelf.versions()
+                versions = known.on_disk()
             except OSError as error:
                 raise ModelRefused(f"the folder of {name} cannot be read: {error}") from error
             if not versions:
@@ -165,23 +171,25 @@ class Repository:
             model = self._served.all().get(name)
             if model is None or model.version != wanted or model.files != snapshot(model.folder):
                 try:
-                    model = self._serve(shelf, wanted)
+                    model = self._serve(known, wanted)
                 finally:
-                    self._tidy()
-            shelf.pin, shelf.unloaded = version, False
+                    self._finish_change()
+            known.pin, known.unloaded = version, False
             return model
 
     def unload(self, name: str) -> None:
         """Serve no version of a model until `load` is called; returns when it has finished.
 
-        Raises ModelNotFound if there is no such model, NotReady when shutting down.
+        Raises:
+            ModelNotFound: there is no such model.
+            NotReady: the service is shutting down.
         """
-        with self._turn:
-            shelf = self._find(name)
-            shelf.unloaded = True
+        with self._change:
+            versions = self._find(name)
+            versions.unloaded = True
             self._served.replace(name, None)
-            self._untidy = True
-            self._tidy()
+            self._needs_trim = True
+            self._finish_change()
 
     def close(self, timeout: float | None = None) -> bool:
         """Accept nothing more and finish what was accepted, within `timeout` seconds in all.
@@ -190,97 +198,98 @@ class Repository:
         """
         return self._served.close(timeout)
 
-    # What follows is called by whoever has the turn.
+    # The methods below are called with `_change` held.
 
-    def _take_up(self, *, patient: bool) -> None:
+    def _scan(self, *, patient: bool) -> None:
         try:
             names = model_names(self._root)
         except OSError as error:
-            return self._complain("", "repository_unreadable", error)
-        self._complain("", "", None)
-        self._keep_shelves(names)
-        for name, shelf in sorted(self._shelves.items()):
+            return self._log_once("", "repository_unreadable", error)
+        self._log_once("", "", None)
+        self._match_folders(names)
+        for name, versions in sorted(self._models.items()):
             try:
-                self._renew(shelf, patient=patient)
+                self._update(versions, patient=patient)
             except NotReady:  # closed meanwhile
                 return
-            except Exception as error:  # one model's trouble is not another's
-                self._complain(name, "model_unreadable", error)
+            except Exception as error:  # an error of one model must not stop the others
+                self._log_once(name, "model_unreadable", error)
             else:
-                self._complain(name, "", None)
-        self._tidy()
+                self._log_once(name, "", None)
+        self._finish_change()
 
-    def _renew(self, shelf: Shelf, *, patient: bool) -> None:
+    def _update(self, versions: ModelVersions, *, patient: bool) -> None:
         """Serve the best version of one model that passes every check."""
-        served = self._served.all().get(shelf.name)
-        if served is not None and shelf.look_after(served) and shelf.note:
+        served = self._served.all().get(versions.name)
+        if served is not None and versions.check_folder(served) and versions.note:
             _log.warning(
                 "served_version_changed",
                 model=served.name,
                 version=served.version,
-                reason=shelf.note,
+                reason=versions.note,
             )
-        if shelf.unloaded:
+        if versions.unloaded:
             return
-        for version in shelf.candidates(served.version if served else None, patient=patient):
+        for version in versions.candidates(served.version if served else None, patient=patient):
             try:
-                self._serve(shelf, version)
+                self._serve(versions, version)
                 return
             except ModelRefused:
                 continue
 
-    def _serve(self, shelf: Shelf, version: str) -> LoadedModel:
-        """Load a version and put it in its place, or raise ModelRefused and change nothing."""
-        folder, key = shelf.folder(version), (shelf.name, version)
+    def _serve(self, versions: ModelVersions, version: str) -> LoadedModel:
+        """Load a version and serve it, or raise ModelRefused and change nothing."""
+        folder, key = versions.folder(version), (versions.name, version)
         files = snapshot(folder)
         self._now_loading = key
         try:
             if not is_folder(folder):
                 raise ModelRefused("this pinned version is not in the repository")
-            # While others are answered, take half the time only. At the start nobody is.
-            rest = halved() if self._loaded and self._served.all() else no_rest
-            model = load_version(folder, self._tasks, self._options, expected=key, rest=rest)
+            # Leave half of the time to requests, once there can be any.
+            slow = half_duty_cycle() if self._loaded and self._served.all() else no_throttle
+            model = load_version(folder, self._tasks, self._options, expected=key, throttle=slow)
         except ModelRefused as error:
-            shelf.refuse(version, files, error.message)
-            _log.error("model_refused", model=shelf.name, version=version, reason=error.message)
+            versions.refuse(version, files, error.message)
+            _log.error("model_refused", model=versions.name, version=version, reason=error.message)
             raise
         finally:
-            self._now_loading, self._untidy = None, True
-        shelf.accept(model)
-        self._served.replace(shelf.name, model)
+            self._now_loading, self._needs_trim = None, True
+        versions.accept(model)
+        self._served.replace(versions.name, model)
         return model
 
-    def _find(self, name: str) -> Shelf:
-        """The shelf of a model; a new one only if it has a folder. Raises ModelNotFound."""
-        if name not in self._shelves:
+    def _find(self, name: str) -> ModelVersions:
+        """The versions of a model; ModelNotFound is raised for one without a folder."""
+        if name not in self._models:
             if not NAME_PATTERN.fullmatch(name) or not is_folder(self._root / name):
                 raise ModelNotFound(f"there is no model {name!r} in the repository")
-            self._shelves = {**self._shelves, name: Shelf(self._root, name)}
-        return self._shelves[name]
+            self._models = {**self._models, name: ModelVersions(self._root, name)}
+        return self._models[name]
 
-    def _keep_shelves(self, names: Sequence[str]) -> None:
-        """A shelf for each folder, and for what somebody asked for or what still serves."""
+    def _match_folders(self, names: Sequence[str]) -> None:
+        """Keep the versions of each folder, and of models that are pinned, served or unloaded."""
+        needed = {*names, *self._pinned, *self._served.all()}
         kept = {
-            name: shelf
-            for name, shelf in self._shelves.items()
-            if name in names or name in self._pinned or name in self._served.all() or shelf.unloaded
+            name: versions
+            for name, versions in self._models.items()
+            if name in needed or versions.unloaded
         }
-        for name in self._shelves.keys() - kept.keys():
+        for name in self._models.keys() - kept.keys():
             metrics.REFUSED_VERSIONS.remove(name)
-        new = {name: Shelf(self._root, name) for name in names if name not in kept}
-        self._shelves = {**kept, **new}
+        new = {name: ModelVersions(self._root, name) for name in names if name not in kept}
+        self._models = {**kept, **new}
 
-    def _tidy(self) -> None:
-        """Bring the metrics up to date, and give back what closed sessions have left behind."""
-        for name, shelf in self._shelves.items():
-            metrics.REFUSED_VERSIONS.labels(name).set(len(shelf.refused()))
-        if self._untidy:
+    def _finish_change(self) -> None:
+        """Update the metrics, and return the memory of closed sessions to the system."""
+        for name, versions in self._models.items():
+            metrics.REFUSED_VERSIONS.labels(name).set(len(versions.refused()))
+        if self._needs_trim:
             memory.trim()
-        self._untidy = False
+        self._needs_trim = False
 
-    def _complain(self, key: str, event: str, error: Exception | None) -> None:
-        """Log what keeps going wrong once, until it is over or something else."""
+    def _log_once(self, key: str, event: str, error: Exception | None) -> None:
+        """Log an error once, and again only after it was over or has changed."""
         text = f"{type(error).__name__}: {error}" if error else ""
-        if text and self._complaints.get(key) != text:
+        if text and self._logged_errors.get(key) != text:
             _log.error(event, model=key, reason=text)
-        self._complaints[key] = text
+        self._logged_errors[key] = text

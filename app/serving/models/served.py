@@ -1,7 +1,7 @@
-"""Which versions are served right now, and how one takes the place of another. Knows no folder.
+"""Which versions are served now, and how one replaces another. Knows no folder.
 
-What a request looks up is one dict that is only ever replaced as a whole, so reading it needs no
-lock. A version that was replaced finishes for everybody who holds it, and is then freed.
+Requests read one dict that is only ever replaced as a whole, so reading needs no lock. A version
+that was replaced serves the requests that hold it to their end, and is then freed.
 """
 
 import threading
@@ -15,15 +15,15 @@ from app.serving.scheduling.statistics import forget_statistics
 from app.telemetry import metrics
 from app.telemetry.log import get_logger
 
-# Replaced versions whose counters stay on the page: somebody may still want to compare.
-_REMEMBERED: Final = 8
+# Replaced versions whose counters are still exported, for comparisons.
+_KEPT_COUNTERS: Final = 8
 _log = get_logger(__name__)
 
 
 class ServedModels:
-    """Hands out models by name; `retire_seconds` bounds each wait for a replaced one.
+    """The served models by name; `retire_seconds` bounds each wait for a replaced one.
 
-    `replace` is called by one thread at a time, everything else by any.
+    `replace` must be called by one thread at a time; everything else is thread-safe.
     """
 
     def __init__(self, retire_seconds: float) -> None:
@@ -39,11 +39,11 @@ class ServedModels:
         return self._served
 
     def retiring(self) -> LoadedModel | None:
-        """The replaced version that still finishes what it accepted."""
+        """The replaced version that is still finishing what it accepted."""
         return self._retiring
 
     def get(self, name: str, version: str | None, task: str | None) -> LoadedModel:
-        """The model of that name. Raises what `Repository.get` raises once all are loaded."""
+        """As `Repository.get`, once all models are loaded."""
         served = self._served
         if self.closed.is_set():
             raise NotReady("the service is shutting down")
@@ -62,10 +62,12 @@ class ServedModels:
         return model
 
     def replace(self, name: str, model: LoadedModel | None) -> None:
-        """Serve `model` under `name`, or nothing if it is None, and finish with the old one.
+        """Serve `model` under `name`, or nothing if it is None, and retire the old one.
 
-        Returns when the old one has answered everybody who held it, and is closed. Raises
-        NotReady once closed; then `model` is closed, too.
+        Returns when the old one has answered the requests that held it, and is closed.
+
+        Raises:
+            NotReady: this was closed; `model` is closed, too.
         """
         with self._lock:
             closed = self.closed.is_set()
@@ -87,12 +89,12 @@ class ServedModels:
             self._retire(old, replaced_by=model)
 
     def close(self, timeout: float | None) -> bool:
-        """Hand out nothing more; finish what was accepted, within `timeout` seconds in all."""
+        """Serve nothing more; finish what was accepted, within `timeout` seconds in all."""
         end = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             self.closed.set()
             models = [*self._served.values(), *([self._retiring] if self._retiring else [])]
-        for model in models:  # all of them stop at once, then each is waited for
+        for model in models:  # stop all of them first, then wait for each
             model.scheduler.stop()
         finished = [
             model.close(timeout=None if end is None else max(0.0, end - time.monotonic()))
@@ -111,14 +113,14 @@ class ServedModels:
         self._forget_counters((old.name, old.version), replaced_by)
 
     def _forget_counters(self, key: tuple[str, str], replaced_by: LoadedModel | None) -> None:
-        """Take the counters of all but the last few replaced versions off the page."""
+        """Remove the counters of all but the last few replaced versions from the metrics."""
         served = {(each.name, each.version) for each in self._served.values()}
         kept = [each for each in (*self._replaced, key) if each not in served]
         unique = list(dict.fromkeys(reversed(kept)))  # the latest first
-        for name, version in unique[_REMEMBERED:]:
+        for name, version in unique[_KEPT_COUNTERS:]:
             metrics.forget_version(name, version)
             forget_statistics(name, version)
-        self._replaced = unique[:_REMEMBERED][::-1]
+        self._replaced = unique[:_KEPT_COUNTERS][::-1]
 
 
 def _reason(old: LoadedModel | None, new: LoadedModel | None) -> str:

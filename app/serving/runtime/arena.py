@@ -1,8 +1,9 @@
-"""What networks on the CPU compute in: one arena of memory for all sessions of the process.
+"""The memory that networks on the CPU compute in: one arena for all sessions of the process.
 
-With an arena of its own every session keeps the most that any batch of it ever took. With none,
-all that a run needs comes from the system and goes back to it, and a large network spends a good
-part of its time on page faults. Knows ONNX Runtime's allocators; no model and no batch.
+With an arena of its own every session would keep the most that any of its batches ever took.
+Without any arena every run would take its memory from the system and return it, and a large
+network would spend a good part of its time on page faults. Knows ONNX Runtime's allocators; no
+model and no batch.
 """
 
 from functools import cache
@@ -11,13 +12,13 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime as ort
 
-_FIRST_BYTES: Final = 1024 * 1024  # of the first region; every further one is twice as large
-_AS_NEEDED: Final = -1  # the runtime's own choice
+_FIRST_BYTES: Final = 1024 * 1024  # of the first region; each further one is twice as large
+_RUNTIME_DEFAULT: Final = -1
 _POWER_OF_TWO: Final = 0
 
 # The smallest graph there is, in protobuf's wire format (the service has no package for it): IR
 # version 8, opset 13, y = Identity(x) of one float.
-_NOTHING: Final = bytes.fromhex(
+IDENTITY_GRAPH: Final = bytes.fromhex(
     "0808 3a37 0a10 0a0178 120179 2208 4964656e74697479 120167"
     "5a0f 0a0178 120a 0a08 0801 1204 0a02 0801 620f 0a0179 120a 0a08 0801 1204 0a02 0801"
     "4204 0a00 100d"
@@ -25,9 +26,9 @@ _NOTHING: Final = bytes.fromhex(
 
 
 def share(options: ort.SessionOptions) -> None:
-    """Let a session with these options compute in the arena. Its weights lie elsewhere.
+    """Make sessions with these options compute in the arena, and keep their weights outside it.
 
-    Weights in the arena would keep a region of it from ever being empty.
+    A region that holds weights would never be empty, and so never be returned.
     """
     _register()
     options.add_session_config_entry("session.use_env_allocators", "1")
@@ -35,14 +36,14 @@ def share(options: ort.SessionOptions) -> None:
 
 
 def shrink() -> None:
-    """Give the regions back that nothing lies in; a run asks for this, and so one is made."""
+    """Return empty regions to the system. ONNX Runtime does this at the end of a run only."""
     session, options = _shrinker()
     session.run(None, {"x": np.zeros(1, np.float32)}, options)
 
 
 @cache
 def _register() -> None:
-    """Make the arena; those who compute must not have begun."""
+    """Create the arena; call it before the first session runs."""
     place = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )
@@ -51,7 +52,7 @@ def _register() -> None:
         "arena_extend_strategy": _POWER_OF_TWO,
         "initial_chunk_size_bytes": _FIRST_BYTES,
         "initial_growth_chunk_size_bytes": _FIRST_BYTES,
-        "max_dead_bytes_per_chunk": _AS_NEEDED,
+        "max_dead_bytes_per_chunk": _RUNTIME_DEFAULT,
     }
     ort.create_and_register_allocator(place, ort.OrtArenaCfg(limits))
 
@@ -63,4 +64,4 @@ def _shrinker() -> tuple[Any, ort.RunOptions]:
     share(options)
     run = ort.RunOptions()
     run.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return ort.InferenceSession(_NOTHING, options, providers=["CPUExecutionProvider"]), run
+    return ort.InferenceSession(IDENTITY_GRAPH, options, providers=["CPUExecutionProvider"]), run

@@ -1,4 +1,4 @@
-"""Gives freed memory back to the system. Knows who keeps it; not what it was for."""
+"""Gives freed memory back to the system. Knows allocators; not what the memory was used for."""
 
 import ctypes
 import sys
@@ -8,18 +8,18 @@ from typing import Final
 
 from app.serving.runtime import arena
 
-_M_MMAP_THRESHOLD: Final = -3  # of malloc.h
-# Larger blocks come from the system each time, which costs page faults, and go back when they are
-# freed. From the allocator's arenas they leave holes, as requests come in all sizes, and these grow
-# and grow. What networks compute in is none of this.
+_M_MMAP_THRESHOLD: Final = -3  # from malloc.h
+# Larger blocks are mapped one by one, which costs page faults, and unmapped when they are freed.
+# Taken from the allocator's arenas instead they would fragment them, since requests come in all
+# sizes, and the process would grow. Tensors inside a run do not come from here (see `arena`).
 _LARGE_BYTES: Final = 1024 * 1024
 
 
 def trim() -> None:
-    """Return what lies free to the system: of what networks compute in, and in the C library.
+    """Return free memory to the system, from ONNX Runtime's arena and from the C library.
 
-    glibc keeps freed memory in arenas, one per thread or so, and what a closed session leaves
-    there counts as used until somebody needs it. Takes a few milliseconds.
+    glibc keeps freed memory in about one arena per thread, and what a closed session leaves there
+    counts as used by this process until it is allocated again. Takes a few milliseconds.
     """
     arena.shrink()
     release = _malloc_trim()
@@ -29,15 +29,15 @@ def trim() -> None:
 
 @cache
 def _malloc_trim() -> Callable[[int], int] | None:
-    """glibc's function. At the first call it is also told to map large blocks by themselves.
+    """`malloc_trim` of glibc, or None. The first call also fixes the size of mapped blocks.
 
-    Left alone it would do so for ever larger ones only, up to 32 MB, and what is freed at the top
-    of a thread's arena is beyond the reach of `malloc_trim`.
+    By default glibc raises that size up to 32 MB, and `malloc_trim` cannot return what is freed
+    at the top of a thread's arena.
     """
     if not sys.platform.startswith("linux"):
         return None
     library = ctypes.CDLL(None)
-    # Neither is there in musl, whose allocator gives memory back by itself.
+    # musl has neither function; its allocator returns memory by itself.
     if hasattr(library, "mallopt"):
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
     return getattr(library, "malloc_trim", None)

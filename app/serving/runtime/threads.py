@@ -1,6 +1,6 @@
-"""How many cores this process may use, and who of it goes first. Starts no thread.
+"""How many cores this process may use, and the priority of its threads. Starts no thread.
 
-Knows affinity, cgroup quotas and priorities.
+Knows CPU affinity, cgroup quotas and nice values.
 """
 
 import os
@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_NICE: Final = 5  # a third of the weight that others have
+# Nice value of worker threads: the kernel gives them a third of the weight of other threads.
+_NICE: Final = 5
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
@@ -19,8 +20,8 @@ _OWN_CGROUP = Path("/proc/self/cgroup")
 def available_threads() -> int:
     """Cores that may be used at once: the CPU affinity, or less where a container has a quota.
 
-    A quota of 2.5 cores gives 2: one thread more than the quota carries gets all of them paused
-    when it is used up, which costs more than the half core brings.
+    A quota of 2.5 cores gives 2. With three threads the quota would be used up before the end of
+    each period, and all threads would be paused, which costs more than the half core brings.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -31,7 +32,7 @@ def available_threads() -> int:
 
 
 def cpu_quota(root: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> float | None:
-    """The smallest quota in cores on the way from our cgroup to the root; None without one."""
+    """The smallest quota, in cores, of our cgroup and all cgroups above it; None without one."""
     quotas: list[float] = []
     for mount, path in _hierarchies(root, own):
         # Inside a container the path may be the host's and not exist here; the mount does.
@@ -86,12 +87,11 @@ def _read(path: Path) -> str:
         return ""
 
 
-def step_back() -> None:
-    """Let the threads that computes give way to those that listen, where both want a core.
+def lower_priority() -> None:
+    """Give the calling thread, which computes, a lower priority than threads that serve HTTP.
 
-    What it computes takes milliseconds and longer; whoever reads and writes requests needs
-    microseconds at a time, and everybody waits for them. On Linux a thread has a priority of its
-    own; elsewhere nothing happens.
+    A batch takes milliseconds or longer. Reading and writing a request takes microseconds, and
+    every client waits for it. Only Linux has priorities per thread; elsewhere nothing happens.
     """
     if sys.platform == "linux":
         with suppress(OSError):

@@ -1,1 +1,1 @@
-"""What waits, who shares a batch, when it runs, who is refused. Knows lengths and costs."""
+"""Queues, batches, workers and admission control. Knows lengths and costs of examples only."""

@@ -1,4 +1,4 @@
-"""Who shares a batch. Knows lengths, groups and costs; neither the queue nor what is computed."""
+"""Which entries share a batch. Knows lengths, groups and costs; not what is computed."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, TypeAlias
@@ -8,7 +8,7 @@ Cost: TypeAlias = Callable[[int, int], float]
 
 
 class Row(Protocol):
-    """What may share a batch: entries of a queue, for instance."""
+    """What a batch is made of: an entry of a queue, for instance."""
 
     @property
     def group(self) -> Hashable: ...
@@ -18,18 +18,18 @@ class Row(Protocol):
 
 
 def batch_of(window: Sequence[Row], cost: Cost, max_size: int, max_steps: int) -> list[int]:
-    """Which of the waiting entries, the oldest first, make the next batch, by their places.
+    """The places in `window`, oldest entry first, of the entries that make the next batch.
 
-    The oldest, and of its group those nearest to it in length: as many as make a useful step, one
-    that is not padding, the cheapest. There are `max_size` of them at most, and no more than have
-    `max_steps` steps in all, padding included. The oldest goes whatever its length.
+    They are the oldest entry and, of its group, those nearest to it in length: as many as make a
+    useful step (one that is not padding) the cheapest. At most `max_size` entries, and at most
+    `max_steps` steps, padding included; the oldest entry is in the batch whatever its length.
     """
     head = window[0]
     group, length = head.group, head.length
     order = [place for place, entry in enumerate(window) if entry.group == group]
     if len(order) == 1:
         return order
-    # A stable sort: the oldest stays first, and of equally near ones the older go first.
+    # A stable sort: the oldest stays first, and of equally near entries the older come first.
     order.sort(key=lambda place: (place > 0, abs(window[place].length - length)))
     chosen = [0]
     longest = useful = length
@@ -44,8 +44,8 @@ def batch_of(window: Sequence[Row], cost: Cost, max_size: int, max_steps: int) -
         longest = padded
         useful += steps
         chosen.append(place)
-        # Not every row need be worth it by itself: some kernels take two rows no faster than
-        # twice one, but eight of them faster than eight times one.
+        # No early end: with some kernels two rows take twice as long as one, but eight rows less
+        # than eight times as long.
         if (each := cost(longest, rows) / max(useful, 1)) <= least:
             count, least = rows, each
     return chosen[:count]

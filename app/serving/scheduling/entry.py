@@ -1,10 +1,9 @@
-"""What waits in a queue, and what comes of it. Knows futures and times; not what is computed."""
+"""An example in a queue, and its outcome. Knows futures and times; not what is computed."""
 
 import contextvars
-from collections.abc import Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from app.errors import InferenceFailed, UnrollError
 from app.serving.task import E
@@ -14,53 +13,61 @@ P = TypeVar("P")
 _log = get_logger(__name__)
 
 
-@dataclass(slots=True)  # not frozen: making one would take four times as long
+@dataclass(slots=True)  # not frozen: creating one would take four times as long
 class Outcome(Generic[P]):
-    """One answer, and where its time went."""
+    """One answer, and where its time went.
+
+    batch_size: examples that were computed together. runs: begin and end of each run of the
+    network, in `time.monotonic()` values; empty unless tracing is on.
+    """
 
     prediction: P
     queue_seconds: float
     inference_seconds: float
     batch_size: int
-    runs: tuple[tuple[float, float], ...] = ()  # of the network, if tracing is on
+    runs: tuple[tuple[float, float], ...] = ()
 
 
-class Answer(Future[P]):
-    """A future that remembers that nobody waits for it any more, also when it is too late.
+# What `run_inline` gives for an example; None: it was not computed.
+Result: TypeAlias = Outcome[P] | UnrollError | None
 
-    One that runs cannot be cancelled, but whoever computes it in steps may ask in between.
+
+class CancellableFuture(Future[P]):
+    """A future that remembers a call of `cancel` that came too late.
+
+    What runs cannot be cancelled, but a scheduler that computes in steps can stop between them.
     """
 
-    unwanted = False
+    cancel_requested = False
 
     def cancel(self) -> bool:
-        self.unwanted = True
+        self.cancel_requested = True
         return super().cancel()
 
 
 @dataclass(slots=True)
-class Turn:
-    """What still waits of one request: entries, and seconds of work."""
+class QueuedRequest:
+    """The entries of one request that are in the queue, and their work in seconds."""
 
     waiting: int = 0
     work: float = 0.0
 
     @property
-    def head(self) -> float:
-        """The work of one of its entries."""
+    def entry_work(self) -> float:
+        """The mean work of its entries."""
         return self.work / self.waiting
 
 
 class Entry(Generic[E, P]):
-    """One example on its way: whose it is, since when and until when it may wait.
+    """One example in a queue, with its future and its deadline.
 
-    seconds: what it is expected to take of a worker. turn, due: its request and its place in the
-    order of the queue, which sets them.
+    seconds: what it is expected to take of a worker. request, start_tag: its request and its place
+    in the fair queue, which sets them.
     """
 
     __slots__ = (
-        *("arrived", "context", "deadline", "due", "example"),
-        *("future", "group", "length", "seconds", "turn"),
+        *("arrived", "context", "deadline", "example", "future"),
+        *("group", "length", "request", "seconds", "start_tag"),
     )
 
     def __init__(
@@ -68,25 +75,27 @@ class Entry(Generic[E, P]):
     ) -> None:
         self.example = example
         self.seconds = seconds
-        self.due = 0.0
-        self.turn = Turn()
-        self.length = example.length  # read here, where the caller gets what it may raise
-        self.group: Hashable = getattr(example, "group", None)
+        self.start_tag = 0.0
+        self.request = QueuedRequest()
+        # Read here, in the caller's thread, which gets the error if this raises.
+        self.length = example.length
+        self.group = example.group
         self.deadline = deadline
         self.arrived = arrived
-        self.context = contextvars.copy_context()  # whose request it is, for the log
-        self.future: Answer[Outcome[P]] = Answer()
+        self.context = contextvars.copy_context()  # the request's id and trace, for the log
+        self.future: CancellableFuture[Outcome[P]] = CancellableFuture()
 
     def expired(self, now: float) -> bool:
+        """Whether its deadline has passed."""
         return self.deadline is not None and now >= self.deadline
 
-    def gone(self, now: float) -> bool:
-        """Whether nobody waits for it any more."""
+    def is_stale(self, now: float) -> bool:
+        """Whether it need not be computed: it was cancelled or has expired."""
         return self.future.cancelled() or self.expired(now)
 
 
 def failure_of(error: BaseException, model: str) -> UnrollError:
-    """What the caller gets to know of an error; the log gets to know the rest."""
+    """The error for the caller. Any other than an UnrollError is logged, and its text withheld."""
     if isinstance(error, UnrollError):
         return error
     _log.error("inference_failed", model=model, exc_info=error)

@@ -1,115 +1,112 @@
-"""Inputs that are computed by whoever asks, in that thread. Knows costs; not what an example holds.
+"""Computes cheap examples in the thread that asks. Knows costs; not what an example holds.
 
-Where a network takes less time than the way to a worker and back, those who wait for a worker lose
-nothing by it. What is there at once shares batches, and nobody waits for more to come.
+Waking a worker and waiting for it takes longer than a small network does, so computing inline does
+not delay the other requests of that thread. Examples that arrive together share batches.
 """
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, Generic, NamedTuple, TypeAlias
+from typing import Final, Generic, NamedTuple
 
-from app.errors import UnrollError
 from app.serving.scheduling.batches import batch_of
-from app.serving.scheduling.costs import Costs, kind_of, timed
-from app.serving.scheduling.entry import Outcome, P, failure_of
-from app.serving.scheduling.meter import Meter
+from app.serving.scheduling.costs import Costs, timed
+from app.serving.scheduling.entry import Outcome, P, Result, failure_of
+from app.serving.scheduling.options import SchedulerOptions
+from app.serving.scheduling.queue_metrics import QueueMetrics
 from app.serving.task import E
 from app.telemetry import tracing
 
-Result: TypeAlias = Outcome[P] | UnrollError | None
-
-# A run is over so soon that looking at its cost each time would be a part of it.
-_NOTED: Final = 8
+# Every so many runs the cost is measured: a run is so short that measuring would be a part of it.
+_MEASURE_EVERY: Final = 8
 
 
 class _Row(NamedTuple):
-    """What a batch is chosen by."""
+    """What a batch is chosen by, and the example's place in the call."""
 
     group: Hashable
     length: int
     place: int
 
 
-class Inline(Generic[E, P]):
+class InlineRunner(Generic[E, P]):
     """Computes what is cheap with `worker`. For one thread only."""
 
     def __init__(
         self,
         worker: Callable[[Sequence[E]], Sequence[P]],
         costs: Costs,
-        meter: Meter,
+        metrics: QueueMetrics,
         *,
         model: str,
-        max_batch_size: int,
-        max_batch_steps: int,
+        options: SchedulerOptions,
     ) -> None:
         self._worker = worker
         self._costs = costs
-        self._meter = meter
+        self._metrics = metrics
         self._model = model
-        self._max_batch_size = max_batch_size
-        self._max_batch_steps = max_batch_steps
+        self._max_batch_size = options.max_batch_size
+        self._max_batch_steps = options.max_batch_steps
         self._runs = 0
 
-    def takes(self, kind: Hashable) -> bool:
-        """Whether examples of this kind are cheap, the shortest of them at least."""
-        return self._costs.is_cheap(kind, 1)
+    def accepts(self, graph: str | None) -> bool:
+        """Whether examples of this graph are cheap, at least the shortest ones."""
+        return self._costs.is_cheap(graph, 1)
 
     def run(self, examples: Sequence[E], since: Sequence[float]) -> list[Result[P]]:
-        """What comes of each, in order: an outcome, an error, or None for one that is not cheap.
+        """For each example, in order: an outcome, an error, or None for one that is not cheap.
 
-        since: when each of them began to wait, in `time.monotonic()` values.
+        `since`: when each of them began to wait, in `time.monotonic()` values.
         """
-        found: list[Result[P]] = [None] * len(examples)
-        rows: dict[tuple[Hashable, Hashable], list[_Row]] = {}
+        results: list[Result[P]] = [None] * len(examples)
+        rows: dict[tuple[str | None, Hashable], list[_Row]] = {}
         for place, example in enumerate(examples):
-            kind, length = kind_of(example), example.length
-            if self._costs.is_cheap(kind, length):
-                row = _Row(getattr(example, "group", None), length, place)
-                rows.setdefault((kind, row.group), []).append(row)
-        for (kind, _), waiting in rows.items():
+            graph, length = example.graph, example.length
+            if self._costs.is_cheap(graph, length):
+                row = _Row(example.group, length, place)
+                rows.setdefault((graph, row.group), []).append(row)
+        for (graph, _), waiting in rows.items():
             waiting.sort(key=_length)
-            cost = self._costs.table_of(kind).seconds
+            cost = self._costs.table(graph).seconds
             at = 0
             while at < len(waiting):
                 window = waiting[at : at + self._max_batch_size]
                 chosen = batch_of(window, cost, self._max_batch_size, self._max_batch_steps)
-                at += len(chosen)  # they are sorted: the nearest ones are the next ones
+                at += len(chosen)  # the rows are sorted, so the nearest ones come next
                 places = [row.place for row in window[: len(chosen)]]
-                self._compute(places, examples, since, found)
-        return found
+                self._compute(places, examples, since, results)
+        return results
 
     def _compute(
         self,
         places: Sequence[int],
         examples: Sequence[E],
         since: Sequence[float],
-        found: list[Result[P]],
+        results: list[Result[P]],
     ) -> None:
         batch = [examples[place] for place in places]
         start = time.monotonic()
         self._runs += 1
-        noted = not self._runs % _NOTED
+        measured = not self._runs % _MEASURE_EVERY
         try:
-            if noted:
+            if measured:
                 predictions, _, cost = timed(lambda: self._worker(batch))
             else:
                 predictions = self._worker(batch)
         except Exception as error:
             if len(batch) == 1:
-                found[places[0]] = failure_of(error, self._model)
+                results[places[0]] = failure_of(error, self._model)
                 return
-            for place in places:  # only the bad one fails
-                self._compute([place], examples, since, found)
+            for place in places:  # each alone, so that only the bad one fails
+                self._compute([place], examples, since, results)
             return
         seconds = time.monotonic() - start
-        if noted:
+        if measured:
             self._costs.note(batch, cost)
         waits = [start - since[place] for place in places]
-        self._meter.at_once(waits, [example.length for example in batch], seconds)
+        self._metrics.computed_inline(waits, [example.length for example in batch], seconds)
         runs = tracing.runs_since(start)
         for place, wait, prediction in zip(places, waits, predictions, strict=True):
-            found[place] = Outcome(prediction, wait, seconds, len(batch), runs)
+            results[place] = Outcome(prediction, wait, seconds, len(batch), runs)
 
 
 def _length(row: _Row) -> int:

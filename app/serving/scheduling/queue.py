@@ -1,9 +1,8 @@
-"""What waits for a worker: admission, deadlines, cancellation. Knows entries; not how they run.
+"""A queue for workers: admission control, deadlines, cancellation. Knows entries; not their work.
 
-A queue is bounded, in entries and in seconds of work. What could not be answered in time is
-refused at once. Every entry carries its own future; nothing is looked up by id. An entry whose
-client has gone or whose deadline has passed is dropped at the latest when somebody comes to take
-it, so that nothing is computed that nobody waits for.
+A queue is bounded, in entries and in seconds of work. A request that could not be answered in time
+is refused at once (load shedding). Every entry has its own future; nothing is looked up by id. An
+entry that was cancelled or whose deadline has passed is dropped before a worker computes it.
 """
 
 import threading
@@ -14,71 +13,67 @@ from typing import Any, Final, Generic, TypeAlias
 
 from app.errors import DeadlineExceeded, InvalidInput, NotReady, QueueFull
 from app.serving.scheduling.entry import Entry, Outcome, P
-from app.serving.scheduling.meter import Meter
-from app.serving.scheduling.order import Order
-from app.serving.scheduling.waits import Waits
+from app.serving.scheduling.fair_queue import FairQueue
+from app.serving.scheduling.queue_metrics import QueueMetrics
+from app.serving.scheduling.wait_estimate import WaitEstimate
 from app.serving.task import E
 
-# Which of the waiting entries, the next one first, to take, by their places: at least one, unless
-# whoever takes does not wait.
+# From the next entries, in order, to the places of those to take: at least one, unless the worker
+# has something else to do.
 Choice: TypeAlias = Callable[[Sequence[Entry[Any, Any]]], Collection[int]]
 
-# A full queue is searched for dead entries this seldom: refusing must stay cheap under overload.
+# A full queue is searched for stale entries this seldom: refusing must be cheap under overload.
 _PURGE_SECONDS: Final = 0.1
-# Estimates err, and the answer has a way to go: so much of its time may an entry wait, and so much
-# may all of it take. A shorter queue costs no throughput as long as there is one. The first one is
-# the same for all inputs: else only the short ones would get in while too much is asked.
-_WAITING: Final = 0.6
-_IN_ALL: Final = 0.95
-_SHORTEST: Final = 0.1  # seconds after which to come back to a queue whose pace is not known
-
-
-def no_work(_: Any) -> float:
-    """For a queue that is bounded in entries only."""
-    return 0.0
+# Parts of a request's time that it may wait in the queue, and that queue and batch may take
+# together; the rest is for errors of the estimates and for the way of the answer. A queue this
+# short costs no throughput. The first part does not depend on the request's own work: otherwise
+# under overload only short requests would be admitted.
+_WAITING_PART: Final = 0.6
+_TOTAL_PART: Final = 0.95
+_MIN_RETRY_SECONDS: Final = 0.1  # for a queue that is full while nothing is known of its speed
 
 
 class Queue(Generic[E, P]):
-    """Entries in the order of `Order`. Any thread may call anything.
+    """Entries in the order of a `FairQueue`. Thread-safe.
 
-    Whoever takes an entry sets its future; from then on the future cannot be cancelled. The
+    A worker that takes an entry sets its future; once taken, the future cannot be cancelled. The
     callbacks of a future never run under the queue's lock.
     """
 
     def __init__(
         self,
-        meter: Meter,
+        metrics: QueueMetrics,
         *,
         max_entries: int,
-        servers: int,
+        workers: int,
         look_ahead: int,
+        work_of: Callable[[E], float],
         max_seconds: float | None = None,
         batch_size: int = 1,
-        work_of: Callable[[E], float] = no_work,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Bounded by `max_entries`, and by `max_seconds` of work for each of the `servers`.
+        """Bounded by `max_entries`, and by `max_seconds` of work for each of the `workers`.
 
-        servers: how many take and compute at once. look_ahead: the most entries a choice is made
-        among, so that a long queue costs no more than a short one. batch_size: how many are taken
-        at once, at most. work_of: what an example takes of one server's time, in seconds.
+        look_ahead: entries that a choice is made among, at most, so that the choice takes no
+        longer when the queue is long. batch_size: entries that a worker takes at a time, at most.
+        work_of: what an example takes of a worker's time, in seconds.
         """
-        self._meter = meter
+        self._metrics = metrics
         self._max_entries = max_entries
-        self._max_work = None if max_seconds is None else max_seconds * servers
+        self._max_work = None if max_seconds is None else max_seconds * workers
         self._look_ahead = look_ahead
         self._batch_size = batch_size
         self._work_of = work_of
         self._clock = clock
-        self._waiting = Order[E, P]()
+        self._waiting = FairQueue[E, P]()
         self._changed = threading.Condition()
-        self._waits = Waits(servers, clock)
+        self._estimate = WaitEstimate(workers, clock)
         self._closed = False
         self._next_purge = 0.0
 
     @property
     def waiting(self) -> int:
-        """Entries that wait now."""
+        """Entries in the queue."""
         return len(self._waiting)
 
     @property
@@ -89,17 +84,7 @@ class Queue(Generic[E, P]):
     def submit_many(
         self, examples: Sequence[E], *, deadline: float | None = None
     ) -> list[Future[Outcome[P]]]:
-        """Queue all of `examples` or, raising, none of them; one future each, in order.
-
-        They are one request: they share its turn with other requests. `deadline` is a
-        `time.monotonic()` value: what has not started by then is dropped. Cancelling a future
-        drops its entry too. A future may raise DeadlineExceeded, InferenceFailed, NotReady
-        (closed meanwhile) or an UnrollError that the task raised.
-
-        Raises QueueFull if there is no room or they would not be done in time, NotReady, or
-        InvalidInput for more than the queue could ever hold. While nobody is busy and nothing
-        waits, no time is too short.
-        """
+        """As `Scheduler.submit_many`."""
         now = self._clock()
         entries = [
             Entry[E, P](example, deadline, now, self._work_of(example)) for example in examples
@@ -113,23 +98,24 @@ class Queue(Generic[E, P]):
                 self.drop(dropped)
         return [entry.future for entry in entries]
 
-    def is_full(self, patience: float) -> bool:
-        """Whether one more entry would be refused, however short, that has so many seconds."""
+    def is_full(self, seconds_left: float) -> bool:
+        """As `Scheduler.is_full`."""
         dropped: list[Entry[E, P]] = []
         with self._changed:
-            full = self._lets_nobody_in(patience)
+            full = self._refuses_all(seconds_left)
             if full and self._purge(dropped, self._clock()):
-                full = self._lets_nobody_in(patience)
+                full = self._refuses_all(seconds_left)
         self.drop(dropped)
         return full
 
-    def _lets_nobody_in(self, patience: float) -> bool:
+    def _refuses_all(self, seconds_left: float) -> bool:
+        """With the lock held: whether even an example without any work would be refused."""
         if len(self._waiting) >= self._max_entries:
             return True
-        return self._waits.until(self._waiting.ahead_of(1)) > _WAITING * patience
+        return self._estimate.until(self._waiting.ahead_of(1)) > _WAITING_PART * seconds_left
 
     def wait(self) -> bool:
-        """Wait until there is something to take; False when it is closed and nothing is left."""
+        """Wait until there is something to take; False if the queue is closed and empty."""
         with self._changed:
             while not self._waiting:
                 if self._closed:
@@ -138,49 +124,49 @@ class Queue(Generic[E, P]):
             return True
 
     def take(
-        self, choose: Choice, *, wait: bool = True, server: int = 0
+        self, choose: Choice, *, wait: bool = True, worker: int = 0
     ) -> list[Entry[E, P]] | None:
-        """Entries to be computed now by this server, their futures running.
+        """Entries to be computed now by this worker; their futures are running.
 
-        At least one with `wait`, or None when the queue is closed and nothing is left. Without, an
-        empty list means that there is nothing to take at the moment.
+        With `wait` at least one, or None if the queue is closed and empty. Without `wait` an empty
+        list means that there is nothing to take at the moment.
         """
         while not wait or self.wait():
             with self._changed:
-                taken, dropped = self._choose(choose, self._clock())
-                self._meter.depth(len(self._waiting))
+                taken, dropped = self._take(choose, self._clock())
+                self._metrics.depth(len(self._waiting))
                 if taken:
-                    self._waits.began(server, sum(entry.seconds for entry in taken))
+                    self._estimate.began(worker, sum(entry.seconds for entry in taken))
             self.drop(dropped)
             if taken or not wait:
                 return taken
         return None
 
-    def done(self, server: int, work: float = 0.0, seconds: float = 0.0) -> None:
-        """A server has done what it took: so much work, which occupied it for so long.
+    def done(self, worker: int, work: float = 0.0, seconds: float = 0.0) -> None:
+        """A worker has done what it took: so much work, which kept it busy for so long.
 
-        Both are 0 for what says nothing about the pace.
+        Both are 0 where the time says nothing about the cost.
         """
         with self._changed:
-            self._waits.ended(server)
-        self.learn(work, seconds)
+            self._estimate.ended(worker)
+        self.observe(work, seconds)
 
-    def learn(self, work: float, seconds: float) -> None:
-        """So much work has occupied a server for so long; counts while others wait."""
+    def observe(self, work: float, seconds: float) -> None:
+        """So much work kept a worker busy for so long; counts only while entries are queued."""
         with self._changed:
             if self._waiting:
-                self._waits.note(work, seconds)
+                self._estimate.note(work, seconds)
 
     def drop(self, entries: Iterable[Entry[E, P]]) -> None:
-        """Resolve entries whose time is over; without the lock, as it runs callers' callbacks."""
+        """Resolve stale entries. Call it without the lock, as it runs the callers' callbacks."""
         for entry in entries:
             if entry.future.running() or entry.future.set_running_or_notify_cancel():
-                self._meter.rejected("deadline")
+                self._metrics.rejected("deadline")
                 entry.future.set_exception(
                     DeadlineExceeded("the deadline passed before the computation began")
                 )
             else:
-                self._meter.rejected("cancelled")
+                self._metrics.rejected("cancelled")
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted can still be taken."""
@@ -188,15 +174,15 @@ class Queue(Generic[E, P]):
             self._closed = True
             self._changed.notify_all()
 
-    def abandon(self) -> None:
-        """Fail everything that still waits with NotReady."""
+    def fail_waiting(self) -> None:
+        """Fail all entries in the queue with NotReady."""
         with self._changed:
             entries = self._waiting.remove(range(len(self._waiting)))
-            self._meter.depth(0)
+            self._metrics.depth(0)
             self._changed.notify_all()
         for entry in entries:
             if entry.future.set_running_or_notify_cancel():
-                self._meter.rejected("not_ready")
+                self._metrics.rejected("not_ready")
                 entry.future.set_exception(NotReady("the model was shut down before it ran"))
 
     def _admit(
@@ -206,9 +192,9 @@ class Queue(Generic[E, P]):
         dropped: list[Entry[E, P]],
         now: float,
     ) -> None:
-        """With the lock held: queue `entries` or raise; `dropped` gets what made room."""
+        """With the lock held: queue `entries` or raise. Stale entries are moved to `dropped`."""
         if self._closed:
-            self._meter.rejected("not_ready", len(entries))
+            self._metrics.rejected("not_ready", len(entries))
             raise NotReady("the model is shutting down")
         if len(entries) > self._max_entries:
             raise InvalidInput(
@@ -219,10 +205,10 @@ class Queue(Generic[E, P]):
         if refusal is not None and self._purge(dropped, now):
             refusal = self._refusal(entries, deadline, now)
         if refusal is not None:
-            self._meter.rejected("queue_full", len(entries))
+            self._metrics.rejected("queue_full", len(entries))
             raise refusal
         self._waiting.add(entries)
-        self._meter.depth(len(self._waiting))
+        self._metrics.depth(len(self._waiting))
         self._changed.notify(len(entries))
 
     def _refusal(
@@ -231,10 +217,10 @@ class Queue(Generic[E, P]):
         """With the lock held: why these cannot be accepted now, or None if they can."""
         waiting, work = len(self._waiting), self._waiting.work
         if waiting + len(entries) > self._max_entries:
-            wait = max(self._waits.until(work), _SHORTEST)
+            wait = max(self._estimate.until(work), _MIN_RETRY_SECONDS)
             return QueueFull(f"{waiting} inputs are waiting already", retry_after=wait)
         ahead = self._waiting.ahead_of(len(entries))
-        wait = self._waits.until(ahead)
+        wait = self._estimate.until(ahead)
         if not wait:
             return None
         own = sum(entry.seconds for entry in entries)
@@ -242,15 +228,16 @@ class Queue(Generic[E, P]):
             over = work + own - self._max_work
             return QueueFull(
                 f"inputs are waiting that take {work:.1f} s to compute",
-                retry_after=self._waits.until(over),
+                retry_after=self._estimate.until(over),
             )
-        if deadline is None or deadline <= now:  # for the latter it is too late already
+        if deadline is None or deadline <= now:  # a passed deadline is found when it is taken
             return None
-        # An entry is answered with its whole batch.
-        batch = max(entry.seconds for entry in entries) * self._batch_size * self._waits.pace
-        end = max(self._waits.until(ahead + own), wait + batch)
+        # An entry is answered together with its whole batch.
+        longest = max(entry.seconds for entry in entries)
+        batch = longest * self._batch_size * self._estimate.slowdown
+        end = max(self._estimate.until(ahead + own), wait + batch)
         left = deadline - now
-        over = max(wait - _WAITING * left, end - _IN_ALL * left)
+        over = max(wait - _WAITING_PART * left, end - _TOTAL_PART * left)
         if over <= 0:
             return None
         return QueueFull(
@@ -259,33 +246,33 @@ class Queue(Generic[E, P]):
         )
 
     def _purge(self, dropped: list[Entry[E, P]], now: float) -> bool:
-        """With the lock held: take out entries that nobody waits for any more, if it is time."""
+        """With the lock held: move stale entries to `dropped`. False if it is too early again."""
         if now < self._next_purge:
             return False
         self._next_purge = now + _PURGE_SECONDS
-        gone = [place for place, entry in enumerate(self._waiting.all()) if entry.gone(now)]
-        if gone:
-            dropped += self._waiting.remove(gone)
-        self._meter.depth(len(self._waiting))
+        stale = [place for place, entry in enumerate(self._waiting.all()) if entry.is_stale(now)]
+        if stale:
+            dropped += self._waiting.remove(stale)
+        self._metrics.depth(len(self._waiting))
         return True
 
-    def _choose(self, choose: Choice, now: float) -> tuple[list[Entry[E, P]], list[Entry[E, P]]]:
+    def _take(self, choose: Choice, now: float) -> tuple[list[Entry[E, P]], list[Entry[E, P]]]:
         """With the lock held: (what was taken, what was dropped)."""
         dropped: list[Entry[E, P]] = []
         while True:
             window = self._waiting.first(self._look_ahead)
-            gone = [place for place, entry in enumerate(window) if entry.gone(now)]
-            if not gone:
+            stale = [place for place, entry in enumerate(window) if entry.is_stale(now)]
+            if not stale:
                 break
-            dropped += self._waiting.remove(gone)
+            dropped += self._waiting.remove(stale)
         if not window:
             return [], dropped
         taken = []
         for entry in self._waiting.take(choose(window)):
             # From here on `cancel` is refused, so an answer always finds a future that takes it.
             if entry.future.set_running_or_notify_cancel():
-                self._meter.waited(now - entry.arrived)
+                self._metrics.waited(now - entry.arrived)
                 taken.append(entry)
             else:
-                self._meter.rejected("cancelled")
+                self._metrics.rejected("cancelled")
         return taken, dropped

@@ -1,8 +1,8 @@
-"""What a model version has done since the process started, as the inference protocol counts it.
+"""Counts of each model version since the process started, as the inference protocol has them.
 
-Knows counts and seconds. The same events make the Prometheus metrics, in the same places, so the
-two agree; these are kept apart because histograms tell no sum per batch size, and because reading
-a metric back is nobody's business.
+Knows counts and seconds. Prometheus metrics are updated by the same events at the same places, so
+the two agree. They are separate because the protocol wants a sum per batch size, which histograms
+do not have, and because metrics are written only, never read back.
 """
 
 import threading
@@ -53,14 +53,14 @@ class Snapshot:
 
 
 class Statistics:
-    """Counts the events of one model version; any thread may tell it one."""
+    """Counts the events of one model version. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = Snapshot()
 
     def answered(self, seconds: float, *, success: bool) -> None:
-        """A request got its answer, whatever it was, after so long."""
+        """A request was answered, with success or an error, after so long."""
         with self._lock:
             (self._now.success if success else self._now.fail).add(seconds)
             self._now.last = time.time()
@@ -89,17 +89,17 @@ class Statistics:
             )
 
 
-# One for each version that was ever loaded, as the metrics have series: they outlive a reload.
+# One for each version that was loaded, like the series of the metrics: they outlive a reload.
 _ALL: Final[dict[tuple[str, str], Statistics]] = {}
 
 
 def statistics_of(model: str, version: str) -> Statistics:
-    """Those of one model version, new ones if there are none yet."""
+    """The statistics of one model version; new ones if there are none yet."""
     return _ALL.setdefault((model, version), Statistics())
 
 
 def forget_statistics(model: str, version: str) -> None:
-    """Drop those of a version whose metrics are dropped, too."""
+    """Drop the statistics of a version, together with its metrics."""
     _ALL.pop((model, version), None)
 
 

@@ -1,1 +1,1 @@
-"""The task of saying in a sentence what an image shows."""
+"""The caption task: an image in, a sentence about it out."""

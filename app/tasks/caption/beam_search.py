@@ -1,9 +1,10 @@
 """Beam search, one step at a time. Knows log-probabilities and ids; no network and no words.
 
-Of the best `2 * beam_width` continuations of the open sequences, an end among the first
-`beam_width` is an ended sequence, and the best that are no ends stay open. So a width of 1 is
-greedy. The search is over with `beam_width` ended sequences, when no open one can come among those
-that are wanted, or at `max_length`, where open ones count as ended. No sequence is empty.
+Each step looks at the best `2 * beam_width` continuations of the open sequences. An end id among
+the first `beam_width` of them ends a sequence; the best `beam_width` without an end id stay open.
+So a width of 1 is greedy search. The search is over when `beam_width` sequences have ended, when no
+open sequence can become one of the wanted ones, or at `max_length`, where open sequences count as
+ended. No sequence is empty.
 """
 
 import math
@@ -17,12 +18,12 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Ids: TypeAlias = npt.NDArray[np.int64]
-# From the last ids (rows), and which row each came from (rows), to log-probabilities and ids of
-# the likeliest continuations (rows, k), from the likeliest down.
+# From the last ids (rows) and the rows of the step before that they continue (rows) to
+# log-probabilities and ids of the likeliest continuations (rows, k), the likeliest first.
 Step: TypeAlias = Callable[[Ids, Ids], tuple[Floats, Ids]]
 
-# The id at the end of a sequence, what came before it, what the caller gave for its step. Plain
-# tuples: some are made in every step for every row.
+# A sequence as a linked list: the last id, the sequence before it, what the caller passed as `seen`
+# for its step. Plain tuples, since they are created in every step for every row.
 Chain: TypeAlias = "tuple[int, Chain, Any] | None"
 
 MAX_BEAM_WIDTH: Final = 10
@@ -31,31 +32,36 @@ _TOTAL = itemgetter(0)
 
 @dataclass(frozen=True, slots=True)
 class BeamOptions:
-    """How to search. max_length: most ids without the end. wanted: how many ended sequences
-    somebody will look at, at most `beam_width`. never: ids that are no continuation."""
+    """How to search."""
 
+    # Sequences that are kept open.
     beam_width: int
+    # Ids of a sequence at most, without the end id.
     max_length: int
+    # Exponent of the length in `score`; 0 prefers short sequences, 1 is the mean per id.
     length_penalty: float
+    # The id that ends a sequence.
     end: int
+    # Sequences that `best` returns, at most `beam_width`.
     wanted: int = 1
+    # Ids that never continue a sequence.
     never: frozenset[int] = frozenset()
 
     def score(self, total: float, length: int) -> float:
-        """What sequences are ordered by: `total` over `length` to the length penalty.
+        """The score of a sequence: `total` divided by `length` to the power of the length penalty.
 
-        Wu et al. 2016, "Google's Neural Machine Translation System", section 7, normalise in the
-        same way, by ((5 + length) / 6) to that power; with the length alone a penalty of 1 is the
-        mean per id.
+        Wu et al. 2016, "Google's Neural Machine Translation System", section 7, divide by
+        ((5 + length) / 6) to that power; with the length alone a penalty of 1 gives the mean per
+        id.
         """
         return total / math.pow(length, self.length_penalty)
 
 
 @dataclass(frozen=True, slots=True)
-class Sequenced:
-    """A sequence: its ids, without the end, and what the caller gave for each of their steps.
+class EndedSequence:
+    """An ended sequence: its ids, without the end, and the caller's `seen` for each of them.
 
-    total: the sum of log-probabilities over `length` ids, the end included unless it was cut.
+    total: the sum of the log-probabilities of `length` ids, with the end unless `cut`.
     """
 
     ids: tuple[int, ...]
@@ -77,7 +83,7 @@ class BeamSearch:
     def __init__(self, options: BeamOptions, begin: int) -> None:
         self._options = options
         self._open: list[tuple[float, Chain]] = [(0.0, None)]
-        self._ended: list[Sequenced] = []
+        self._ended: list[EndedSequence] = []
         self._length = 0  # of the open ones
         self.ids: list[int] = [begin]
 
@@ -92,14 +98,15 @@ class BeamSearch:
         token_ids: Sequence[Sequence[int]],
         seen: Sequence[Any] | None = None,
     ) -> list[int]:
-        """Take in a step's answer, both (rows, k); which row each of the next rows came from.
+        """Take a step with the network's answer, both (rows, k).
 
-        `seen` holds one value per row, to be found in the sequences that go on from it.
+        Returns, for each row of the next step, the row that it continues. `seen` holds one value
+        per row, which is kept in the sequences that continue the row.
         """
         options = self._options
         width = options.beam_width
         candidates = self._candidates(log_probabilities, token_ids)
-        # Stable: equal ones stay in the order of rows and of a row's own answer.
+        # A stable sort: equal ones stay in the order of rows, then of a row's continuations.
         candidates.sort(key=_TOTAL, reverse=True)
         self._length += 1
         parents: list[int] = []
@@ -123,18 +130,18 @@ class BeamSearch:
         return parents[: len(going)]
 
     def newest(self) -> int | None:
-        """The id that the likeliest open sequence ends in; None when the search is over."""
+        """The last id of the likeliest open sequence; None when the search is over."""
         return self.ids[0] if self.ids else None
 
-    def best(self) -> list[Sequenced]:
-        """The ended sequences that are wanted, the best one first. Call it when it is over."""
+    def best(self) -> list[EndedSequence]:
+        """The wanted sequences, the best first. Call it when the search is over."""
         ranked = sorted(self._ended, key=lambda each: -each.score)
         return ranked[: self._options.wanted]
 
     def _candidates(
         self, log_probabilities: Sequence[Sequence[float]], token_ids: Sequence[Sequence[int]]
     ) -> list[tuple[float, int, int]]:
-        """(total, row, id) of what may go on from each row, from the likeliest down."""
+        """(total, row, id) of possible continuations of each row, the likeliest first."""
         options = self._options
         never = options.never if self._length else options.never | {options.end}
         # One more than can stay open, since one of them may be the end.
@@ -150,25 +157,25 @@ class BeamSearch:
         return found
 
     def _is_decided(self, going: Sequence[tuple[float, Chain]]) -> bool:
-        """Whether whatever may still end comes behind all that are wanted."""
+        """Whether no open sequence can become better than the wanted ones."""
         options = self._options
         if len(self._ended) < options.wanted:
             return False
         if not going:
             return True
-        # A total only falls, and is divided by no more than the longest sequence's penalty.
+        # A total only falls, and the divisor is at most that of the longest sequence.
         longest = options.max_length if options.length_penalty > 0 else self._length
         bound = options.score(going[0][0], longest)
         worst = sorted((each.score for each in self._ended), reverse=True)[options.wanted - 1]
         return worst >= bound
 
-    def _sequenced(self, total: float, link: Chain, *, cut: bool) -> Sequenced:
+    def _sequenced(self, total: float, link: Chain, *, cut: bool) -> EndedSequence:
         ids, seen = [], []
         while link is not None:
             token, link, value = link
             ids.append(token)
             seen.append(value)
-        return Sequenced(
+        return EndedSequence(
             ids=tuple(reversed(ids)),
             seen=tuple(reversed(seen)),
             total=total,
@@ -178,8 +185,8 @@ class BeamSearch:
         )
 
 
-def beam_search(step: Step, begin: int, options: BeamOptions) -> list[Sequenced]:
-    """The best ended sequences that begin with `begin`, by a step that keeps its own states."""
+def beam_search(step: Step, begin: int, options: BeamOptions) -> list[EndedSequence]:
+    """The best sequences after `begin`; `step` keeps the states of its rows."""
     search = BeamSearch(options, begin)
     parents = [0]
     while search.rows:

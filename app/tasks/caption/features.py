@@ -1,4 +1,4 @@
-"""What a caption model's manifest says about it. Knows names, sizes and words; runs nothing."""
+"""The `features` of a caption model's manifest. Knows names, sizes and words; runs nothing."""
 
 import json
 import re
@@ -23,7 +23,7 @@ _Size = Annotated[int, Field(ge=1, le=2048)]
 
 
 class ImageFeatures(BaseModel):
-    """The fields of ImageOptions: what the encoder wants to see of an image."""
+    """The fields of `ImageOptions`: how an image is prepared for the encoder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +43,7 @@ class CaptionFeatures(BaseModel):
 
     encoder_output: the encoder's output that is its feature map, the first one if it is null.
     grid: rows and columns that the decoder attends over, null if it does not. max_length: words of
-    a caption, at most. beam_width, length_penalty: where a request asks for none.
+    a caption, at most. beam_width, length_penalty: defaults for requests.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,7 +57,11 @@ class CaptionFeatures(BaseModel):
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:
-    """The words of a vocabulary file, by id. Raises ModelRefused for one that is none."""
+    """The words of a vocabulary file, by id.
+
+    Raises:
+        ModelRefused: it is not a vocabulary.
+    """
     try:
         words = json.loads(path.read_bytes())
     except ValueError as error:
@@ -70,7 +74,7 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
 
 
 def piece(word: str, *, first: bool) -> str:
-    """A word as it goes on with a text: behind a space, unless it begins it or closes a word."""
+    """A word as part of a text: after a space, unless it is the first or attaches to the left."""
     return word if first or _CLOSING.fullmatch(word) else f" {word}"
 
 

@@ -1,4 +1,4 @@
-"""One image on its way to a caption: its search, its states, its words. Knows no graph.
+"""One caption that is being computed: its search, its states, its words. Knows no graph.
 
 `CaptionTask` of `app.tasks.caption.task` begins runs and takes their steps.
 """
@@ -12,18 +12,19 @@ from pydantic import JsonValue
 
 from app.errors import InferenceFailed
 from app.features.image import Pixels
-from app.tasks.caption.beam_search import BeamOptions, BeamSearch, Sequenced
+from app.serving.task import ExampleDefaults
+from app.tasks.caption.beam_search import BeamOptions, BeamSearch, EndedSequence
 from app.tasks.caption.features import BOS, piece, text_of
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class CaptionExample:
-    """One image, ready for the encoder, and how its captions are searched for.
+class CaptionExample(ExampleDefaults):
+    """One image, prepared for the encoder, and how its captions are searched for.
 
-    listener: is called with each piece of the text as soon as it is certain, which is for
-    `beam_width` 1 only, in a worker's thread.
+    listener: called with each piece of the text as soon as it is final, in a worker's thread; for
+    `beam_width` 1 only.
     """
 
     pixels: Pixels  # (height, width, 3)
@@ -44,7 +45,7 @@ class CaptionExample:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One caption. probability: the geometric mean of its words', the end's among them."""
+    """One caption. probability: the geometric mean over its words and the end."""
 
     words: tuple[str, ...]
     score: float
@@ -62,9 +63,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class CaptionPrediction:
-    """The captions of one image, the best one first, and where the network looked for that one.
+    """The captions of one image, the best first, and the attention of the best one.
 
-    weights: per word of the best caption one per cell of the grid, row by row; they sum up to 1.
+    weights: for each word of the best caption (cells,) of the grid, row by row, with a sum of 1.
     """
 
     candidates: tuple[Candidate, ...]
@@ -88,7 +89,7 @@ class CaptionPrediction:
 
 
 class CaptionRun:
-    """One image on its way: its search, the states of its rows, what of the image stays.
+    """One image between two steps: its search, the states of its rows, its fixed contexts.
 
     states: each (rows, ...). contexts: each (1, ...), the same for all rows.
     """
@@ -121,7 +122,10 @@ class CaptionRun:
     def advance(
         self, values: list[list[float]], ids: list[list[int]], attention: Array | None
     ) -> list[int]:
-        """Take in one step's answer, each (rows, k or cells): where the next rows came from."""
+        """Take one step with the network's answer, each (rows, k or cells).
+
+        Returns, for each row of the next step, the row that it continues.
+        """
         seen = None if attention is None else [row.copy() for row in attention]
         parents = self.search.advance(values, ids, seen)
         newest = self.search.newest()
@@ -133,7 +137,11 @@ class CaptionRun:
         return parents
 
     def prediction(self) -> CaptionPrediction:
-        """Raises InferenceFailed if the network gave no word and no end."""
+        """The captions.
+
+        Raises:
+            InferenceFailed: the network gave no word and no end.
+        """
         found = self.search.best()
         if not found:
             raise InferenceFailed("the network offered no word that there is")
@@ -148,6 +156,6 @@ class CaptionRun:
         self._listener(piece(self._words[token], first=self._silent))
         self._silent = False
 
-    def _candidate(self, found: Sequenced) -> Candidate:
+    def _candidate(self, found: EndedSequence) -> Candidate:
         words = tuple(self._words[each] for each in found.ids)
         return Candidate(words, found.score, found.probability, found.cut)

@@ -1,16 +1,16 @@
 """What a caption request means: an image in, a sentence out. Knows pixels, graphs, words; no HTTP.
 
-Three graphs work together, so that an encoder may be anybody's:
+Three graphs work together, so that any image encoder can be used:
 
 * `encoder.onnx`: one input, images (batch, 3, height, width) or (batch, height, width, 3) float32
   -> a feature map or a vector per image.
-* `start.onnx`: `features` -> what the decoder begins with, by the names of its inputs.
+* `start.onnx`: `features` -> the first inputs of the decoder, by their names.
 * `decoder.onnx`: one step of any number of rows. `token_ids` (rows) int64 and the values of
-  `start.onnx` -> `log_probabilities` and `next_token_ids` (rows, k) of the likeliest words, from
-  the likeliest down, and `attention` (rows, cells) if it attends. An input `x` with an output
-  `next_x` is a state, any other a context that stays as it is.
+  `start.onnx` -> `log_probabilities` and `next_token_ids` (rows, k) of the likeliest words, the
+  likeliest first, and `attention` (rows, cells) if it attends. An input `x` with an output
+  `next_x` is a state; any other input is a context that stays the same in all steps.
 
-The engine takes the steps, so that requests join and leave between them: see `Run`.
+The engine takes the steps, so requests join and leave between them: see `SteppingTask`.
 """
 
 import base64
@@ -63,7 +63,11 @@ class CaptionTask:
         start: Session,
         decoder: Session,
     ) -> None:
-        """Raises ModelRefused if the three graphs do not fit together."""
+        """Check the graphs.
+
+        Raises:
+            ModelRefused: the three graphs do not fit together.
+        """
         self.features = features
         self._image = features.image.options()
         self._words = words
@@ -86,7 +90,7 @@ class CaptionTask:
 
     @property
     def attends(self) -> bool:
-        """Whether the network tells where it looks."""
+        """Whether the network has attention weights."""
         return self.features.grid is not None
 
     def encode(
@@ -99,10 +103,10 @@ class CaptionTask:
         attention: bool = False,
         max_pixels: int = MAX_PIXELS,
     ) -> CaptionExample:
-        """One image, a file's content or that in base64, and how to search.
+        """Encode one image, the content of a file or its base64, and the options of the search.
 
         Raises:
-            InvalidInput: it is no image that can be read, or an option is out of its range.
+            InvalidInput: the image cannot be read, or an option is out of range.
         """
         known = self.features
         if attention and not self.attends:
@@ -124,7 +128,7 @@ class CaptionTask:
         return CaptionExample(pixels, search, attention)
 
     def begin(self, examples: Sequence[CaptionExample]) -> list[CaptionRun]:
-        """Encode the images, all at once, each on its way to its first step."""
+        """Encode all images in one batch; a run for each, before its first step."""
         images = normalised(np.stack([each.pixels for each in examples]), self._image)
         name = self._encoder.inputs[0].name
         found = self._encoder.run({name: images}, (self._encoder_output,))
@@ -161,7 +165,7 @@ class CaptionTask:
             places += [first + parent for parent in parents]
             first = rows.stop
         if not places:
-            self._kept = ((), {})  # nothing of an image stays
+            self._kept = ((), {})  # keep nothing of an image
             return
         states = {name: outputs[_NEXT + name][places] for name in self._states}
         first = 0
@@ -171,16 +175,16 @@ class CaptionTask:
             first = last
 
     def predict(self, examples: Sequence[CaptionExample]) -> list[CaptionPrediction]:
-        """All images from their first step to their last, side by side."""
+        """All images in one batch, from the first step to the last."""
         runs = self.begin(examples)
         while going := [run for run in runs if not run.finished]:
             self.step(going)
         return [run.prediction() for run in runs]
 
     def _contexts_of(self, runs: Sequence[CaptionRun]) -> dict[str, Array]:
-        """Each context with its images' values repeated for their rows.
+        """Each context, with the values of an image repeated for its rows.
 
-        Rows change seldom from one step to the next, and the values of an image may be large.
+        Cached, since the values may be large and rows seldom change between two steps.
         """
         key = tuple((run, run.rows) for run in runs)
         if self._kept[0] != key:

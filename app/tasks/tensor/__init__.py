@@ -1,1 +1,1 @@
-"""The task of running any graph by its tensors."""
+"""The tensor task: any graph by its inputs and outputs."""

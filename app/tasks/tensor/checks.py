@@ -1,4 +1,4 @@
-"""Whether arrays are what a graph's inputs must be. Knows shapes, element types and lengths."""
+"""Checks arrays against the inputs of a graph. Knows shapes, element types and lengths."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from app.tasks.tensor.features import Tensor, TensorFeatures
 
 Array = npt.NDArray[Any]
 
-# Stand for the batch and the time among the names of free dimensions.
+# Names of the batch and the time axis, among the names of other free dimensions.
 _BATCH: Final = "\0batch"
 _TIME: Final = "\0time"
-_MOST_KNOWN: Final = 4096
+_MAX_CACHED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large one request is, and what its rows' batch-mates must have in common.
+    """How large one request is.
 
     steps: the size of the time axis, 0 without one. beside: that of the longest other free axis.
+    group: the `Example.group` of its rows.
     """
 
     rows: int
@@ -34,14 +35,21 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold: rows, steps of each, and steps of all of them together."""
+    """How large one request may be."""
 
+    # Rows.
     rows: int
+    # Steps of one row.
     steps: int
+    # Rows times steps.
     all_steps: int
 
     def check(self, sizes: Sizes) -> None:
-        """Raises InvalidInput for a request that is larger."""
+        """Compare a request with the limits.
+
+        Raises:
+            InvalidInput: the request is larger.
+        """
         if sizes.rows > self.rows:
             raise InvalidInput(
                 f"{sizes.rows} rows are too many", field="inputs", allowed=f"at most {self.rows}"
@@ -67,20 +75,24 @@ class Checks:
     def __init__(self, features: TensorFeatures) -> None:
         self._features = features
         self._masked = features.masked
-        self._known: dict[Hashable, Sizes] = {}  # by shapes, most of which come again
-        # Per input: what each axis must be: a size, a name that ties sizes together, or anything.
+        self._known: dict[Hashable, Sizes] = {}  # by shapes, which repeat
+        # Per input and axis: a fixed size, a name whose sizes must be equal, or None for any size.
         self._axes = {
             tensor.name: tuple(_axis(tensor, axis, size) for axis, size in enumerate(tensor.shape))
             for tensor in features.inputs
         }
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
-        """Compare every input with the graph. Raises InvalidInput for the first wrong one."""
+        """Compare the shape of every input with the graph.
+
+        Raises:
+            InvalidInput: an input is missing, unknown or wrong; the first one is named.
+        """
         key = tuple(shapes.items())
         sizes = self._known.get(key)
         if sizes is None:
             sizes = self._sizes(shapes)
-            if len(self._known) >= _MOST_KNOWN:
+            if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
             self._known[key] = sizes
         return sizes
@@ -121,9 +133,10 @@ class Checks:
         return Sizes(known.get(_BATCH, 1), known.get(_TIME, 0), beside, tuple(group))
 
     def ends(self, arrays: Mapping[str, Array], sizes: Sizes) -> list[int] | None:
-        """Steps to keep of each row, one at least; None if rows must be left as they are.
+        """Steps to keep of each row, at least one; None if rows must not be cut.
 
-        Raises InvalidInput for lengths that do not fit the time axis.
+        Raises:
+            InvalidInput: a length does not fit the time axis.
         """
         name = self._features.lengths
         if name is None:
@@ -139,7 +152,7 @@ class Checks:
         return [max(1, length) for length in lengths] if self._masked else None
 
     def full_lengths(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """The lengths input of one row that is as long as its time axis."""
+        """The lengths input for one row that fills its time axis."""
         name = self._features.lengths
         assert name is not None
         (dtype,) = (NUMPY[each.datatype] for each in self._features.inputs if each.name == name)
@@ -152,7 +165,7 @@ class Checks:
 
 
 def wrong(tensor: Tensor, message: str) -> InvalidInput:
-    """What is wrong with an input, and what it must be."""
+    """The error for a wrong input; it says what the input must be."""
     return InvalidInput(
         message, field=f"inputs.{tensor.name}", allowed=f"{tensor.datatype} {tensor.shown()}"
     )

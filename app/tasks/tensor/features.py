@@ -22,9 +22,9 @@ _WHOLE_NUMBERS: Final = ("INT64", "INT32")
 class Tensor(BaseModel):
     """One input or output of a graph.
 
-    shape: sizes; a name is a free dimension, the same for all tensors that name it, and None is a
-    free one without a name. batch_axis: where the rows lie, None for a tensor that has none.
-    time_axis: the axis that ends, per row, where `lengths` says.
+    shape: sizes; a name is a free dimension, equal in all tensors that use the name, and None is a
+    free dimension without a name. batch_axis: the axis of the rows; None for a tensor without.
+    time_axis: the axis along which `lengths` gives the length of each row.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,11 +58,11 @@ class Tensor(BaseModel):
 
 
 class TensorFeatures(BaseModel):
-    """The tensors of a graph, the input that holds each row's length, and its states.
+    """The tensors of a graph, the input with the length of each row, and the states.
 
-    states: from the name of a state input to the output that continues it; to the engine both are
-    tensors like any other. labels: of the last axis of an output, for classification. padding:
-    whether rows may be padded with zeros; None leaves it to whether lengths reach the graph.
+    states: from the name of a state input to the output that continues it; the engine treats both
+    as ordinary tensors. labels: of the last axis of an output, for classification. padding: whether
+    rows may be padded with zeros; None means that they may if the graph has a lengths input.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -97,16 +97,16 @@ class TensorFeatures(BaseModel):
 
     @property
     def batched(self) -> bool:
-        """Whether a request can be taken apart into rows: every tensor has a batch axis."""
+        """Whether a request can be split into rows: every tensor has a batch axis."""
         return all(each.batch_axis is not None for each in (*self.inputs, *self.outputs))
 
     @property
     def masked(self) -> bool:
         """Whether rows of different lengths may share a batch.
 
-        They may if lengths reach the graph, or if it was found that padding changes no answer, and
-        if every output's shape is known beforehand. One whose size is computed from the time
-        (chunks of it, say) would be larger for longer batch-mates.
+        They may if `padding` allows it and the shape of every output is known beforehand. An output
+        whose size is computed from the time (chunks, for instance) would be larger in a batch with
+        longer rows.
         """
         padding = self.lengths is not None if self.padding is None else self.padding
         if not self.batched or not padding:
@@ -124,9 +124,11 @@ def features_of(
 ) -> TensorFeatures:
     """The features of a graph whose tensors follow the conventions of this project.
 
-    The batch is axis 0, named `batch`; `lengths (batch)` holds whole numbers and ends the axis
-    named `time`. Raises ModelRefused for a graph with other values than tensors, or with element
-    types that the protocol has no name for.
+    The batch is axis 0, named `batch`. `lengths` (batch) are whole numbers, along the axis named
+    `time`.
+
+    Raises:
+        ModelRefused: a value is not a tensor, or the protocol has no name for its element type.
     """
     known = {spec.name: spec for spec in inputs}
     spec = known.get(LENGTHS)

@@ -1,4 +1,4 @@
-"""The graphs of a served version, addressed by their tensors. Knows tasks, manifests, sessions."""
+"""Tensor tasks for the graphs of a served version. Knows tasks, manifests and sessions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +17,9 @@ _log = get_logger(__name__)
 def graph_tasks(
     task: Task[Any, Any], manifest: Manifest, sessions: Mapping[str, Session]
 ) -> dict[str, TensorTask]:
-    """A task per graph, on the sessions that `task` has opened for its worker anyway.
+    """A tensor task for each graph, on the sessions that `task` has opened for its worker.
 
-    A graph that cannot be addressed by tensors is left out: the version serves without it.
+    A graph that cannot be addressed by tensors is left out, with a warning in the log.
     """
     if isinstance(task, TensorTask):
         return {task.graph: task}

@@ -1,4 +1,4 @@
-"""Rows of batches: taken out of them, and put together again. Knows axes; not what rows mean."""
+"""Splits batches into rows and joins them again. Knows axes; not what rows mean."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +12,10 @@ Array = npt.NDArray[Any]
 
 
 def row_of(tensor: Tensor, array: Array, row: int, end: int | None = None) -> Array:
-    """A view of one row, without the batch axis and, if `end` is given, up to there in time."""
+    """A view of one row, without the batch axis, cut to `end` steps if it is given."""
     axis = tensor.batch_axis
     assert axis is not None
-    # The ellipsis makes a row of one element an array, too.
+    # The ellipsis keeps a row of one element an array.
     view: Array = array[(slice(None),) * axis + (row, ...)]
     time = tensor.row_time_axis()
     if end is None or time is None or view.shape[time] <= end:
@@ -32,7 +32,7 @@ def alone(tensor: Tensor, array: Array, row: int) -> Array:
 
 
 def stacked(tensor: Tensor, rows: Sequence[Array], steps: int | None = None) -> Array:
-    """Rows as one array with the batch axis, zero (or the empty text) beyond each one's end.
+    """Rows as one array with the batch axis, padded with zero (or the empty text).
 
     The time axis is as long as the longest row, or `steps` if that is given.
     """

@@ -9,10 +9,10 @@ tensor-level view of every other served graph, whose features `features_of` deri
     predictions = scheduler.submit_many(examples)   # one entry per row
     outputs = task.join(examples, predictions)      # {"logits": (batch, classes)}
 
-A request of a graph with batch axes is taken apart into rows, each cut to its length, so that rows
-of like length share batches whoever sent them. Only rows of one `group` may share a batch: those
-whose axes, but for the time that `lengths` ends, have the same sizes. A graph without batch axes
-computes each request as it came. Along the time axis outputs are zero beyond a row's length.
+A request of a graph with batch axes is split into rows, each cut to its length, so that rows of
+similar length share batches, also with rows of other requests. Only rows of one `group` share a
+batch: their axes, except the time axis of `lengths`, have the same sizes. A graph without batch
+axes computes each request as it is. Along the time axis outputs are zero beyond a row's length.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -28,7 +28,7 @@ from app.errors import InvalidInput, ModelRefused
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.datatypes import NUMPY, OF_ONNX
 from app.serving.runtime.session import Refused, Session, TensorSpec
-from app.serving.task import OpenSession
+from app.serving.task import ExampleDefaults, OpenSession
 from app.tasks.tensor.checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor.features import Tensor, TensorFeatures
 from app.tasks.tensor.rows import alone, row_of, stacked
@@ -38,15 +38,14 @@ Array = npt.NDArray[Any]
 GRAPH: Final = "model.onnx"
 
 
-@dataclass(slots=True)  # not frozen: making one would take four times as long
-class TensorExample:
-    """One row of a request's inputs; or all of them, for a graph without batch axes.
+@dataclass(slots=True)  # not frozen: creating one would take four times as long
+class TensorExample(ExampleDefaults):
+    """One row of a request's inputs, or all of them for a graph without batch axes.
 
-    request: the inputs of the whole request; row: which one this is. complete: this is all of the
-    request, so that its arrays may go to the graph as they are. end: where the row's time ends;
-    steps: where that of the request does, padding included. length: steps the network takes, other
-    free axes counted too. group: only examples that have it in common
-    may share a batch. outputs: which are wanted.
+    request: the inputs of the whole request. row: the place of this row. complete: this row is the
+    whole request, so its arrays can be passed to the graph as they are. outputs: the wanted ones.
+    end: the row's steps. steps: the request's steps, padding included. length: steps that the
+    network takes; other free axes count, too. graph: the file of the graph.
     """
 
     request: Mapping[str, Array]
@@ -56,16 +55,16 @@ class TensorExample:
     end: int
     steps: int
     length: int
-    group: Hashable
-    graph: str = GRAPH
+    group: Hashable = None
+    graph: str | None = GRAPH
 
 
 @dataclass(slots=True)
 class TensorPrediction:
     """The outputs of one example.
 
-    batch: those of all its batch-mates; row: which one this is. complete: all of them are this
-    example's. end: where its time ends, None if nothing was cut.
+    batch: the outputs of the whole batch. row: the place of this example. complete: the batch is
+    this example. end: the steps of this example, None if nothing was cut.
     """
 
     batch: Mapping[str, Array]
@@ -90,12 +89,13 @@ class TensorPrediction:
 
 
 class TensorTask:
-    """Runs any graph whose inputs and outputs are tensors. Its instances change nothing in them."""
+    """Runs any graph whose inputs and outputs are tensors. An instance does not change."""
 
     def __init__(self, features: TensorFeatures, session: Session, graph: str = GRAPH) -> None:
-        """`graph` names the file, for models that have several.
+        """`graph` is the name of the file.
 
-        Raises ModelRefused if `features` are not those of the session's graph.
+        Raises:
+            ModelRefused: `features` are not those of the session's graph.
         """
         _compare("input", features.inputs, session.inputs)
         _compare("output", features.outputs, session.outputs)
@@ -120,7 +120,9 @@ class TensorTask:
         """One row of every input as nested lists, without the batch axis; `lengths` may be absent.
 
         A graph without batch axes takes its inputs as they are. Golden requests are such rows.
-        Raises InvalidInput.
+
+        Raises:
+            InvalidInput: an input is missing, unknown or wrong.
         """
         arrays: dict[str, Array] = {}
         for tensor in self.features.inputs:
@@ -141,10 +143,11 @@ class TensorTask:
         return self.split(arrays, outputs)[0]
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]], limits: Limits | None = None) -> Sizes:
-        """What a request with these inputs holds, whatever their values.
+        """The sizes of a request with inputs of these shapes.
 
-        Raises InvalidInput naming the input whose presence or shape is wrong, or for a request
-        that is over the `limits`.
+        Raises:
+            InvalidInput: an input is missing, unknown or has a wrong shape, or the request is
+                larger than `limits`.
         """
         sizes = self._checks.sizes(shapes)
         if limits is not None:
@@ -159,8 +162,10 @@ class TensorTask:
     ) -> list[TensorExample]:
         """The rows of one request; `outputs` are wanted, all of them if it is empty.
 
-        `sizes` are those of the arrays, if they are known already. Raises InvalidInput for wrong
-        inputs, lengths, or an output that there is not.
+        `sizes` are those of the arrays, if they are known already.
+
+        Raises:
+            InvalidInput: an input or a length is wrong, or there is no such output.
         """
         wanted = self._wanted(outputs)
         if sizes is None:
@@ -192,10 +197,10 @@ class TensorTask:
         )
 
     def predict(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
-        """Outputs in the order of `examples`; each depends on its own row alone.
+        """Outputs in the order of `examples`; each depends only on its own row.
 
-        Raises InvalidInput for values that the graph itself refuses, such as a token id that is
-        not in its vocabulary.
+        Raises:
+            InvalidInput: the graph refuses a value, such as a token id beyond its vocabulary.
         """
         if len(examples) == 1:
             return self._run(examples)
@@ -255,7 +260,7 @@ class TensorTask:
         ]
 
     def _batch(self, examples: Sequence[TensorExample]) -> dict[str, Array]:
-        """The inputs of several rows, each cut to its end, padded to the longest."""
+        """The inputs of several rows, each cut to its length, padded to the longest."""
         masked = self._masked
         return {
             name: stacked(

@@ -1,4 +1,4 @@
-"""Values of tensors as JSON has them, and as arrays. Knows element types; not what values mean."""
+"""Converts tensors between JSON and arrays. Knows element types; not what values mean."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 _FLOATS: Final = ("FP16", "BF16", "FP32", "FP64")
 _INTEGERS: Final[frozenset[type]] = frozenset((int,))
-# What JSON values may stand for an element; bool is another type than int here.
+# Types of JSON values that an element may have; others are whole numbers. A bool is no int here.
 _TYPES: Final[dict[str, frozenset[type]]] = {
     "BOOL": frozenset((bool,)),
     "BYTES": frozenset((str,)),
@@ -31,13 +31,14 @@ _WORDS: Final = {"BOOL": "true or false", "BYTES": "a text", **dict.fromkeys(_FL
 def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
     """An array of `shape` from values in row-major order, flat or nested as deep as the shape.
 
-    Raises ValueError, whose message says what is wrong: too few values, other nesting, a value of
-    another type, or one that the element type cannot hold.
+    Raises:
+        ValueError: too few values, wrong nesting, a value of another type, or one that the element
+            type cannot hold; the message says which.
     """
     flat = _flattened(values, shape)
-    strangers = set(map(type, flat)) - _TYPES.get(datatype, _INTEGERS)
-    if strangers:
-        at = next(index for index, value in enumerate(flat) if type(value) in strangers)
+    wrong_types = set(map(type, flat)) - _TYPES.get(datatype, _INTEGERS)
+    if wrong_types:
+        at = next(index for index, value in enumerate(flat) if type(value) in wrong_types)
         raise ValueError(f"value {at} is not {_WORDS.get(datatype, 'a whole number')}")
     try:
         with np.errstate(over="raise"):
@@ -51,9 +52,9 @@ def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
 
 
 def plain_array(values: Any, datatype: Datatype, shape: Sequence[Any]) -> Array | None:
-    """The same for what most requests hold, a flat list of whole numbers or FP64; else None.
+    """As `from_json`, for the common case: a flat list of whole numbers or FP64 values.
 
-    None also for whatever is wrong, and then `from_json` tells what.
+    None for everything else and for every error; `from_json` then raises the error.
     """
     types = _PLAIN.get(datatype)
     if types is None or type(values) is not list or not types.issuperset(map(type, values)):
@@ -72,7 +73,7 @@ def to_json(array: Array, datatype: Datatype) -> Any:
 
 
 def shape_of(values: Any) -> tuple[int, ...]:
-    """The shape of nested lists, as far as their first elements tell."""
+    """The shape of nested lists, judged by their first elements."""
     shape: list[int] = []
     while isinstance(values, list):
         shape.append(len(values))

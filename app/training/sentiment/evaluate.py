@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from app.errors import UnrollError
+from app.serving.models.folders import version_names
 from app.serving.models.manifest import read_manifest
-from app.serving.models.stored import version_names
 from app.training.common.cards import with_figures
 from app.training.common.publish import CARD, amend
 from app.training.sentiment import scores as text_scores

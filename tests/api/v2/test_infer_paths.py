@@ -72,7 +72,7 @@ def test_a_queue_that_is_full(tmp_path: Path) -> None:
 def held(scheduler: Any) -> Iterator[None]:
     """The scheduler looks full: an entry waits, and its workers are not told."""
     inline, scheduler._inline = scheduler._inline, None
-    scheduler._queue._waiting.add([Entry(SimpleNamespace(length=1), None, 0.0)])
+    scheduler._queue._waiting.add([Entry(SimpleNamespace(length=1, group=None), None, 0.0)])
     try:
         yield
     finally:

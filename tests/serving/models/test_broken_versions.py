@@ -1,4 +1,4 @@
-"""Whatever is wrong with a new version, what is served does not change, and the wrong is told once.
+"""A new version with any error changes nothing of what is served, and is logged once.
 
 Nothing here waits: `refresh` is what the watcher calls every few seconds.
 """

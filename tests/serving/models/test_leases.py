@@ -1,4 +1,4 @@
-"""Nobody is let in once the door is shut, and whoever shut it can wait for those inside."""
+"""After `drain` no lease is given out, and it returns when all leases are returned."""
 
 import threading
 
@@ -7,38 +7,39 @@ from app.serving.models.leases import Leases
 PATIENCE = 10.0
 
 
-def test_those_inside_are_waited_for() -> None:
+def test_leases_are_waited_for() -> None:
     leases = Leases()
     assert leases.take()
     assert leases.take()
     seen: list[bool] = []
-    waiter = threading.Thread(target=lambda: seen.append(leases.shut(PATIENCE)))
+    waiter = threading.Thread(target=lambda: seen.append(leases.drain(PATIENCE)))
     waiter.start()
-    while leases.take():  # until it is shut
+    while leases.take():  # until it drains
         leases.give_back()
     leases.give_back()
     assert waiter.is_alive()
+    assert leases.held == 1
     leases.give_back()
     waiter.join(PATIENCE)
     assert seen == [True]
 
 
-def test_waiting_has_an_end() -> None:
+def test_the_wait_has_a_timeout() -> None:
     leases = Leases()
     assert leases.take()
-    assert not leases.shut(0.01)
+    assert not leases.drain(0.01)
     assert not leases.take()
     leases.give_back()
-    assert leases.shut(0)
+    assert leases.drain(0)
 
 
-def test_an_abandoned_door_is_not_waited_at() -> None:
+def test_abandoning_ends_the_wait() -> None:
     leases = Leases()
     assert leases.take()
     leases.abandon()
-    assert not leases.shut()
+    assert not leases.drain()
     assert not leases.take()
 
 
-def test_nobody_inside() -> None:
-    assert Leases().shut(0)
+def test_without_leases_nothing_is_waited_for() -> None:
+    assert Leases().drain(0)

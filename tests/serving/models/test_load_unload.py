@@ -138,7 +138,7 @@ class TestUnload:
             with pytest.raises(NotReady, match="no model is served"):
                 repository.get("mean")
 
-    def test_it_finishes_for_whoever_holds_it(self, tmp_path: Path) -> None:
+    def test_it_finishes_for_requests_that_hold_it(self, tmp_path: Path) -> None:
         write_biased(tmp_path, "1", 10.0)
         with serving(tmp_path) as repository, ThreadPoolExecutor(1) as other:
             held = repository.lease("mean")

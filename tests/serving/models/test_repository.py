@@ -33,20 +33,22 @@ def test_the_highest_version_by_number_is_served(tmp_path: Path) -> None:
         assert repository.refused() == []
 
 
-def test_loading_takes_its_time_only_where_others_are_answered(
+def test_loading_is_throttled_once_requests_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rests: list[None] = []
-    monkeypatch.setattr("app.serving.models.repository.halved", lambda: lambda: rests.append(None))
+    pauses: list[None] = []
+    monkeypatch.setattr(
+        "app.serving.models.repository.half_duty_cycle", lambda: lambda: pauses.append(None)
+    )
     write_version(tmp_path, name="first")
     write_version(tmp_path, name="second")
     with loaded(tmp_path) as repository:
         assert len(repository.loaded()) == 2
-        assert not rests, "nobody is answered before all are loaded"
+        assert not pauses, "no request is answered before all are loaded"
         write_version(tmp_path, name="third")
         repository.refresh()
         assert len(repository.loaded()) == 3
-        assert rests
+        assert pauses
 
 
 def test_a_pin_is_obeyed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A new version takes the place of the old one, and nobody who was being answered notices."""
+"""A new version replaces the old one without an effect on the requests in between."""
 
 import threading
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from typing import Self
 import pytest
 
 from app.errors import NotReady
-from app.serving.models import repository as repository_module
 from app.serving.models.loader import ServingOptions
 from app.serving.models.manifest import Manifest
 from app.serving.models.repository import Repository
@@ -22,7 +21,7 @@ from tests.serving.models.life import PATIENCE, ask, metric, serving, states
 CLOSED = {"1": ("UNAVAILABLE", "version 2 is served")}
 
 
-def test_a_new_version_is_taken_up_and_the_old_one_let_go(tmp_path: Path) -> None:
+def test_a_new_version_is_served_and_the_old_one_closed(tmp_path: Path) -> None:
     write_biased(tmp_path, "1", 10.0)
     with serving(tmp_path) as repository:
         old = repository.get("mean")
@@ -59,7 +58,7 @@ def test_a_lower_version_is_not_taken_up(tmp_path: Path) -> None:
         assert repository.get("mean").version == "2"
 
 
-def test_whoever_holds_the_old_version_is_still_answered_by_it(tmp_path: Path) -> None:
+def test_requests_that_hold_the_old_version_are_answered_by_it(tmp_path: Path) -> None:
     """Between looking a model up and handing it an input any number of swaps may happen."""
     write_biased(tmp_path, "1", 10.0)
     with serving(tmp_path) as repository, ThreadPoolExecutor(1) as other:
@@ -71,7 +70,7 @@ def test_whoever_holds_the_old_version_is_still_answered_by_it(tmp_path: Path) -
         assert states(repository)["1"][0] == "UNLOADING"
         assert states(repository)["2"] == ("READY", "")
         assert ask(repository.get("mean"), [1.0]) == 21.0
-        assert not held.leases.take(), "nobody else gets the old one"
+        assert not held.leases.take(), "no other request gets the old one"
         assert repository.lease("mean").version == "2"
         assert (held.version, ask(held, [1.0])) == ("1", 11.0)
         repository.get("mean").leases.give_back()
@@ -112,7 +111,7 @@ def test_what_the_old_version_has_accepted_is_finished(tmp_path: Path) -> None:
 
 
 class Slow(MeanTask):
-    """Loads version 2 when it is told to."""
+    """Loads version 2 when `free` is set."""
 
     free = threading.Event()
     started = threading.Event()
@@ -141,7 +140,7 @@ def test_the_old_version_serves_while_the_new_one_loads(tmp_path: Path) -> None:
         assert states(repository)["2"] == ("READY", "")
 
 
-def test_a_request_that_never_lets_go_delays_a_swap_only_so_long(tmp_path: Path) -> None:
+def test_a_lease_that_is_never_returned_delays_a_swap_only_so_long(tmp_path: Path) -> None:
     write_biased(tmp_path, "1", 10.0)
     options = ServingOptions(retire_seconds=0.05)
     repository = Repository(tmp_path, {"mean": MeanTask}, options=options)
@@ -231,9 +230,10 @@ def test_the_watcher_gives_memory_back_now_and_then(
     write_biased(tmp_path, "1", 10.0)
     with serving(tmp_path) as repository:
         trims: list[None] = []
-        monkeypatch.setattr(repository_module, "_TRIM_SECONDS", 0.0)
         monkeypatch.setattr(memory, "trim", lambda: trims.append(None))
-        watcher = threading.Thread(target=repository.watch, args=(0.001,))
+        watcher = threading.Thread(
+            target=repository.watch, args=(0.001,), kwargs={"trim_seconds": 0.0}
+        )
         watcher.start()
         until(lambda: len(trims) > 2)
         repository.close(timeout=PATIENCE)

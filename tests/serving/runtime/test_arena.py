@@ -1,4 +1,4 @@
-"""Sessions compute in one arena, which gives back what nobody needs."""
+"""Sessions share one arena, which returns its empty regions."""
 
 import numpy as np
 import onnx
@@ -13,7 +13,7 @@ WIDE = 16 * MEGABYTE  # elements, 64 MB as floats
 
 
 def wide_graph() -> bytes:
-    """y = the sum of a great many ones times x: needs room in between, and answers a number."""
+    """y = the mean of many copies of x: needs much memory in between, and answers one number."""
     one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
     nodes = [
         helper.make_node("ConstantOfShape", ["size"], ["ones"], value=one),
@@ -38,7 +38,7 @@ def compute(session: Session) -> None:
     assert session.run(feeds)["y"] == 2.0
 
 
-def test_what_a_run_took_is_shared_and_comes_back() -> None:
+def test_memory_of_a_run_is_shared_and_returned() -> None:
     first, second = Session(wide_graph()), Session(wide_graph())
     arena.shrink()
     before = resident()
@@ -48,14 +48,14 @@ def test_what_a_run_took_is_shared_and_comes_back() -> None:
     after_both = resident()
     arena.shrink()
     assert after_one - before > 60  # it is kept for the next run
-    assert after_both - after_one < 30  # whoever makes it
+    assert after_both - after_one < 30  # also by another session
     assert resident() - before < 30
 
 
-def test_the_graph_of_nothing_is_what_it_says() -> None:
+def test_the_bytes_of_the_identity_graph_are_valid() -> None:
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     node = helper.make_node("Identity", ["x"], ["y"])
     graph = helper.make_graph([node], "g", ends[:1], ends[1:])
     opsets = [helper.make_opsetid("", 13)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    assert onnx.load_from_string(arena._NOTHING) == model
+    assert onnx.load_from_string(arena.IDENTITY_GRAPH) == model

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.serving.scheduling.runs import Stepper
-from app.serving.scheduling.stepping import StepScheduler
+from app.serving.scheduling.options import SchedulerOptions
+from app.serving.scheduling.step_runs import Stepper
+from app.serving.scheduling.step_scheduler import StepScheduler
+from app.serving.task import ExampleDefaults
 from tests.serving.scheduling.workers import PATIENCE
 
 
 @dataclass(frozen=True)
-class Count:
+class Count(ExampleDefaults):
     """Takes `length` steps of `rows` rows; raises in step `bad`, where 0 is its beginning."""
 
     key: int
@@ -22,7 +24,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class Tensor(ExampleDefaults):
     """An example of a graph."""
 
     key: int
@@ -52,7 +54,7 @@ class CountRun:
 
 @dataclass
 class Counter:
-    """Notes who begins and steps together; while it is held, it waits before each step."""
+    """Records which runs begin and step together; while `held`, it waits before each step."""
 
     begun: list[list[int]] = field(default_factory=list)
     steps: list[list[tuple[int, int]]] = field(default_factory=list)  # keys and rows
@@ -105,9 +107,7 @@ def stepping(
         [Stepper(each, {"graph.onnx": each}) for each in counters],  # type: ignore[dict-item]
         model="test",
         version="1",
-        max_batch_size=batch,
-        max_rows=rows,
-        max_queue_size=queue,
+        options=SchedulerOptions(max_batch_size=batch, max_step_rows=rows, max_queue_size=queue),
     )
     try:
         yield scheduler

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 from app.serving.scheduling.cores import Cores
-from app.serving.scheduling.scheduler import Scheduler
-from tests.serving.scheduling.workers import PATIENCE, Doubler, Guessed, Item
+from tests.serving.scheduling.workers import PATIENCE, Constant, Doubler, Item
 
 
 class Holder:
-    """A thread that holds a permit from `got` to `let_go`."""
+    """A thread that holds a permit from `got` to `release`."""
 
     def __init__(self, cores: Cores, model: str) -> None:
         self.got = threading.Event()
@@ -23,7 +23,7 @@ class Holder:
             self.got.set()
             assert self._end.wait(PATIENCE)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._end.set()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
@@ -36,7 +36,7 @@ def holders(cores: Cores, *models: str) -> Iterator[list[Holder]]:
         yield found
     finally:
         for each in found:
-            each.let_go()
+            each.release()
 
 
 def test_one_model_gets_every_core_and_no_more() -> None:
@@ -45,7 +45,7 @@ def test_one_model_gets_every_core_and_no_more() -> None:
         while sum(each.got.is_set() for each in three) < 2:
             pass
         [waits] = [each for each in three if not each.got.is_set()]
-        next(each for each in three if each.got.is_set()).let_go()
+        next(each for each in three if each.got.is_set()).release()
         assert waits.got.wait(PATIENCE)
 
 
@@ -60,10 +60,10 @@ def test_a_free_core_goes_to_the_model_with_the_fewest() -> None:
     with holders(cores, "a", "a", "a", "b") as [one, two, *others]:
         assert all(each.got.wait(PATIENCE) for each in (one, two, *others))
         with holders(cores, "a", "b") as [third, second]:
-            one.let_go()
+            one.release()
             assert second.got.wait(PATIENCE)
             assert not third.got.is_set()
-            two.let_go()
+            two.release()
             assert third.got.wait(PATIENCE)
 
 
@@ -72,7 +72,7 @@ def test_a_model_whose_batches_are_long_does_not_hold_up_another() -> None:
     slow, quick = Doubler(), Doubler()
     quick.free.set()
     busy, calm = (
-        Scheduler[Item, int]([worker], model=name, version="1", costs=Guessed(4), cores=cores)
+        BatchScheduler[Item, int]([worker], model=name, version="1", costs=Constant(4), cores=cores)
         for name, worker in (("busy", slow), ("calm", quick))
     )
     try:

@@ -1,4 +1,4 @@
-"""Cheap inputs may run where they are, together."""
+"""Cheap inputs run in the thread that asks, in batches."""
 
 import threading
 import time
@@ -9,28 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InferenceFailed, InvalidInput
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 from app.serving.scheduling.costs import Costs
-from app.serving.scheduling.entry import Outcome
-from app.serving.scheduling.inline import Inline as Computing
-from app.serving.scheduling.inline import Result
-from app.serving.scheduling.meter import Meter
-from app.serving.scheduling.scheduler import Scheduler
-from tests.serving.scheduling.workers import PATIENCE, Doubler, Item, running
+from app.serving.scheduling.entry import Outcome, Result
+from app.serving.scheduling.inline import InlineRunner
+from app.serving.scheduling.options import SchedulerOptions
+from app.serving.scheduling.queue_metrics import QueueMetrics
+from app.serving.task import Example
+from tests.serving.scheduling.workers import PATIENCE, Doubler, Item
+
+OPTIONS = SchedulerOptions(max_batch_size=4, max_batch_steps=1000)
 
 
-class Told(Costs):
-    """Knows what it was told before it served, and learns nothing."""
+class Fixed(Costs):
+    """Costs that are given and never change."""
 
     def __init__(self, cheap: bool) -> None:
         super().__init__(4)
         super().note([Item(0, 5)], 1e-6 if cheap else 1e-3)
 
-    def note(self, examples: Sequence[Item], seconds: float) -> None:
+    def note(self, examples: Sequence[Example], seconds: float) -> None:
         pass
 
 
 class Inline:
-    """Doubles where it is called; raises what it is told to."""
+    """Doubles in the calling thread; raises `error` if there is one."""
 
     def __init__(self) -> None:
         self.threads: list[threading.Thread] = []
@@ -43,58 +46,70 @@ class Inline:
         return [2 * item.key for item in items]
 
 
-def computing(worker: Callable[[Sequence[Item]], list[int]], costs: Costs) -> Computing[Item, int]:
-    meter = Meter("test", "1", workers=1, queue_limit=1)
-    return Computing(worker, costs, meter, model="test", max_batch_size=4, max_batch_steps=1000)
+def runner(worker: Callable[[Sequence[Item]], list[int]], costs: Costs) -> InlineRunner[Item, int]:
+    metrics = QueueMetrics("test", "1", workers=1, queue_limit=1)
+    return InlineRunner(worker, costs, metrics, model="test", options=OPTIONS)
 
 
-def run(scheduler: Scheduler[Item, int], item: Item) -> Result[int]:
-    """What comes of one input."""
-    [result] = scheduler.run_now([item], [time.monotonic()])
+def run(scheduler: BatchScheduler[Item, int], item: Item) -> Result[int]:
+    """The result of one input."""
+    [result] = scheduler.run_inline([item], [time.monotonic()])
     return result
 
 
-def scheduler_with(inline: Inline, costs: Costs) -> Scheduler[Item, int]:
-    return Scheduler[Item, int]([Inline()], model="test", version="1", costs=costs, inline=inline)
+def scheduler_with(
+    inline: Inline | None, costs: Costs, worker: Doubler | Inline | None = None
+) -> BatchScheduler[Item, int]:
+    return BatchScheduler[Item, int](
+        [worker or Inline()], model="test", version="1", costs=costs, inline=inline
+    )
 
 
-def test_what_is_known_to_be_cheap_runs_where_it_is() -> None:
+def test_what_is_known_to_be_cheap_runs_inline() -> None:
     inline = Inline()
-    scheduler = scheduler_with(inline, costs=Told(cheap=True))
+    scheduler = scheduler_with(inline, costs=Fixed(cheap=True))
     item = Item(3, length=5)
     try:
         outcome = run(scheduler, item)
         assert isinstance(outcome, Outcome)
         assert (outcome.prediction, outcome.batch_size) == (6, 1)
         assert inline.threads == [threading.current_thread()]
+        assert scheduler.runs_inline(None)
         assert run(scheduler, Item(3, length=5000)) is None, "much longer"
     finally:
         assert scheduler.close(timeout=PATIENCE)
     assert run(scheduler, item) is None, "it is closed"
 
 
-def test_what_is_dear_or_unknown_does_not() -> None:
-    for costs in (Told(cheap=False), Costs(4)):
+def test_what_is_expensive_or_unknown_does_not() -> None:
+    for costs in (Fixed(cheap=False), Costs(4)):
         scheduler = scheduler_with(Inline(), costs=costs)
         assert run(scheduler, Item(3, length=5)) is None
         assert scheduler.close(timeout=PATIENCE)
 
 
-def test_it_waits_for_nobody() -> None:
+def test_inline_examples_do_not_wait_for_workers() -> None:
     worker, inline = Doubler(), Inline()
-    with running(worker, held=True) as scheduler:
-        scheduler._inline = computing(inline, Told(cheap=True))
+    scheduler = scheduler_with(inline, Fixed(cheap=True), worker)
+    try:
         waiting = scheduler.submit(Item(7))
+        assert worker.started.wait(PATIENCE)
         outcome = run(scheduler, Item(1, length=5))
         assert isinstance(outcome, Outcome)
         assert outcome.prediction == 2
         assert not waiting.done()
+    finally:
+        worker.free.set()
+        assert scheduler.close(timeout=PATIENCE)
 
 
-def test_without_an_instance_for_it_nothing_is_computed_here() -> None:
-    with running(Doubler()) as scheduler:
-        scheduler._costs = Told(cheap=True)
+def test_without_an_inline_worker_nothing_is_computed_inline() -> None:
+    scheduler = scheduler_with(None, Fixed(cheap=True))
+    try:
+        assert not scheduler.runs_inline(None)
         assert run(scheduler, Item(1, length=5)) is None
+    finally:
+        assert scheduler.close(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +118,7 @@ def test_without_an_instance_for_it_nothing_is_computed_here() -> None:
 def test_failures_are_those_of_a_worker(error: Exception, kind: type[Exception]) -> None:
     inline = Inline()
     inline.error = error
-    scheduler = scheduler_with(inline, costs=Told(cheap=True))
+    scheduler = scheduler_with(inline, costs=Fixed(cheap=True))
     try:
         result = run(scheduler, Item(3, length=5))
         assert isinstance(result, kind)
@@ -113,7 +128,7 @@ def test_failures_are_those_of_a_worker(error: Exception, kind: type[Exception])
 
 
 @given(st.lists(st.integers(1, 40), max_size=30))
-def test_each_gets_its_own_and_batches_are_of_near_lengths(lengths: list[int]) -> None:
+def test_each_gets_its_own_answer_and_batches_are_of_near_lengths(lengths: list[int]) -> None:
     batches: list[list[int]] = []
 
     def worker(items: Sequence[Item]) -> list[int]:
@@ -121,12 +136,12 @@ def test_each_gets_its_own_and_batches_are_of_near_lengths(lengths: list[int]) -
         return [2 * item.key for item in items]
 
     items = [Item(key, length=length) for key, length in enumerate(lengths)]
-    results = computing(worker, Told(cheap=True)).run(items, [0.0] * len(items))
+    results = runner(worker, Fixed(cheap=True)).run(items, [0.0] * len(items))
     found = [each.prediction for each in results if isinstance(each, Outcome)]
     assert found == [2 * item.key for item in items]
     assert all(len(each) <= 4 for each in batches)
     computed = [length for batch in batches for length in batch]
-    assert computed == sorted(lengths), "nobody is padded by more than a neighbour"
+    assert computed == sorted(lengths), "padding is to the next length at most"
 
 
 def test_only_the_bad_one_fails() -> None:
@@ -136,7 +151,7 @@ def test_only_the_bad_one_fails() -> None:
         return [2 * item.key for item in items]
 
     items = [Item(key, length=5) for key in range(4)]
-    results = computing(worker, Told(cheap=True)).run(items, [0.0] * 4)
+    results = runner(worker, Fixed(cheap=True)).run(items, [0.0] * 4)
     assert isinstance(results[2], InvalidInput)
     others = [each for each in results if isinstance(each, Outcome)]
     assert [each.prediction for each in others] == [0, 2, 6]

@@ -1,4 +1,4 @@
-"""What a queue accepts, and when it is said when to come back; the clock is a number."""
+"""What a queue accepts, and what `retry_after` says; the clock is a number."""
 
 import pytest
 from hypothesis import given
@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from app.errors import DeadlineExceeded, QueueFull
 from app.serving.scheduling.entry import Entry
-from app.serving.scheduling.meter import Meter
 from app.serving.scheduling.queue import Queue
-from tests.serving.scheduling.test_waits import Clock
+from app.serving.scheduling.queue_metrics import QueueMetrics
+from tests.serving.scheduling.test_wait_estimate import Clock
 from tests.serving.scheduling.workers import Item
 
 
 def queue_of(
-    clock: Clock, *, servers: int = 1, batch: int = 1, seconds: float | None = None
+    clock: Clock, *, workers: int = 1, batch: int = 1, seconds: float | None = None
 ) -> Queue[Item, int]:
     """An item's length is what it takes, in seconds."""
     return Queue[Item, int](
-        Meter("test", "1", workers=servers, queue_limit=1000),
+        QueueMetrics("test", "1", workers=workers, queue_limit=1000),
         max_entries=1000,
-        servers=servers,
+        workers=workers,
         look_ahead=100,
         max_seconds=seconds,
         batch_size=batch,
@@ -32,8 +32,8 @@ def first(window: object) -> list[int]:
     return [0]
 
 
-def taken(queue: Queue[Item, int], server: int = 0) -> list[int]:
-    return [entry.example.key for entry in queue.take(first, wait=False, server=server) or []]
+def taken(queue: Queue[Item, int], worker: int = 0) -> list[int]:
+    return [entry.example.key for entry in queue.take(first, wait=False, worker=worker) or []]
 
 
 def test_an_idle_service_refuses_nothing() -> None:
@@ -42,7 +42,7 @@ def test_an_idle_service_refuses_nothing() -> None:
     assert len(queue.submit_many([Item(key, 5) for key in range(3)], deadline=clock.now + 1)) == 3
 
 
-def test_what_would_be_too_late_is_refused_and_told_when_to_come_back() -> None:
+def test_what_would_be_too_late_is_refused_with_a_true_retry_after() -> None:
     clock = Clock()
     queue = queue_of(clock)
     queue.submit_many([Item(0, 20)])
@@ -79,7 +79,7 @@ def test_a_batch_mate_counts() -> None:
     queue.submit_many([Item(1, 2)], deadline=clock.now + 20)
 
 
-def test_a_list_counts_as_its_work_and_pushes_nobody_aside() -> None:
+def test_a_long_request_counts_as_its_work_and_delays_no_other() -> None:
     clock = Clock()
     queue = queue_of(clock)
     queue.submit_many([Item(key, 1) for key in range(100)], deadline=clock.now + 200)
@@ -92,10 +92,10 @@ def test_a_list_counts_as_its_work_and_pushes_nobody_aside() -> None:
 
 def test_the_work_that_waits_is_bounded() -> None:
     clock = Clock()
-    queue = queue_of(clock, servers=2, seconds=5.0)
-    for server in range(2):
-        queue.submit_many([Item(server, 1)])
-        taken(queue, server)
+    queue = queue_of(clock, workers=2, seconds=5.0)
+    for worker in range(2):
+        queue.submit_many([Item(worker, 1)])
+        taken(queue, worker)
     queue.submit_many([Item(2, 9)])
     with pytest.raises(QueueFull) as caught:
         queue.submit_many([Item(3, 3)])
@@ -103,7 +103,7 @@ def test_the_work_that_waits_is_bounded() -> None:
     queue.submit_many([Item(3, 1)])
 
 
-def test_a_full_queue_says_so_before_anybody_asks() -> None:
+def test_is_full_says_what_submitting_would_say() -> None:
     clock = Clock()
     queue = queue_of(clock)
     assert not queue.is_full(0.001)
@@ -119,10 +119,10 @@ def test_a_full_queue_says_so_before_anybody_asks() -> None:
     assert queue.is_full(20)
     waiting.cancel()
     clock.now += 1
-    assert not queue.is_full(20), "nobody waits for that one any more"
+    assert not queue.is_full(20), "the entry in the queue was cancelled"
 
 
-def test_who_hangs_up_frees_the_place() -> None:
+def test_cancelled_entries_make_room() -> None:
     clock = Clock()
     queue = queue_of(clock)
     queue.submit_many([Item(0, 1)])
@@ -144,10 +144,10 @@ def test_who_hangs_up_frees_the_place() -> None:
         max_size=60,
     )
 )
-def test_whoever_is_accepted_is_in_time_if_the_estimates_are_true(
+def test_accepted_requests_are_in_time_if_the_estimates_are_true(
     arrivals: list[tuple[float, int, float, bool]],
 ) -> None:
-    """One server; an idle service accepts what it cannot do in time, and so is left out."""
+    """One worker; an idle service is left out, as it accepts what it cannot do in time."""
     clock = Clock()
     queue = queue_of(clock)
     until = clock.now
@@ -175,7 +175,7 @@ def test_whoever_is_accepted_is_in_time_if_the_estimates_are_true(
             until = clock.now + length
 
 
-def test_an_expired_entry_is_dropped_when_somebody_comes() -> None:
+def test_an_expired_entry_is_dropped_when_a_worker_takes() -> None:
     clock = Clock()
     queue = queue_of(clock)
     [late] = queue.submit_many([Item(0, 1)], deadline=clock.now + 1)

@@ -7,15 +7,17 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 from app.serving.scheduling.costs import Costs
 from app.serving.scheduling.entry import Outcome
-from app.serving.scheduling.scheduler import Scheduler
+from app.serving.scheduling.options import SchedulerOptions
+from app.serving.task import Example, ExampleDefaults
 
 PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Item:
+class Item(ExampleDefaults):
     key: int
     length: int = 1
     bad: bool = False
@@ -23,7 +25,7 @@ class Item:
 
 @dataclass
 class Doubler:
-    """A worker that notes what it computes, and waits before each batch while it is held."""
+    """A worker that records what it computes, and waits before each batch until it is `free`."""
 
     batches: list[list[Item]] = field(default_factory=list)
     free: threading.Event = field(default_factory=threading.Event)
@@ -48,10 +50,10 @@ class Doubler:
         )
 
 
-class Guessed(Costs):
-    """Learns nothing, so that batches do not depend on how fast this machine is."""
+class Constant(Costs):
+    """Never changes, so that batches do not depend on how fast this machine is."""
 
-    def note(self, examples: Sequence[Item], seconds: float) -> None:
+    def note(self, examples: Sequence[Example], seconds: float) -> None:
         pass
 
 
@@ -61,15 +63,14 @@ Futures = list[Future[Outcome[int]]]
 @contextmanager
 def running(
     *workers: Doubler, held: bool = False, batch: int = 4, queue: int = 1000
-) -> Iterator[Scheduler[Item, int]]:
+) -> Iterator[BatchScheduler[Item, int]]:
     """A scheduler; `held` keeps its one worker busy with key -1 until `free` is set."""
-    scheduler = Scheduler[Item, int](
+    scheduler = BatchScheduler[Item, int](
         workers,
         model="test",
         version="1",
-        max_batch_size=batch,
-        max_queue_size=queue,
-        costs=Guessed(batch),
+        options=SchedulerOptions(max_batch_size=batch, max_queue_size=queue),
+        costs=Constant(batch),
     )
     if held:
         scheduler.submit(Item(-1))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from app.tasks.caption.beam_search import (
     BeamOptions,
     BeamSearch,
+    EndedSequence,
     Floats,
     Ids,
-    Sequenced,
     beam_search,
 )
 
@@ -119,7 +119,7 @@ def test_asking_for_more_changes_nothing_about_the_first(
     assert len(fewer) >= 1
 
 
-def describe(model: Model, found: Sequenced) -> None:
+def describe(model: Model, found: EndedSequence) -> None:
     """Everything that a sequence says about itself follows from its ids."""
     total = 0.0
     sequence: tuple[int, ...] = (BEGIN,)

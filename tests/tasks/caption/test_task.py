@@ -1,4 +1,4 @@
-"""The caption task on tiny graphs: what is asked, who shares a step, which versions are refused."""
+"""The caption task on tiny graphs: options, shared steps, versions that are refused."""
 
 import itertools
 import json
@@ -83,7 +83,7 @@ def as_json(predictions: Sequence[CaptionPrediction]) -> list[str]:
 
 
 @given(EXAMPLES, st.data())
-def test_who_joins_or_leaves_changes_no_bit(
+def test_runs_that_join_or_leave_change_no_bit(
     options: list[tuple[int, int, int, bool]], data: st.DataObject
 ) -> None:
     examples = encoded(options)
@@ -102,7 +102,7 @@ def test_who_joins_or_leaves_changes_no_bit(
             runs += new
             going += new
         if len(going) > 1 and data.draw(st.booleans()):
-            left = going.pop(data.draw(st.integers(0, len(going) - 1)))  # nobody waits for it
+            left = going.pop(data.draw(st.integers(0, len(going) - 1)))  # as if it was cancelled
             runs.remove(left)
         ATTENTIVE.step([run for _, run in going])
     for index, run in runs:

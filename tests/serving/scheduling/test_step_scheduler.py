@@ -1,4 +1,4 @@
-"""The step scheduler's promises: who joins and leaves when, and what becomes of everybody."""
+"""The step scheduler's promises: which runs share a step, and what every future gets."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from app.errors import DeadlineExceeded, InferenceFailed, NotReady, QueueFull
-from app.serving.scheduling.stepping import StepScheduler
+from app.serving.scheduling.step_scheduler import StepScheduler
 from tests.serving.scheduling.steps import Count, Counter, Tensor, stepping
 from tests.serving.scheduling.workers import PATIENCE
 
@@ -27,7 +27,7 @@ def value(name: str, **labels: str) -> float:
 
 
 @given(COUNTS, st.integers(1, 3), st.integers(1, 5), st.integers(1, 12))
-def test_everybody_gets_their_own_answer(
+def test_every_entry_gets_its_own_answer(
     counts: list[Count], workers: int, batch: int, rows: int
 ) -> None:
     counters = [Counter() for _ in range(workers)]
@@ -69,7 +69,7 @@ def test_requests_join_and_leave_between_steps() -> None:
 
 
 @pytest.mark.parametrize("how", ["cancelled", "deadline"])
-def test_rows_of_those_that_are_gone_are_free_at_the_next_step(how: str) -> None:
+def test_rows_of_ended_runs_are_free_at_the_next_step(how: str) -> None:
     before = value("unroll_rejections_total", reason=how)
     counter = Counter(held=True)
     with stepping(counter, rows=4) as scheduler:
@@ -93,7 +93,7 @@ def test_rows_of_those_that_are_gone_are_free_at_the_next_step(how: str) -> None
     assert value("unroll_rejections_total", reason=how) == before + 1
 
 
-def test_nobody_is_passed_by_for_being_wide() -> None:
+def test_an_entry_with_many_rows_is_not_passed_over() -> None:
     counter = Counter(held=True)
     with stepping(counter, rows=10, batch=8) as scheduler:
         first = scheduler.submit(Count(1, length=2, rows=5))
@@ -133,7 +133,7 @@ def test_an_idle_worker_is_preferred_to_a_busy_one() -> None:
         assert second.result(PATIENCE).prediction == 4
 
 
-def test_few_join_at_once_while_others_are_under_way() -> None:
+def test_few_begin_together_while_others_run() -> None:
     counter = Counter(held=True)
     with stepping(counter, rows=100, batch=5) as scheduler:
         futures = scheduler.submit_many([Count(key, length=9) for key in range(5)])
@@ -232,11 +232,10 @@ def test_steps_and_rows_are_counted() -> None:
 
 def test_nothing_runs_in_the_callers_thread() -> None:
     with stepping(Counter()) as scheduler:
-        assert not scheduler.runs_here(None)
-        assert scheduler.run_now([Count(1)], [0.0]) == [None]
+        assert not scheduler.runs_inline(None)
+        assert scheduler.run_inline([Count(1)], [0.0]) == [None]
 
 
-@pytest.mark.parametrize("wrong", [{"max_batch_size": 0}, {"max_rows": 0}, {"max_queue_size": 0}])
-def test_senseless_sizes_are_refused(wrong: dict[str, Any]) -> None:
+def test_a_scheduler_needs_a_worker() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        StepScheduler[Any, Any]([object()], model="test", version="1", **wrong)  # type: ignore[list-item]
+        StepScheduler[Any, Any]([], model="test", version="1")

@@ -21,7 +21,8 @@ from app.errors import (
     NotReady,
     UnrollError,
 )
-from app.serving.scheduling.scheduler import Scheduler
+from app.serving.scheduling.batch_scheduler import BatchScheduler
+from app.serving.scheduling.options import SchedulerOptions
 from tests.serving.scheduling.workers import PATIENCE, Doubler, Item, running
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,7 +103,7 @@ class Moody:
     ("key", "error"), [(1, InferenceFailed), (2, InferenceFailed), (3, InvalidInput)]
 )
 def test_a_worker_survives_everything(key: int, error: type[UnrollError]) -> None:
-    scheduler = Scheduler[Item, int]([Moody()], model="test", version="1")
+    scheduler = BatchScheduler[Item, int]([Moody()], model="test", version="1")
     assert type(scheduler.submit(Item(key)).exception(PATIENCE)) is error
     assert scheduler.submit(Item(0)).result(PATIENCE).prediction == 0
     assert scheduler.close(timeout=PATIENCE)
@@ -160,11 +161,11 @@ def test_a_length_that_raises_is_the_callers_problem() -> None:
 
 NO_MORE_THREADS = """
 import resource, threading
-from app.serving.scheduling.scheduler import Scheduler
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 100_000_000, -1))  # for some stacks, not for all
 try:
-    Scheduler([lambda items: items] * 200, model="test", version="1")
+    BatchScheduler([lambda items: items] * 200, model="test", version="1")
 except RuntimeError as error:
     print(error)
 for thread in threading.enumerate():
@@ -196,11 +197,12 @@ def test_what_failed_is_freed_at_once(rows: int) -> None:
     """Without the collector of circles: what was sent may be large, and it may come late."""
 
     def refuse(items: Sequence[Item]) -> list[int]:
-        raise InvalidInput("nobody can compute this")
+        raise InvalidInput("this cannot be computed")
 
+    options = SchedulerOptions(max_batch_size=rows)
     gc.collect()
     gc.disable()
-    scheduler = Scheduler[Item, int]([refuse], model="test", version="1", max_batch_size=rows)
+    scheduler = BatchScheduler[Item, int]([refuse], model="test", version="1", options=options)
     try:
         items = [Loaded(key) for key in range(rows)]
         payloads = [weakref.ref(item.payload) for item in items]

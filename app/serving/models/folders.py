@@ -1,4 +1,4 @@
-"""What lies in the folders of the model repository. Knows names, files, marks; loads no network."""
+"""The folders of the model repository. Knows names, files and their times; loads no network."""
 
 import stat
 from pathlib import Path
@@ -14,9 +14,12 @@ ABSENT: Final[Snapshot] = ()
 
 
 def model_names(root: Path) -> list[str]:
-    """Folders with a model's name; those of a publication in progress are hidden and have none.
+    """Folders with a model's name; the hidden ones of a publication in progress are left out.
 
-    A repository that is not there is an empty one. Raises OSError for one that cannot be read.
+    A repository that does not exist is empty.
+
+    Raises:
+        OSError: it cannot be read.
     """
     if not root.is_dir():
         return []
@@ -28,9 +31,10 @@ def model_names(root: Path) -> list[str]:
 
 
 def version_names(folder: Path) -> list[str]:
-    """The versions in the folder of a model, the highest first; none if it is not there.
+    """The versions in the folder of a model, the highest first; none if it does not exist.
 
-    Raises OSError for a folder that cannot be read.
+    Raises:
+        OSError: the folder cannot be read.
     """
     if not folder.is_dir():
         return []
@@ -43,24 +47,24 @@ def version_names(folder: Path) -> list[str]:
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """What changes whenever a file in `folder` does, be it replaced, rewritten or made readable.
+    """A value that changes whenever a file in `folder` is replaced, rewritten or made readable.
 
-    Links are followed: one that is turned to another file counts as a change. ABSENT for a folder
-    that is not there; one that cannot be read has a snapshot of its own kind.
+    Links are followed, so a link to another file counts as a change. ABSENT if the folder does
+    not exist; a folder that cannot be read has a snapshot, too.
     """
     try:
         files = sorted(folder.iterdir())
     except FileNotFoundError:
         return ABSENT
     except OSError as error:
-        return (_mark(folder), ("", 0, 0, error.errno or 0, 0))
-    return tuple(_mark(each) for each in (folder, *files))
+        return (_stamp(folder), ("", 0, 0, error.errno or 0, 0))
+    return tuple(_stamp(each) for each in (folder, *files))
 
 
 def missing_part(folder: Path) -> str:
-    """What is still missing in a version that is perhaps being copied; empty if nothing is.
+    """What a version lacks that may still be being copied; empty if it is complete.
 
-    Looks at names and sizes only: a file that grows is found, one that is wrong is not.
+    Only names and sizes are compared, so wrong bytes are not found here.
     """
     try:
         manifest = read_manifest(folder)
@@ -77,17 +81,17 @@ def missing_part(folder: Path) -> str:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder; one that nobody lets us see is none."""
+    """Whether there is a folder that this process may see."""
     try:
         return path.is_dir()
-    except OSError:  # before Python 3.14 it raises when a folder on the way is closed to us
+    except OSError:  # before Python 3.14, if a parent folder may not be read
         return False
 
 
-def _mark(file: Path) -> tuple[str, int, int, int, int]:
+def _stamp(file: Path) -> tuple[str, int, int, int, int]:
     try:
         facts = file.stat()
-    except OSError as error:  # a link to nothing, or a folder on the way that is closed to us
+    except OSError as error:  # a dangling link, or a parent folder that may not be read
         return (file.name, 0, 0, error.errno or 0, 0)
     size = facts.st_size if stat.S_ISREG(facts.st_mode) else -1
     return (file.name, facts.st_ino, size, facts.st_mtime_ns, facts.st_ctime_ns)

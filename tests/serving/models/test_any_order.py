@@ -1,4 +1,4 @@
-"""Whatever happens to a repository, in any order: whoever asks is answered, and truly."""
+"""Whatever happens to a repository, in any order: every request gets a right answer."""
 
 import random
 import shutil
@@ -26,7 +26,7 @@ class Disk:
         self.root = root
         self._work = work
         self._chance = chance
-        self._newest = 0
+        self.newest = 0
 
     def publish(self) -> None:
         version = self._next()
@@ -58,8 +58,8 @@ class Disk:
         shutil.rmtree(self.root / "mean", ignore_errors=True)
 
     def _next(self) -> str:
-        self._newest += 1
-        return str(self._newest)
+        self.newest += 1
+        return str(self.newest)
 
     def _one(self) -> list[Path]:
         folders = sorted(self.root.glob("mean/*"))
@@ -121,5 +121,5 @@ def test_any_order(tmp_path: Path, seed: int) -> None:
             enough.set()
         assert sum(each.result(PATIENCE) for each in clients) > 0
         disk.publish()
-        assert repository.load("mean").version == str(disk._newest)
+        assert repository.load("mean").version == str(disk.newest)
     assert [each for each in threading.enumerate() if each.name.startswith("mean-")] == []

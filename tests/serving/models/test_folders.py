@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.serving.models.stored import ABSENT, missing_part, model_names, snapshot, version_names
+from app.serving.models.folders import ABSENT, missing_part, model_names, snapshot, version_names
 from tests.doubles import write_version
 
 

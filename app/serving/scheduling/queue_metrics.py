@@ -1,4 +1,4 @@
-"""What one queue measures: its metrics. Knows numbers; not entries or futures."""
+"""The metrics of one queue and its workers. Knows numbers; not entries or futures."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from app.telemetry import metrics
 from app.telemetry.deferred import put_off
 
 
-class Meter:
-    """The metrics of one model version."""
+class QueueMetrics:
+    """The metrics of one model version: Prometheus series and the protocol's statistics."""
 
     def __init__(self, model: str, version: str, *, workers: int, queue_limit: int) -> None:
         self._model = model
@@ -26,7 +26,7 @@ class Meter:
         self._statistics = statistics_of(model, version)
 
     def depth(self, waiting: int) -> None:
-        """So many entries wait now."""
+        """So many entries are in the queue now."""
         self._depth.set(waiting)
 
     def waited(self, seconds: float) -> None:
@@ -46,17 +46,21 @@ class Meter:
             self._padded_steps.inc(padded)
         self._statistics.computed(len(lengths), seconds)
 
-    def at_once(self, waits: Sequence[float], lengths: Sequence[int], seconds: float) -> None:
-        """A batch that was computed without a worker; its entries waited so long. Noted later."""
-        put_off(self._at_once, waits, lengths, seconds)
+    def computed_inline(
+        self, waits: Sequence[float], lengths: Sequence[int], seconds: float
+    ) -> None:
+        """A batch was computed without a worker; its entries waited so long. Deferred work."""
+        put_off(self._computed_inline, waits, lengths, seconds)
 
-    def _at_once(self, waits: Sequence[float], lengths: Sequence[int], seconds: float) -> None:
+    def _computed_inline(
+        self, waits: Sequence[float], lengths: Sequence[int], seconds: float
+    ) -> None:
         for wait in waits:
             self.waited(wait)
         self.computed(lengths, seconds)
 
     def replaced(self) -> None:
-        """A worker's thread died, and another one took its place."""
+        """A worker's thread died and was replaced."""
         metrics.WORKER_REPLACEMENTS.labels(*self._labels).inc()
 
     def rejected(self, reason: str, entries: int = 1) -> None:

@@ -1,7 +1,7 @@
-"""The versions of one model: which is wanted, which were refused, which is still being written.
+"""The versions of one model: which is wanted, which were refused, which is still being copied.
 
-Knows folders and what was said about them; loads nothing and serves nothing. What it holds is
-replaced, never changed in place, so another thread may read it at any time.
+Knows folders and what was found in them; loads nothing and serves nothing. Its collections are
+replaced, never changed in place, so other threads may read them at any time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from app.errors import ModelRefused
+from app.serving.models.folders import ABSENT, Snapshot, missing_part, snapshot, version_names
 from app.serving.models.loader import LoadedModel, verify_files
 from app.serving.models.manifest import read_manifest
-from app.serving.models.stored import ABSENT, Snapshot, missing_part, snapshot, version_names
 
 E = TypeVar("E")
 
@@ -28,7 +28,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class VersionState:
-    """One version of one model. `reason` is empty for one that is served and as it should be."""
+    """One version of one model. `reason` is empty if it is served and its folder unchanged."""
 
     name: str
     version: str
@@ -36,10 +36,11 @@ class VersionState:
     reason: str
 
 
-class Shelf:
-    """`pin` is the only version that is wanted; `unloaded` means that none is.
+class ModelVersions:
+    """What is known of the versions of one model.
 
-    `note` says what is wrong with the folder of the served version, if anything is.
+    pin: the only version that is wanted; None for the highest. unloaded: no version is wanted.
+    note: what is wrong with the folder of the served version; empty if nothing is.
     """
 
     def __init__(self, root: Path, name: str, pin: str | None = None) -> None:
@@ -50,39 +51,44 @@ class Shelf:
         self._root = root
         self._refused: Mapping[str, tuple[Snapshot, Refusal]] = {}
         self._unfinished: Mapping[str, tuple[Snapshot, str]] = {}
-        self._noted: Snapshot | None = None
+        self._served_files: Snapshot | None = None  # when `note` was written
 
-    def versions(self) -> list[str]:
-        """Those on the disk, the highest first. Raises OSError if nobody can tell."""
+    def on_disk(self) -> list[str]:
+        """The versions on the disk, the highest first.
+
+        Raises:
+            OSError: the folder of the model cannot be read.
+        """
         return version_names(self._root / self.name)
 
     def known(self, used: Iterable[str]) -> list[str]:
-        """Every version there is anything to say about, by number; `used` are some of them."""
+        """All versions by number: those on the disk, those that were refused, and `used`."""
         try:
-            stored = self.versions()
+            stored = self.on_disk()
         except OSError:
             stored = []
         return sorted({*stored, *self._refused, *used}, key=int)
 
     def folder(self, version: str) -> Path:
-        """Where a version lies."""
+        """The folder of a version."""
         return self._root / self.name / version
 
     def refused(self) -> list[Refusal]:
-        """Every version that was tried in vain, the highest first."""
+        """Every version that was refused, the highest first."""
         refusals = self._refused
         return [refusals[version][1] for version in sorted(refusals, key=int, reverse=True)]
 
     def candidates(self, served: str | None, *, patient: bool) -> Iterator[str]:
-        """Versions that should be tried now in place of `served`, the best first.
+        """Versions to try now in place of `served`, the best first.
 
-        Never a lower one than `served`, unless it is pinned; never one that was refused and whose
-        files are still what they were. With `patient` also none that is not complete, as long as
-        its files change from one call to the next: it is being copied.
+        They are higher than `served`, unless one is pinned, and were not refused with the same
+        files before. With `patient` a version is left out that is not complete and whose files
+        have changed since the last call: it is being copied.
 
-        Raises OSError if the folder of the model cannot be read.
+        Raises:
+            OSError: the folder of the model cannot be read.
         """
-        versions = self.versions()
+        versions = self.on_disk()
         self._forget_absent(versions)
         if self.pin is not None:
             versions = [self.pin]
@@ -94,13 +100,13 @@ class Shelf:
             now = snapshot(self.folder(version))
             if self._refused.get(version, (None, None))[0] == now:
                 continue
-            if patient and now != ABSENT and self._is_growing(version, now):
+            if patient and now != ABSENT and self._is_being_copied(version, now):
                 continue
             yield version
 
     def refuse(self, version: str, files: Snapshot, reason: str) -> None:
-        """Note that the version failed with these files. Paths inside the repository only."""
-        # Clients may read it, and need not know where on the disk it happened.
+        """Note that the version failed with these files."""
+        # Clients can read the reason; it must not say where the repository lies on the disk.
         refusal = Refusal(self.name, version, reason.replace(f"{self._root}/", ""))
         self._refused = {**self._refused, version: (files, refusal)}
         self._unfinished = _without(self._unfinished, version)
@@ -109,18 +115,18 @@ class Shelf:
         """Note that this version is served now."""
         self._refused = _without(self._refused, model.version)
         self._unfinished = _without(self._unfinished, model.version)
-        self._noted, self.note = model.files, ""
+        self._served_files, self.note = model.files, ""
 
-    def look_after(self, model: LoadedModel) -> bool:
-        """Whether `note` has changed, because the folder of the served version has."""
+    def check_folder(self, model: LoadedModel) -> bool:
+        """Update `note` from the folder of the served version. Returns whether it changed."""
         now = snapshot(model.folder)
-        if now == self._noted:
+        if now == self._served_files:
             return False
-        self._noted = now
-        before, self.note = self.note, _departure(model, now)
+        self._served_files = now
+        before, self.note = self.note, _folder_difference(model, now)
         return self.note != before
 
-    def why_not(self, version: str, served: str | None) -> str:
+    def reason_not_served(self, version: str, served: str | None) -> str:
         """Why a version on the disk is not the one that is served."""
         if version in self._refused:
             return self._refused[version][1].reason
@@ -132,7 +138,7 @@ class Shelf:
             return f"version {self.pin} is pinned"
         return f"version {served} is served" if served else "it is not loaded yet"
 
-    def _is_growing(self, version: str, now: Snapshot) -> bool:
+    def _is_being_copied(self, version: str, now: Snapshot) -> bool:
         """Whether the version is incomplete and has changed since the last call."""
         missing = missing_part(self.folder(version))
         before, _ = self._unfinished.get(version, (None, ""))
@@ -149,7 +155,7 @@ class Shelf:
             self._unfinished = _without(self._unfinished, version)
 
 
-def _departure(model: LoadedModel, now: Snapshot) -> str:
+def _folder_difference(model: LoadedModel, now: Snapshot) -> str:
     """How the folder differs from what was loaded from it; empty if it holds the same bytes."""
     if now == ABSENT:
         return "its folder is gone"

@@ -1,10 +1,9 @@
-"""The scheduler's promises, with plain functions for networks."""
+"""The batch scheduler's promises, with plain functions for networks."""
 
 import threading
 import time
 from collections import Counter
 from concurrent.futures import CancelledError
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +16,7 @@ from app.errors import (
     InvalidInput,
     QueueFull,
 )
-from app.serving.scheduling.scheduler import Scheduler
+from app.serving.scheduling.batch_scheduler import BatchScheduler
 from tests.serving.scheduling.workers import PATIENCE, Doubler, Futures, Item, running
 
 
@@ -139,7 +138,7 @@ def test_a_queue_longer_than_the_look_ahead_is_served_whole() -> None:
             del waiting[item.key]
 
 
-def test_an_idle_worker_takes_work_at_once() -> None:
+def test_an_idle_worker_takes_an_entry_immediately() -> None:
     with running(Doubler()) as scheduler:
         outcome = scheduler.submit(Item(7)).result(PATIENCE)
     assert (outcome.prediction, outcome.batch_size) == (14, 1)
@@ -182,7 +181,6 @@ def test_metrics_count_steps_padding_and_rejections() -> None:
     assert value("unroll_rejections_total", model="test", reason="queue_full") == full + 1
 
 
-@pytest.mark.parametrize("wrong", [{"max_batch_size": 0}, {"max_queue_size": 0}])
-def test_senseless_sizes_are_refused(wrong: dict[str, Any]) -> None:
+def test_a_scheduler_needs_a_worker() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        Scheduler[Item, int]([Doubler()], model="test", version="1", **wrong)
+        BatchScheduler[Item, int]([], model="test", version="1")
