@@ -1,8 +1,8 @@
 """Runs the experiments and keeps their figures: `make bench`, or `python -m benchmarks.load run`.
 
 `run` measures the parts of DEFAULT in about a quarter of an hour, `run --quick` in two minutes with
-figures that are good for a working day and not for a report. `run --only=fixed` takes ten minutes
-more, `ablate` about four a variant, `soak` half an hour.
+figures that are good for a working day and not for a report. `run --only=fixed` takes a quarter of
+an hour more, `ablate` five minutes a variant, `soak` half an hour.
 """
 
 import tempfile

@@ -20,15 +20,19 @@ from benchmarks.load.variants import Variant
 
 DEADLINE: Final = 1.0  # seconds, of each request of the overload
 NETWORKS: Final = (SMALL, LARGE)
+MEASURES: Final = {  # of closed.Turn
+    "requests/s": "per_second",
+    "p50": "p50",
+    "CPU of a request": "cpu",
+}
 LOADS: Final = tuple((network, clients) for network in NETWORKS for clients in (1, CLIENTS))
 
 
 @dataclass
 class Row:
-    """What was found of one variant, a figure a round; speeds and times in those of by hand."""
+    """What was found of one variant. ratios: to by hand, one a round, by measure and load."""
 
-    speeds: dict[tuple[str, int], list[float]] = field(default_factory=dict)
-    times: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    ratios: dict[tuple[str, tuple[str, int]], list[float]] = field(default_factory=dict)
     overloads: dict[str, list[Overload]] = field(default_factory=dict)
 
 
@@ -58,8 +62,8 @@ def _closed(
     closed.warm(pairs, clients)
     turns = closed.rounds(pairs, clients, site.plan.turn(network), site.plan.rounds)
     for name, row in rows.items():
-        row.speeds[network, clients] = ratios(turns, name, SILENT)
-        row.times[network, clients] = ratios(turns, name, SILENT, "p50")
+        for measure, what in MEASURES.items():
+            row.ratios[measure, (network, clients)] = ratios(turns, name, SILENT, what)
 
 
 def _overloaded(site: Site, service: Running, network: str) -> Overload:
@@ -77,22 +81,17 @@ def _overloaded(site: Site, service: Running, network: str) -> Overload:
 
 
 def tables(rows: Mapping[str, Row]) -> str:
-    """The medians, then every round, then the overloads, in Markdown."""
-    loads = [f"{network}, {clients}" for network, clients in LOADS]
-    headings = ("times by hand, network and clients", *loads)
-    p50 = [f"p50 {load}" for load in loads]
-    lines, rounds = [], []
-    for name, row in rows.items():
-        figures = [*(row.speeds[load] for load in LOADS), *(row.times[load] for load in LOADS)]
-        lines.append((name, *map(statistics.median, figures)))
-        rounds.append((name, *map(report.each, figures)))
-    return "\n".join(
-        (
-            report.table((*headings, *p50), lines),
-            report.table(("each round", *loads, *p50), rounds),
-            _overload_table(rows),
-        )
-    )
+    """A table a measure, median (every round), then the overloads, in Markdown."""
+    texts = []
+    for measure in MEASURES:
+        lines = []
+        for name, row in rows.items():
+            found = [row.ratios[measure, load] for load in LOADS]
+            cells = [f"{statistics.median(each):.2f} ({report.each(each)})" for each in found]
+            lines.append((name, *cells))
+        loads = [f"{network}, {clients} clients" for network, clients in LOADS]
+        texts.append(report.table((f"{measure}, times by hand", *loads), lines))
+    return "\n".join((*texts, _overload_table(rows)))
 
 
 def _overload_table(rows: Mapping[str, Row]) -> str:

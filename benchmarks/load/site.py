@@ -81,15 +81,15 @@ class Site:
 
     def _service(self, name: str) -> Running:
         models = self.models
-        how, path = {
+        ways: dict[str, tuple[Callable[[int], Start], str]] = {
             UNROLL: (partial(unroll, models), "/health/ready"),
             TWO: (partial(unroll, models, workers=2), "/health/ready"),
             HAND: (lambda port: by_hand(models, port), "/docs"),
             HAND_TWO: (lambda port: by_hand(models, port, "--workers", "2"), "/docs"),
             SILENT: (lambda port: by_hand(models, port, "--no-access-log"), "/docs"),
             FIFO: (lambda port: by_hand(models, port, "--fifo", "32"), "/docs"),
-        }[name]
-        return self.start(name, how, path)
+        }
+        return self.start(name, *ways[name])
 
     def start(self, name: str, how: Callable[[int], Start], path: str) -> Running:
         """A service of any kind, which stays as long as the others; see services.running."""
