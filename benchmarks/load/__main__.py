@@ -1,8 +1,8 @@
 """Runs the experiments and keeps their figures: `make bench`, or `python -m benchmarks.load run`.
 
 `run` measures the parts of DEFAULT in about a quarter of an hour, `run --quick` in two minutes with
-figures that are good for a working day and not for a report. `run --only=fixed` takes a quarter of
-an hour more, `ablate` five minutes a variant, `soak` half an hour.
+figures that are good for a working day and not for a report. The parts of LONG take as long again
+with `run --only`, most of it for `fixed`; `ablate` five minutes a variant, `soak` half an hour.
 """
 
 import tempfile
@@ -22,7 +22,8 @@ from benchmarks.load.soak import soak as run_soak
 from benchmarks.load.variants import VARIANTS, variant
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-DEFAULT: Final = "policies,small,large,baseline,steady,overload,curves"
+DEFAULT: Final = "policies,small,large,baseline,overload,curves"
+LONG: Final = "steady,fixed,deadlines,stall"
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Shorter turns, fewer of them.")]
 cli = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -32,6 +33,7 @@ QUICK = Plan(
     rounds=3,
     seconds=1.5,
     large_seconds=5.0,
+    capacity_seconds=2.0,
     overload_seconds=5.0,
     curve_seconds=3.0,
     curve_shares=(0.5, 0.9, 1.3),
@@ -46,9 +48,7 @@ QUICK = Plan(
 @cli.command()
 def run(
     quick: Quick = False,
-    only: Annotated[
-        str, typer.Option(help="By commas; also fixed, deadlines and stall.")
-    ] = DEFAULT,
+    only: Annotated[str, typer.Option(help=f"Parts, by commas; besides these {LONG}.")] = DEFAULT,
     out: Out = RESULTS,
 ) -> None:
     """Measure, print tables, and put the figures into latest.json.

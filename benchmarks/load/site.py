@@ -34,8 +34,9 @@ class Plan:
     rounds: int = 5
     seconds: float = 4.0
     large_seconds: float = 8.0
+    capacity_seconds: float = 4.0
     overload_seconds: float = 15.0
-    curve_seconds: float = 8.0
+    curve_seconds: float = 6.0
     curve_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2)
     policy_rows: int = 2000
     policy_seconds: float = 15.0
@@ -119,7 +120,7 @@ class Site:
     def capacity(self, client: Client, clients: int = CLIENTS) -> float:
         """Requests a second that `clients` get, of a few seconds."""
         client.closed(clients, 1.0)
-        seconds = self.plan.large_seconds
+        seconds = self.plan.capacity_seconds
         answers = client.closed(clients, seconds).answered_between(0, seconds)
         return closed.rate(answers, seconds)
 
