@@ -1,24 +1,29 @@
 """Runs the experiments and keeps their figures: `make bench`, or `python -m benchmarks.load run`.
 
-`run` measures everything but the soak in about a quarter of an hour, `run --quick` in two minutes
-with figures that are good for a working day and not for a report; `soak` takes half an hour.
+`run` measures the parts of DEFAULT in about a quarter of an hour, `run --quick` in two minutes with
+figures that are good for a working day and not for a report. The parts of LONG take as long again
+with `run --only`, most of it for `fixed`; `ablate` five minutes a variant, `soak` half an hour.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks.load import corpus, report
-from benchmarks.load.bench import Bench, Plan
-from benchmarks.load.client import build
-from benchmarks.load.networks import LARGE, SMALL, publish_large, publish_small
+from benchmarks.load import ablation, report
+from benchmarks.load.aims import Aims
+from benchmarks.load.bench import Bench
+from benchmarks.load.networks import LARGE
+from benchmarks.load.site import Plan, Site
 from benchmarks.load.soak import soak as run_soak
+from benchmarks.load.variants import VARIANTS, variant
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
+DEFAULT: Final = "policies,small,large,baseline,overload,curves"
+LONG: Final = "steady,fixed,deadlines,stall"
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Shorter turns, fewer of them.")]
 cli = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -28,20 +33,22 @@ QUICK = Plan(
     rounds=3,
     seconds=1.5,
     large_seconds=5.0,
+    capacity_seconds=2.0,
     overload_seconds=5.0,
     curve_seconds=3.0,
     curve_shares=(0.5, 0.9, 1.3),
     policy_rows=400,
     policy_seconds=4.0,
+    fixed_rounds=1,
+    fixed_seconds=4.0,
+    fixed_quiet=2.0,
 )
 
 
 @cli.command()
 def run(
     quick: Quick = False,
-    only: Annotated[
-        str, typer.Option(help="Some of policies, small, large, overload, curves; by commas.")
-    ] = "policies,small,large,overload,curves",
+    only: Annotated[str, typer.Option(help=f"Parts, by commas; besides these {LONG}.")] = DEFAULT,
     out: Out = RESULTS,
 ) -> None:
     """Measure, print tables, and put the figures into latest.json.
@@ -49,16 +56,45 @@ def run(
     The policies come first: a service that was asked for too much goes on for a while.
     """
     facts = report.machine() | {"quick": quick}
-    with _bench(QUICK if quick else PLAN) as bench:
+    figures = ""
+    with _site(QUICK if quick else PLAN) as site:
+        bench = Bench(site)
+        parts = _parts(bench, Aims(site))
         for part in only.split(","):
             typer.echo(f"{part} ...")
-            facts |= getattr(bench, part)()
+            facts |= parts[part]()
             facts |= {f"{part}_date": facts["date"], f"{part}_quick": quick}
             figures = report.keep(out, facts)
-            (out / "load.md").write_text("\n".join(bench.tables), encoding="utf-8")
+            (out / "load.md").write_text("\n".join(site.tables), encoding="utf-8")
     if bench.curves_drawn:
-        report.draw(out / "load.png", bench.curves_drawn, bench.plan.deadlines)
-    typer.echo("\n".join([*bench.tables, figures]))
+        report.draw(out / "load.png", bench.curves_drawn, site.plan.deadlines)
+    typer.echo("\n".join([*site.tables, figures]))
+
+
+def _parts(bench: Bench, aims: Aims) -> dict[str, Callable[[], dict[str, Any]]]:
+    parts = bench.policies, bench.small, bench.large, bench.overload, bench.curves
+    more = aims.baseline, aims.steady, aims.fixed, aims.deadlines, aims.stall
+    return {part.__name__: part for part in (*parts, *more)}
+
+
+@cli.command()
+def ablate(
+    quick: Quick = False,
+    variants: Annotated[
+        str, typer.Option(help="By commas: names of variants.py, or `revision REV`.")
+    ] = ",".join(name for name, start in VARIANTS.items() if start is not None),
+    out: Out = RESULTS,
+) -> None:
+    """Compare variants of the service in one run, and write ablation.md."""
+    facts = report.machine() | {"quick": quick}
+    with _site(QUICK if quick else PLAN) as site:
+        names = variants.split(",")
+        rows = ablation.ablate(site, {name: variant(name, site.folder) for name in names})
+    about = "; ".join(f"{name} {facts[name]}" for name in ("date", "machine", "uvicorn", "quick"))
+    text = f"{about}\n\n{ablation.tables(rows)}"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "ablation.md").write_text(text, encoding="utf-8")
+    typer.echo(text)
 
 
 @cli.command()
@@ -68,11 +104,11 @@ def soak(
     out: Out = RESULTS,
 ) -> None:
     """Ask at 0.7 of capacity for half an hour, and see whether anything grows."""
-    with _bench(PLAN) as bench:
-        service = bench.unroll()
-        client = bench.client(service, network)
-        capacity = bench.capacity(client)
-        found = run_soak(service, client, capacity, corpus_size(), minutes)
+    with _site(PLAN) as site:
+        service = site.unroll()
+        client = site.client(service, network)
+        capacity = site.capacity(client)
+        found = run_soak(service, client, capacity, site.plan.requests, minutes)
     facts: dict[str, Any] = {
         "soak_date": report.machine()["date"],
         "soak_network": network,
@@ -90,38 +126,11 @@ def soak(
     typer.echo(report.table(("soak", ""), list(facts.items())))
 
 
-def corpus_size() -> int:
-    return PLAN.requests
-
-
 @contextmanager
-def _bench(plan: Plan) -> Iterator[Bench]:
-    """A folder with both networks, the client, and services that end with it."""
+def _site(plan: Plan) -> Iterator[Site]:
+    """A folder with both networks and the client, and services that end with it."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder = Path(name)
-        models = folder / "models"
-        publish_small(models)
-        publish_large(models)
-        assert {each.name for each in models.iterdir()} == {SMALL, LARGE}
-        small = [
-            corpus.post("/v2/models/small/infer", _tensors(row))
-            for row in corpus.rows(plan.requests)
-        ]
-        large = [
-            corpus.post("/sentiment", {"text": text, "model": LARGE})
-            for text in corpus.texts(plan.requests)
-        ]
-        yield Bench(plan, folder, models, build(folder), {SMALL: small, LARGE: large}, stack)
-
-
-def _tensors(row: list[int]) -> dict[str, Any]:
-    """A row of token ids as the Open Inference Protocol has it in JSON."""
-    return {
-        "inputs": [
-            {"name": "token_ids", "datatype": "INT64", "shape": [1, len(row)], "data": row},
-            {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [len(row)]},
-        ]
-    }
+        yield Site(plan, Path(name), stack)
 
 
 if __name__ == "__main__":

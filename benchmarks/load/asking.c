@@ -2,15 +2,20 @@
  *
  *   asking PORT REQUESTS closed CONNECTIONS SECONDS SEED
  *   asking PORT REQUESTS open   CONNECTIONS TIMEOUT SCHEDULE READY
+ *   asking PORT REQUESTS fixed  CONNECTIONS TIMEOUT SCHEDULE
  *
  * REQUESTS: whole HTTP/1.1 requests, each after its length as a 32 bit little endian number.
  * closed: every connection sends the next request, picked at random, when it has its answer.
  * open: SCHEDULE has a line "MICROSECONDS REQUEST" per arrival, in order; each is sent at its time
  *   on an idle connection, a new one if there is none, and given up TIMEOUT seconds after its time.
  *   READY connections are opened before the clock starts, as clients keep them between requests.
+ * fixed: the same with CONNECTIONS opened before the clock starts and never more; they take turns,
+ *   and each carries one request at most. Who finds none free waits in the client and is given up
+ *   there TIMEOUT seconds after its time; one that was sent, TIMEOUT seconds after that.
  *
- * Prints a line per request: its number, when it was due, when it was answered (microseconds from
- * the start), the HTTP status; 0 for a connection that failed, 1 for a request that was given up.
+ * Prints "start MICROSECONDS" (CLOCK_MONOTONIC), then a line per request: its number, when it was
+ * due, when it was answered (microseconds from the start), the HTTP status; 0 for a connection that
+ * failed, 1 for a request that was given up.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -39,7 +44,7 @@ typedef struct {
 } Connection;
 
 typedef struct {
-    int64_t due, done;
+    int64_t due, done, expires; /* expires: when it is given up once it was sent */
     int request, status, connection; /* status -1: not answered yet; connection -1: not sent yet */
 } Job;
 
@@ -47,10 +52,11 @@ static char **bodies;
 static uint32_t *lengths;
 static int count;
 static Connection *connections;
-static int most, used, *idle, idles;
+static int most, *idle, first_idle, idles; /* idle: a ring */
 static Job *jobs;
-static int jobs_known, jobs_room, first_unsent, timer, port, epoll;
-static int64_t start;
+static int jobs_known, jobs_room, oldest, first_unsent, timer, port, epoll;
+static int64_t start, patience;
+static int fixed;
 
 static int64_t now(void) {
     struct timespec t;
@@ -83,7 +89,7 @@ static void finish(int index, int status) {
     job->status = status;
     c->job = -1;
     if (c->fd >= 0 && (status <= GIVEN_UP || c->closes)) shut(index);
-    idle[idles++] = index;
+    idle[(first_idle + idles++) % most] = index;
 }
 
 static int opened(int index) {
@@ -109,26 +115,29 @@ static void push(int index) {
     while (c->sent < lengths[request]) {
         ssize_t n = send(c->fd, bodies[request] + c->sent, lengths[request] - c->sent, MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS)) return;
-        if (n < 0) {
-            finish(index, FAILED);
-            return;
-        }
+        if (n < 0) return finish(index, FAILED);
         c->sent += (size_t)n;
     }
     watch(index, EPOLLIN, EPOLL_CTL_MOD);
 }
 
+/* The one that was used last, so that few stay open; of a fixed set the one that rested longest. */
+static int idle_connection(void) {
+    idles--;
+    if (!fixed) return idle[(first_idle + idles) % most];
+    first_idle = (first_idle + 1) % most;
+    return idle[(first_idle + most - 1) % most];
+}
+
 static void ask(int job) {
-    int index = idle[--idles];
+    int index = idle_connection();
     Connection *c = &connections[index];
     c->job = job;
     c->sent = c->got = c->need = 0;
     c->closes = 0;
     jobs[job].connection = index;
-    if (c->fd < 0 && !opened(index)) {
-        finish(index, FAILED);
-        return;
-    }
+    jobs[job].expires = (fixed ? now() : jobs[job].due) + patience;
+    if (c->fd < 0 && !opened(index)) return finish(index, FAILED);
     push(index);
 }
 
@@ -158,16 +167,13 @@ static void pull(int index) {
         if (c->job < 0) continue; /* nothing was asked */
         c->got += (size_t)n;
         if (!c->need) read_head(c);
-        if (c->need && c->got >= c->need) {
-            finish(index, c->status);
-            return;
-        }
+        if (c->need && c->got >= c->need) return finish(index, c->status);
     }
 }
 
 static int add_job(int64_t due, int request) {
     if (jobs_known == jobs_room) jobs = realloc(jobs, sizeof *jobs * (size_t)(jobs_room = 2 * jobs_room + 4096));
-    jobs[jobs_known] = (Job){due, 0, request, -1, -1};
+    jobs[jobs_known] = (Job){due, 0, 0, request, -1, -1};
     return jobs_known++;
 }
 
@@ -211,11 +217,22 @@ static void be_ready(int ready) {
     start += now();
 }
 
-static void run_open(double timeout, const char *schedule) {
+/* Both end at the first that may wait on: arrivals are sent in the order in which they are due. */
+static void give_up(int64_t time) {
+    for (; first_unsent < jobs_known && jobs[first_unsent].due + patience <= time; first_unsent++)
+        jobs[first_unsent].status = GIVEN_UP, jobs[first_unsent].done = time;
+    for (; oldest < first_unsent; oldest++) {
+        if (jobs[oldest].status >= 0) continue;
+        if (jobs[oldest].expires > time) return;
+        finish(jobs[oldest].connection, GIVEN_UP);
+    }
+}
+
+static void run_open(const char *schedule) {
     FILE *file = fopen(schedule, "r");
     long long due;
-    int request, oldest = 0;
-    int64_t patience = (int64_t)(timeout * 1e6), set = -1;
+    int request;
+    int64_t set = -1;
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)most};
     if (!file) die(schedule);
     while (fscanf(file, "%lld %d", &due, &request) == 2) add_job(due, request);
@@ -224,14 +241,7 @@ static void run_open(double timeout, const char *schedule) {
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event)) die("timer");
     while (oldest < jobs_known) {
         int64_t time = now();
-        while (oldest < jobs_known && jobs[oldest].due + patience <= time) {
-            Job *job = &jobs[oldest];
-            if (job->status < 0 && job->connection >= 0) finish(job->connection, GIVEN_UP);
-            else if (job->status < 0) job->status = GIVEN_UP, job->done = time;
-            if (first_unsent <= oldest) first_unsent = oldest + 1;
-            oldest++;
-        }
-        while (oldest < jobs_known && jobs[oldest].status >= 0) oldest++;
+        give_up(time);
         while (first_unsent < jobs_known && jobs[first_unsent].due <= time && idles) ask(first_unsent++);
         if (first_unsent < jobs_known && jobs[first_unsent].due > time && set != jobs[first_unsent].due) {
             int64_t at = set = jobs[first_unsent].due;
@@ -261,7 +271,7 @@ int main(int argc, char **argv) {
     if (argc != 7 && argc != 8) return 2;
     port = atoi(argv[1]);
     read_requests(argv[2]);
-    most = used = atoi(argv[4]);
+    most = atoi(argv[4]);
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
@@ -272,9 +282,12 @@ int main(int argc, char **argv) {
     start = now();
     if (!strcmp(argv[3], "closed")) run_closed(atof(argv[5]), strtoull(argv[6], NULL, 10));
     else {
-        be_ready(argc == 8 ? atoi(argv[7]) : 0);
-        run_open(atof(argv[5]), argv[6]);
+        fixed = !strcmp(argv[3], "fixed");
+        patience = (int64_t)(atof(argv[5]) * 1e6);
+        be_ready(fixed ? most : argc == 8 ? atoi(argv[7]) : 0);
+        run_open(argv[6]);
     }
+    printf("start %lld\n", (long long)start);
     for (int i = 0; i < jobs_known; i++)
         if (jobs[i].status >= 0)
             printf("%d %lld %lld %d\n", jobs[i].request, (long long)jobs[i].due, (long long)jobs[i].done, jobs[i].status);

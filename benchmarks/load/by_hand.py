@@ -2,9 +2,10 @@
 
 `python -m benchmarks.load.by_hand MODELS PORT` answers the same requests with the same fields as
 Unroll does: POST /v2/models/small/infer (typed, by pydantic) and POST /sentiment (the same
-tokeniser). The session runs inline in an `async def`, one row at a time, on one thread. With
-`--fifo 32` requests wait up to a few milliseconds for others, the first 32 that came are padded to
-the longest of them, and computed in a thread on every core, as general model servers do.
+tokeniser). POST /small takes the small network's row as one list, the least that one can ask for.
+The session runs inline in an `async def`, one row at a time, on one thread. With `--fifo 32`
+requests wait up to a few milliseconds for others, the first 32 that came are padded to the longest
+of them, and computed in a thread on every core, as general model servers do.
 """
 
 import asyncio
@@ -50,6 +51,14 @@ class InferAnswer(BaseModel):
     model_name: str
     model_version: str
     outputs: list[OutputTensor]
+
+
+class RowRequest(BaseModel):
+    token_ids: list[int]
+
+
+class RowAnswer(BaseModel):
+    logits: list[float]
 
 
 class TextRequest(BaseModel):
@@ -142,6 +151,12 @@ def make_app(models: Path, fifo: int) -> FastAPI:
             data=logits.reshape(-1).tolist(),
         )
         return InferAnswer(model_name="small", model_version="1", outputs=[output])
+
+    @app.post("/small")
+    async def row(body: RowRequest) -> RowAnswer:
+        ids = np.array(body.token_ids, np.int64)
+        feeds = {"token_ids": ids[None], "lengths": np.array([len(ids)], np.int64)}
+        return RowAnswer(logits=small.run(["logits"], feeds)[0][0].tolist())
 
     @app.post("/sentiment")
     async def sentiment(body: TextRequest) -> SentimentAnswer:

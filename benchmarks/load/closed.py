@@ -39,6 +39,11 @@ def rounds(
     return turns
 
 
+def warm(services: Sequence[tuple[Running, Client]], clients: int) -> None:
+    for _, client in services:
+        client.closed(clients, 1.0)
+
+
 def _turn(service: Running, client: Client, clients: int, seconds: float, seed: int) -> Turn:
     before = service.cpu_seconds()
     answers = client.closed(clients, seconds, seed + 1)
@@ -67,9 +72,15 @@ def ratio(
     turns: Mapping[str, Sequence[Turn]], ours: str, other: str, what: str = "per_second"
 ) -> float:
     """The median over the rounds of ours over the other's."""
+    return statistics.median(ratios(turns, ours, other, what))
+
+
+def ratios(
+    turns: Mapping[str, Sequence[Turn]], ours: str, other: str, what: str = "per_second"
+) -> list[float]:
+    """Ours over the other's, of each round."""
     pairs = zip(turns[ours], turns[other], strict=True)
-    ratios: list[float] = [getattr(mine, what) / getattr(its, what) for mine, its in pairs]
-    return statistics.median(ratios)
+    return [getattr(mine, what) / getattr(its, what) for mine, its in pairs]
 
 
 def median(turns: Sequence[Turn], what: str) -> float:

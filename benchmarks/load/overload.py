@@ -1,7 +1,7 @@
 """What is answered in time when more is asked than can be, and how soon it is quiet again.
 
-Knows one running service and a client: an open loop with Poisson arrivals, latency from the moment
-a request was due. The requests carry their deadline; who goes on asking after it gives up.
+Knows one running service and a client: Poisson arrivals, latency from the moment a request was due.
+The requests carry their deadline; who goes on asking after it gives up.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,38 @@ import numpy as np
 from benchmarks.load.client import Answers, Client
 from benchmarks.load.corpus import arrivals
 
+HEADINGS: Final = (  # of Overload.cells
+    "in time / capacity",
+    "refused, share",
+    "late or lost, share",
+    "refusal p99 ms",
+    "longest gap s",
+    "recovery s",
+)
 QUIET: Final = 0.1  # share of capacity that is asked before and after
-_PATIENCE: Final = 4.0  # deadlines after which a client hangs up
+PATIENCE: Final = 4.0  # deadlines after which a client hangs up
 _WINDOW: Final = 0.25  # seconds
 
 
 @dataclass(frozen=True)
 class Overload:
-    """goodput: answered in time, over capacity; recovery: seconds until latency is as before."""
+    """goodput: answered in time, over capacity; gap: the longest time without any answer;
+    recovery: seconds until latency is as before. late: everything else that was asked.
+    """
 
     goodput: float
     refusal_p99_seconds: float
     recovery_seconds: float
+    gap_seconds: float
+    asked: int
     refused: int
     late: int
+
+    def cells(self) -> tuple[float, ...]:
+        """A line of a table."""
+        asked = max(1, self.asked)
+        shares = self.goodput, self.refused / asked, self.late / asked
+        return *shares, 1000 * self.refusal_p99_seconds, self.gap_seconds, self.recovery_seconds
 
 
 def overload(
@@ -38,8 +56,12 @@ def overload(
     seconds: float = 15.0,
     quiet: float = 5.0,
     factor: float = 2.0,
+    fixed: bool = False,
 ) -> Overload:
-    """Ask little, then `factor` times the capacity for `seconds`, then little again."""
+    """Ask little, then `factor` times the capacity for `seconds`, then little again.
+
+    `fixed`: over a fixed set of connections; else more are opened where all are taken.
+    """
     plan = [(QUIET, quiet), (factor, seconds), (QUIET, quiet)]
     schedule: list[tuple[int, int]] = []
     offset = 0.0
@@ -47,7 +69,8 @@ def overload(
         part = arrivals(capacity * share, length, requests, seed)
         schedule += [(at + int(offset * 1e6), index) for at, index in part]
         offset += length
-    answers = client.open(schedule, _PATIENCE * deadline)
+    ask = client.fixed if fixed else client.open
+    answers = ask(schedule, PATIENCE * deadline)
     end = quiet + seconds
     during = answers.between(quiet, end)
     before = answers.between(quiet / 2, quiet)
@@ -55,6 +78,8 @@ def overload(
         goodput=during.in_time(deadline) / (capacity * seconds),
         refusal_p99_seconds=during.percentile(99, status=429),
         recovery_seconds=recovery(answers, end, offset, before.percentile(95)),
+        gap_seconds=answers.longest_gap(quiet, end),
+        asked=len(during.due),
         refused=len(during.of(429)),
         late=len(during.due) - during.in_time(deadline) - len(during.of(429)),
     )

@@ -5,9 +5,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,15 @@ import httpx
 import psutil
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a service is started: what follows `python`, more environment, and in which folder."""
+
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,17 @@ class Running:
         times = [each.cpu_times() for each in self.processes()]
         return float(sum(each.user + each.system for each in times))
 
+    def stall(self, seconds: float) -> None:
+        """Stop all its processes for so long, as a machine that is busy elsewhere does."""
+        processes = self.processes()
+        try:
+            for each in processes:
+                each.suspend()
+            time.sleep(seconds)
+        finally:
+            for each in processes:
+                each.resume()
+
     def resident_mib(self) -> float:
         return float(sum(each.memory_info().rss for each in self.processes())) / 2**20
 
@@ -43,36 +63,33 @@ class Running:
         return sum(each.num_fds() for each in self.processes())
 
 
-def unroll(models: Path, *, workers: int = 1, **settings: str) -> tuple[list[str], dict[str, str]]:
-    """(command, environment) of the service itself; its log is written, as JSON."""
+def unroll(models: Path, port: int, workers: int = 1) -> Start:
+    """The service itself; its log is written, as JSON."""
     command = ["-m", "app", "serve", "--models-dir", str(models), "--log-format", "json"]
-    if workers > 1:
-        command += ["--workers", str(workers)]
-    return [*command, "--port"], settings
+    command += ["--workers", str(workers)] if workers > 1 else []
+    return Start([*command, "--port", str(port)])
 
 
-def by_hand(models: Path, *options: str) -> tuple[list[str], dict[str, str]]:
-    """(command, environment) of FastAPI by hand; see there for the options."""
-    return ["-m", "benchmarks.load.by_hand", *options, str(models)], {}
+def by_hand(models: Path, port: int, *options: str) -> Start:
+    """FastAPI by hand; see there for the options."""
+    return Start(["-m", "benchmarks.load.by_hand", *options, str(models), str(port)])
 
 
 @contextmanager
-def running(
-    name: str, how: tuple[Sequence[str], dict[str, str]], path: str, log: Path
-) -> Iterator[Running]:
-    """A service started by `how` on a free port, once `path` answers with 200; stopped at the end.
+def running(name: str, how: Callable[[int], Start], path: str, log: Path) -> Iterator[Running]:
+    """A service started as `how` says for a free port, stopped at the end.
 
-    Its output goes to the file `log`, as it would to a container's.
+    It is there once `path` answers with 200. Its output goes to the file `log`, as it would to a
+    container's.
     """
-    command, settings = how
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | settings
+    start = how(port)
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, *command, str(port)],
-            cwd=ROOT,
-            env=environment,
+            [sys.executable, *start.command],
+            cwd=start.folder,
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | start.environment,
             stdout=output,
             stderr=output,
         )
