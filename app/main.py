@@ -27,6 +27,7 @@ from app.api.services import Services
 from app.api.siblings import Siblings, answers
 from app.api.v2 import inference, metadata
 from app.api.v2 import repository as repository_routes
+from app.api.v2.rounds import Rounds
 from app.serving.models.loader import ServingOptions, TaskTypes
 from app.serving.models.repository import Repository
 from app.serving.runtime.threads import available_threads
@@ -92,6 +93,7 @@ def create_app(
     app = Application(
         services,
         shed,
+        Rounds(services, access),
         title="Unroll",
         summary="Recurrent neural networks over HTTP.",
         description=_DESCRIPTION,

@@ -35,6 +35,8 @@ def _count(
         labels = (record.task, record.model, record.version, str(status))
         metrics.REQUESTS.labels(*labels).inc()
         metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
+        if record.input_length:
+            metrics.INPUT_LENGTH.labels(record.task, record.model).observe(record.input_length)
         if record.model:
             statistics = statistics_of(record.model, record.version)
             statistics.answered(seconds, success=status == 200)

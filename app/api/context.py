@@ -16,9 +16,10 @@ RECORD_KEY: Final = "unroll.record"
 class RequestRecord:
     """The facts of one request; routes fill in what they find out.
 
-    Seconds throughout. `ids`: what its lines in the log say of it. `headers`: by their names in
-    lower case, those sent twice as one list. `started` and `deadline` are `time.monotonic()`
-    values.
+    Seconds throughout; `started` and `deadline` are `time.monotonic()` values. `ids`: what its
+    lines in the log say of it. `headers`: by their names in lower case, those sent twice as one
+    list. `input_length`: of its one input, if that is to be counted with the request. `is_alone`:
+    whether no other request is being answered.
     """
 
     request_id: str
@@ -30,10 +31,12 @@ class RequestRecord:
     model: str = ""
     version: str = ""
     inputs: int = 0
+    input_length: int = 0
     status: int = 0
     error: str = ""
     queue_seconds: float | None = None
     inference_seconds: float | None = None
+    is_alone: Callable[[], bool] = lambda: False
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
     def finish(self) -> None:

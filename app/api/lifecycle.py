@@ -23,6 +23,10 @@ class Lifecycle:
         """Whether no more work is taken."""
         return self.closed_at < math.inf
 
+    def is_alone(self) -> bool:
+        """Whether no more than one request is being answered."""
+        return self.in_flight <= 1
+
     def drain(self) -> None:
         """Take no more work than has arrived. There is no way back."""
         self.closed_at = min(self.closed_at, time.monotonic())

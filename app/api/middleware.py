@@ -44,6 +44,7 @@ class RequestMiddleware:
         record = RequestRecord(
             request_id_of(headers.get("x-request-id")), self._task_of(path), headers
         )
+        record.is_alone = self._lifecycle.is_alone
         scope[RECORD_KEY] = record
         started = False
 

@@ -91,7 +91,7 @@ async def run(
     """
     arrived = time.monotonic()
     if len(examples) == 1 and (record.deadline is None or arrived < record.deadline):
-        [result] = model.scheduler.run_inline(examples, [arrived])
+        [result] = model.scheduler.run_inline(examples, [arrived], idle=record.is_alone())
         if isinstance(result, UnrollError):
             raise result
         if result is not None:

@@ -263,7 +263,8 @@ class Connection(asyncio.Protocol):
             return
         self._head_open = False
         answer = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: text/plain; charset=utf-8"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+            "content-type: text/plain; charset=utf-8"
             f"\r\ncontent-length: {len(why)}\r\nconnection: close\r\n\r\n{why}"
         ).encode()
         if not self._exchanges:

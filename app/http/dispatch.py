@@ -18,8 +18,10 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
+
+from app.telemetry.log import get_logger
 
 _ROUND_SECONDS: Final = 0.003  # of work on the loop before it looks at its sockets again
 _MOST: Final = 64  # requests in one round
@@ -36,15 +38,21 @@ _LEAST_SECONDS, _MOST_SECONDS = 0.01, 0.1
 
 # From the path, the headers and the load: the rest of an answer 429, or None to let a request in.
 Shed: TypeAlias = Callable[[str, list[tuple[bytes, bytes]], "Dispatcher"], bytes | None]
+# Answers some requests of a round in the call, and returns the others.
+Answer: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+_log = get_logger(__name__)
 
 
 class Request(Protocol):
-    """A request whose head has come."""
+    """A request whose head has come. arrived: a `time.monotonic()` value."""
 
     scope: dict[str, Any]
+    arrived: float
 
     def run(self) -> None:
-        """Begin to answer it."""
+        """Hand it to the application, in a task of its own."""
 
     def refuse(self, answer: bytes) -> None:
         """Answer 429; `answer` is what follows the status line and the headers of every answer."""
@@ -53,14 +61,20 @@ class Request(Protocol):
 class Dispatcher:
     """One per event loop, and used on its thread only."""
 
-    def __init__(self, shed: Shed, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        shed: Shed,
+        answer: Answer = lambda requests: requests,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """shed: refuses requests. answer: answers those of a round that need no application."""
         self._shed = shed
+        self._answer = answer
         self._clock = clock
         self._waiting: deque[Request] = deque()
         self._cost = 0.0  # seconds of the loop that a request took of late
-        self._started = 0  # in this round
-        self._began = 0.0
         self._in_round = False
+        self._round = (0.0, 0)  # when it began, and how many requests it had
         self._window_end = 0.0
         self._least = self._least_before = 0.0  # backlog, of this window and of the one before
         self._standing_since = math.inf
@@ -71,18 +85,19 @@ class Dispatcher:
         return len(self._waiting)
 
     def submit(self, request: Request) -> None:
-        """Start a request, now or when those before it have started, or refuse it."""
+        """Start a request in the next round, or when those before it have started; or refuse it."""
         refusal = self._shed(request.scope["path"], request.scope["headers"], self)
         if refusal is not None:
             request.refuse(refusal)
-        elif self._waiting or self._started >= self._limit():
-            self._waiting.append(request)
         else:
-            self._start(request)
+            self._waiting.append(request)
+            if not self._in_round:
+                self._in_round = True
+                asyncio.get_running_loop().call_soon(self._start)
 
     def is_too_long(self, patience: float) -> bool:
         """Whether a request that has so many seconds would wait for too long here."""
-        backlog = (len(self._waiting) + self._started) * self._cost
+        backlog = len(self._waiting) * self._cost
         if backlog <= _UNNOTICED_SECONDS:
             return False
         stood = self._clock() - self._standing_since
@@ -92,27 +107,34 @@ class Dispatcher:
             return backlog > _STANDING * patience
         return backlog > min(max(_LASTING * patience, _LEAST_SECONDS), _MOST_SECONDS)
 
-    def _limit(self) -> int:
-        return _MOST if self._cost <= 0 else max(1, min(_MOST, int(_ROUND_SECONDS / self._cost)))
-
-    def _start(self, request: Request) -> None:
-        if not self._in_round:
-            self._in_round = True
-            asyncio.get_running_loop().call_soon(self._begin)
-        self._started += 1
-        request.run()
-
-    def _begin(self) -> None:
-        self._began = self._clock()
-        asyncio.get_running_loop().call_soon(self._end)
+    def _start(self) -> None:
+        """Begin a round: answer what can be answered here, and start the others."""
+        waiting = self._waiting
+        count = min(len(waiting), _MOST)
+        if self._cost > 0:
+            count = min(count, max(1, int(_ROUND_SECONDS / self._cost)))
+        self._round = self._clock(), count
+        requests: Sequence[Request] = [waiting.popleft() for _ in range(count)]
+        left = requests
+        try:
+            left = self._answer(requests)
+        except Exception:
+            _log.exception("round_failed")
+        if left:
+            for request in left:
+                request.run()
+            asyncio.get_running_loop().call_soon(self._end)  # behind their tasks
+        else:
+            self._end()
 
     def _end(self) -> None:
         """The requests of this round have run, as far as they did not wait for anything."""
         now = self._clock()
-        self._cost += _SMOOTHING * ((now - self._began) / self._started - self._cost)
-        self._started, self._in_round = 0, False
-        for _ in range(min(self._limit(), len(self._waiting))):
-            self._start(self._waiting.popleft())
+        began, count = self._round
+        self._cost += _SMOOTHING * ((now - began) / count - self._cost)
+        self._in_round = bool(self._waiting)
+        if self._in_round:
+            asyncio.get_running_loop().call_soon(self._start)
         self._watch(now, len(self._waiting) * self._cost)
 
     def _watch(self, now: float, backlog: float) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import unquote
@@ -20,7 +21,7 @@ _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's na
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }
-_TOO_MANY: Final = _STATUS_LINES[429]
+_OK, _TOO_MANY = _STATUS_LINES[200], _STATUS_LINES[429]
 _UNKNOWN: Final = 2**62  # bytes of an answer whose length nobody has stated
 _NO_BODY: Final = (204, 304)
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
@@ -61,7 +62,7 @@ class Exchange:
     __slots__ = (
         *("_bodiless", "_body", "_chunked", "_complete", "_connection", "_continued"),
         *("_delivered", "_disconnected", "_ended", "_head_sent", "_left", "_start", "_waiter"),
-        *("keep_alive", "scope"),
+        *("arrived", "keep_alive", "scope"),
     )
 
     def __init__(
@@ -91,6 +92,7 @@ class Exchange:
             "state": connection.app_state.copy(),
         }
         self.keep_alive = keep_alive
+        self.arrived = time.monotonic()
         self._connection = connection
         self._body = b""
         self._ended = False  # all of the request is here
@@ -107,15 +109,23 @@ class Exchange:
     def run(self) -> None:
         """Hand the request to the application."""
         connection = self._connection
-        if not self._disconnected:
+        if not (self._disconnected or self._complete):
             task = connection.loop.create_task(self._run())
             connection.server_state.tasks.add(task)
             task.add_done_callback(connection.server_state.tasks.discard)
 
     def refuse(self, answer: bytes) -> None:
         """Answer 429 without the application; `answer` follows the headers of every answer."""
-        lines = [b"%b: %b\r\n" % each for each in self._connection.server_state.default_headers]
-        self.write_whole(b"%b%b%b" % (_TOO_MANY, b"".join(lines), answer))
+        self.write_whole(b"%b%b%b" % (_TOO_MANY, self._common(), answer))
+
+    def whole_body(self) -> bytes | None:
+        """The body, for `respond`; None if it is not all here, or nobody waits for an answer."""
+        plain = self._ended and self.keep_alive and not self._disconnected
+        return self._body if plain and not self._connection.write_paused else None
+
+    def respond(self, answer: bytes) -> None:
+        """Answer 200 without the application; `answer` follows the headers of every answer."""
+        self.write_whole(b"%b%b%b" % (_OK, self._common(), answer))
 
     def write_whole(self, answer: bytes) -> None:
         """Write a whole answer, head and all, instead of asking the application."""
@@ -260,6 +270,11 @@ class Exchange:
         elif self._expects_continue():
             self.keep_alive = False
             self._connection.answered(self)
+
+    def _common(self) -> bytes:
+        """The headers of every answer, as lines."""
+        headers = self._connection.server_state.default_headers
+        return b"".join([b"%b: %b\r\n" % each for each in headers])
 
     def _expects_continue(self) -> bool:
         """Whether the client waits for a word before it sends the body."""

@@ -66,7 +66,7 @@ def make_server(app: Application, settings: Settings) -> DrainingServer:
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(Connection, Dispatcher(app.shed), _MAX_HEAD_BYTES),  # type: ignore[arg-type]
+        http=partial(Connection, Dispatcher(app.shed, app.rounds.answer), _MAX_HEAD_BYTES),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,

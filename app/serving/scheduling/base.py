@@ -81,7 +81,9 @@ class QueuedScheduler(ABC, Generic[E, P]):
     def runs_inline(self, graph: str | None) -> bool:
         return False
 
-    def run_inline(self, examples: Sequence[E], since: Sequence[float]) -> list[Result[P]]:
+    def run_inline(
+        self, examples: Sequence[E], since: Sequence[float], *, idle: bool = False
+    ) -> list[Result[P]]:
         return [None] * len(examples)
 
     def stop(self) -> None:

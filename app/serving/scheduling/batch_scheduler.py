@@ -70,10 +70,12 @@ class BatchScheduler(QueuedScheduler[E, P]):
     def runs_inline(self, graph: str | None) -> bool:
         return self._inline is not None and self._inline.accepts(graph)
 
-    def run_inline(self, examples: Sequence[E], since: Sequence[float]) -> list[Result[P]]:
+    def run_inline(
+        self, examples: Sequence[E], since: Sequence[float], *, idle: bool = False
+    ) -> list[Result[P]]:
         if self._inline is None or self._queue.closed:
             return [None] * len(examples)
-        return self._inline.run(examples, since)
+        return self._inline.run(examples, since, idle=idle)
 
     def _live(self, worker: int) -> None:
         """If an error ends the thread, another one replaces it."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 CHEAP_SECONDS: Final = 200e-6  # about what waking a worker and being woken by it takes
+SHORT_SECONDS: Final = 5e-3  # for which an event loop that is idle may compute
 _LENGTHS: Final = tuple(float(1 << power) for power in range(21))
 # As long as nothing was measured, a further row is assumed to cost this part of the first one:
 # little enough for large batches to be tried, which then shows what they cost.
@@ -43,13 +44,23 @@ class CostTable:
             for length in _LENGTHS
         ]
         self._shares: list[float] = []  # cached for each length until a cell changes
-        self._cheap: int | None = None
+        self._cheap: tuple[int, int] | None = None
 
     @property
     def cheap_length(self) -> int:
         """A single row up to this length costs less than a hop to a thread; 0 if unknown."""
+        return self._bounds()[0]
+
+    @property
+    def short_length(self) -> int:
+        """The same for what an idle service computes in the thread that asks."""
+        return self._bounds()[1]
+
+    def _bounds(self) -> tuple[int, int]:
         if self._cheap is None:
-            self._cheap = self._longest_under(CHEAP_SECONDS) if self._known else 0
+            bounds = (CHEAP_SECONDS, SHORT_SECONDS)
+            cheap, short = (self._longest_under(each) if self._known else 0 for each in bounds)
+            self._cheap = cheap, short
         return self._cheap
 
     def _longest_under(self, seconds: float) -> int:

@@ -45,9 +45,13 @@ class Costs:
             longest = max(example.length for example in examples)
             self.table(examples[0].graph).note(longest, len(examples), seconds)
 
-    def is_cheap(self, graph: str | None, length: int) -> bool:
-        """Whether one row takes less time than waking a worker and waiting for it."""
-        return length <= self.table(graph).cheap_length
+    def is_cheap(self, graph: str | None, length: int, *, idle: bool = False) -> bool:
+        """Whether one row takes less time than waking a worker and waiting for it.
+
+        `idle`: whether it takes no more than anybody minds while there is nothing else to do.
+        """
+        table = self.table(graph)
+        return length <= (table.short_length if idle else table.cheap_length)
 
     def share(self, example: Example) -> float:
         """Seconds of a worker that an example adds to a queue."""

@@ -1,7 +1,8 @@
 """Computes cheap examples in the thread that asks. Knows costs; not what an example holds.
 
 Waking a worker and waiting for it takes longer than a small network does, so computing inline does
-not delay the other requests of that thread. Examples that arrive together share batches.
+not delay the other requests of that thread. Where there are no others, some milliseconds delay
+nobody either. Examples that arrive together share batches.
 """
 
 import time
@@ -52,16 +53,19 @@ class InlineRunner(Generic[E, P]):
         """Whether examples of this graph are cheap, at least the shortest ones."""
         return self._costs.is_cheap(graph, 1)
 
-    def run(self, examples: Sequence[E], since: Sequence[float]) -> list[Result[P]]:
+    def run(
+        self, examples: Sequence[E], since: Sequence[float], *, idle: bool = False
+    ) -> list[Result[P]]:
         """For each example, in order: an outcome, an error, or None for one that is not cheap.
 
-        `since`: when each of them began to wait, in `time.monotonic()` values.
+        `since`: when each of them began to wait, in `time.monotonic()` values. `idle`: no other
+        request waits.
         """
         results: list[Result[P]] = [None] * len(examples)
         rows: dict[tuple[str | None, Hashable], list[_Row]] = {}
         for place, example in enumerate(examples):
             graph, length = example.graph, example.length
-            if self._costs.is_cheap(graph, length):
+            if self._costs.is_cheap(graph, length, idle=idle):
                 row = _Row(example.group, length, place)
                 rows.setdefault((graph, row.group), []).append(row)
         for (graph, _), waiting in rows.items():

@@ -48,12 +48,15 @@ class Scheduler(Protocol[E_contra, P]):
         """Whether `run_inline` computes examples of this graph, at least the shortest ones."""
         ...
 
-    def run_inline(self, examples: Sequence[E_contra], since: Sequence[float]) -> list[Result[P]]:
+    def run_inline(
+        self, examples: Sequence[E_contra], since: Sequence[float], *, idle: bool = False
+    ) -> list[Result[P]]:
         """Compute the cheap ones of `examples` in the calling thread, in batches.
 
         For each an outcome, the error that its future would raise, or None for one that should be
-        submitted instead. `since`: when each request arrived, in `time.monotonic()` values. To be
-        called from one thread only.
+        submitted instead. `since`: when each request arrived, in `time.monotonic()` values. `idle`:
+        no other request waits, so some milliseconds count as cheap. To be called from one thread
+        only.
         """
         ...
 
