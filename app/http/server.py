@@ -81,12 +81,7 @@ def make_server(app: Application, settings: Settings) -> DrainingServer:
 def serve(app: Application, settings: Settings) -> bool:
     """Serve until a signal; returns whether the service had started at all."""
     log.configure(settings.log_format, settings.log_level)
-    # What is there by now stays for good. Looking for garbage among it would hold up everybody for
-    # a tenth of a second, again and again; so would looking at all that is under way, which a
-    # thousand clients make a lot. There is little to be found: hardly anything goes in circles.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE)
+    prepare_process()
     server = make_server(app, settings)
     if settings.workers == 1:
         server.run()
@@ -96,6 +91,18 @@ def serve(app: Application, settings: Settings) -> bool:
     catch_up()
     log.flush()
     return server.started
+
+
+def prepare_process() -> None:
+    """Have the collector of circles look at little, and seldom.
+
+    What is there by now stays for good. Searching it would stop the service for a tenth of a
+    second, again and again; so would searching all that is under way with a thousand clients.
+    There is little to be found: hardly anything of a request refers to itself.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def shared_socket(settings: Settings) -> socket.socket:

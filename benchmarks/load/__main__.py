@@ -82,7 +82,7 @@ def ablate(
     quick: Quick = False,
     variants: Annotated[
         str, typer.Option(help="By commas: names of variants.py, or `revision REV`.")
-    ] = ",".join(name for name, start in VARIANTS.items() if start is not None),
+    ] = ",".join(VARIANTS),
     out: Out = RESULTS,
 ) -> None:
     """Compare variants of the service in one run, and write ablation.md."""

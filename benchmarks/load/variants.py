@@ -17,11 +17,16 @@ from benchmarks.load.services import ROOT, Start, unroll
 Variant = Callable[[Path, int], Start]
 REVISION: Final = "revision "  # and a git revision: the service as it was then
 
-# None: nothing starts it yet. It is left out unless it is asked for by name, which fails.
-VARIANTS: Final[dict[str, Variant | None]] = {
-    "router": None,  # stock uvicorn, FastAPI's router
-    "fast path": None,  # stock uvicorn with http="httptools", our ASGI fast path
-    "own connection": None,  # our asyncio.Protocol through uvicorn.Config(http=...)
+
+def _part(name: str, models: Path, port: int) -> Start:
+    """The service without some of its parts; see serve_variant.py."""
+    return Start(["-m", "benchmarks.load.serve_variant", name, str(models), str(port)])
+
+
+VARIANTS: Final[dict[str, Variant]] = {
+    "router": partial(_part, "router"),  # stock uvicorn, FastAPI's router
+    "fast path": partial(_part, "fast-path"),  # stock uvicorn, our ASGI fast path
+    "own connection": partial(_part, "connection"),  # our asyncio.Protocol, no rounds
     "as served": unroll,  # `python -m app serve` of this working tree
 }
 
@@ -32,8 +37,7 @@ def variant(name: str, folder: Path) -> Variant:
         return revision(name.removeprefix(REVISION), folder)
     found = VARIANTS.get(name)
     if found is None:
-        known = ", ".join(key for key, value in VARIANTS.items() if value is not None)
-        raise ValueError(f"{name!r} cannot be started; there are: {known}, {REVISION}REV")
+        raise ValueError(f"{name!r} is none of {', '.join(VARIANTS)}, {REVISION}REV")
     return found
 
 

@@ -1,0 +1,46 @@
+"""Starts the service with some of its parts left out: `python -m benchmarks.load.serve_variant`.
+
+Knows how the parts are put together; no measurement. Arguments: the variant, the folder of models,
+the port. `router`: stock uvicorn, and FastAPI's router finds every endpoint. `fast-path`: stock
+uvicorn, and the ASGI fast path before the router. `connection`: our own connection, without rounds.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from app.http.connection import Connection
+from app.http.dispatch import Dispatcher
+from app.http.server import prepare_process
+from app.main import create_app
+from app.settings import load_settings
+from app.telemetry import log
+
+
+def main(variant: str, models: str, port: str) -> None:
+    """Serve until a signal."""
+    settings = load_settings(models_dir=Path(models), port=int(port), log_format="json")
+    log.configure("json", "INFO")
+    app = create_app(settings, fast_path=variant != "router")
+    http: Any = "httptools"
+    if variant == "connection":
+        http = partial(Connection, Dispatcher(app.shed), 64 * 1024)
+    prepare_process()
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=http,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
