@@ -17,9 +17,10 @@ from pydantic import JsonValue
 from app.errors import UnrollError
 from app.serving.models.folders import version_names
 from app.serving.models.manifest import read_manifest
+from app.serving.models.folders import version_names
+from app.training.common import scores
 from app.training.common.cards import with_figures
 from app.training.common.publish import CARD, amend
-from app.training.sentiment import scores as text_scores
 from app.training.sentiment.baselines import BOARDS, METHODS, Answers, Board, baseline_answers
 from app.training.sentiment.data import HeldOut, Text, TextSplit
 from app.training.sentiment.reports import Interval, TextRow, text_markdown
@@ -119,15 +120,13 @@ def _rows(
         raise UnrollError(f"{name} has no label {', '.join(sorted(missing))}: {answers.labels}")
     actual = board.actual(texts)
     columns = np.array([answers.labels.index(label) for label in board.labels], dtype=np.intp)
-    probabilities = text_scores.among(answers.probabilities, columns)
+    probabilities = scores.among(answers.probabilities, columns)
     ours = Answers(probabilities.argmax(axis=1), probabilities)
     served = columns[actual]  # (texts,) the labels by the model's numbers
     row = replace(
         _row(board, part, name, actual, ours),
-        as_served=text_scores.accuracy(served, answers.probabilities.argmax(axis=1)),
-        calibration_error_as_served=text_scores.expected_calibration_error(
-            served, answers.probabilities
-        ),
+        as_served=scores.accuracy(served, answers.probabilities.argmax(axis=1)),
+        calibration_error_as_served=_calibration_error(served, answers.probabilities),
         truncated=float(answers.truncated.mean()),
     )
     others = {method: _row(board, part, method, actual, one) for method, one in given.items()}
@@ -141,17 +140,17 @@ def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Ans
     predicted, probabilities = answers.predicted, answers.probabilities
 
     def with_interval(score: Score) -> tuple[float, Interval]:
-        resampled = text_scores.bootstrap_interval(
+        resampled = scores.bootstrap_interval(
             lambda rows: score(actual[rows], predicted[rows]), len(actual)
         )
         return score(actual, predicted), resampled
 
-    accuracy, accuracy_interval = with_interval(text_scores.accuracy)
-    macro_f1, macro_f1_interval = with_interval(text_scores.macro_f1)
+    accuracy, accuracy_interval = with_interval(scores.accuracy)
+    macro_f1, macro_f1_interval = with_interval(scores.macro_f1)
     error = chance = math.nan
     if probabilities is not None:
-        error = text_scores.expected_calibration_error(actual, probabilities)
-        chance = text_scores.calibration_error_by_chance(probabilities)
+        error = _calibration_error(actual, probabilities)
+        chance = scores.calibration_error_by_chance(probabilities)
     return TextRow(
         board=board.name,
         part=part,
@@ -161,10 +160,16 @@ def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Ans
         accuracy_interval=accuracy_interval,
         macro_f1=macro_f1,
         macro_f1_interval=macro_f1_interval,
-        balanced_accuracy=text_scores.balanced_accuracy(actual, predicted),
+        balanced_accuracy=scores.balanced_accuracy(actual, predicted),
         calibration_error=error,
         calibration_error_by_chance=chance,
     )
+
+
+def _calibration_error(actual: Classes, probabilities: NDArray[np.float64]) -> float:
+    """Of the likeliest labels; `probabilities` (texts, labels)."""
+    right = probabilities.argmax(axis=1) == actual
+    return scores.expected_calibration_error(probabilities.max(axis=1), right)
 
 
 def _against(row: TextRow, rival: str, actual: Classes, ours: Classes, theirs: Classes) -> TextRow:
@@ -174,9 +179,7 @@ def _against(row: TextRow, rival: str, actual: Classes, ours: Classes, theirs: C
         row,
         rival=rival,
         ahead=float(gain.mean()),
-        ahead_interval=text_scores.bootstrap_interval(
-            lambda rows: float(gain[rows].mean()), len(gain)
-        ),
+        ahead_interval=scores.bootstrap_interval(lambda rows: float(gain[rows].mean()), len(gain)),
     )
 
 
