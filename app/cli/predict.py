@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from app.cli.client import KEY_VARIABLE, ask, one_line
-from app.cli.forecast import errors_in_one_line
+from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError, UnrollError
+from app.http.client import KEY_VARIABLE, ask, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
