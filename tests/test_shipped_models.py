@@ -9,7 +9,8 @@ import pytest
 from app.main import TASKS
 from app.serving.models.manifest import Manifest, read_manifest
 from app.serving.models.repository import Repository
-from app.training.forecast.evaluate import evaluate_forecast, evaluate_waves
+from app.training.forecast.evaluate import evaluate_forecast
+from app.training.waves.evaluate import evaluate_waves
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"

@@ -61,7 +61,7 @@ def train_authorship(
     command goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
-        from app.training.authorship.published import recipe_for
+        from app.training.authorship.recipe import recipe_for
         from app.training.authorship.train import train_authorship as run
 
         recipe = recipe_for(

@@ -92,7 +92,7 @@ def evaluate_caption(
         from app.settings import load_settings
         from app.training.caption.data import read_captions
         from app.training.caption.evaluate import evaluate_captions, record_caption_figures
-        from app.training.caption.metrics import caption_table
+        from app.training.caption.reports import caption_table
         from app.training.caption.served import served_captions
 
         root = load_settings(models_dir=models_dir).models_dir

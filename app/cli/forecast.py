@@ -176,8 +176,7 @@ def evaluate_forecast_waves(
     """Score the forecaster of the generated series on fresh ones."""
     with errors_in_one_line(), training_extra():
         from app.settings import load_settings
-        from app.training.forecast.evaluate import evaluate_waves
-        from app.training.forecast.reports import wave_table
+        from app.training.waves.evaluate import evaluate_waves, wave_table
 
         root = load_settings(models_dir=models_dir).models_dir
         rows = evaluate_waves(root, name, url=url)

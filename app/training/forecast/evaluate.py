@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from app.training.forecast import scores
 from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
 from app.training.forecast.data import Part, Series, read_series
-from app.training.forecast.reports import Row, WaveRow
+from app.training.forecast.reports import Row
 from app.training.forecast.served import Answer, Question, Served, served
-from app.training.waves.data import waves
 
 Array = NDArray[np.float64]
 Baselines = Literal["none", "simple", "all"]
@@ -152,55 +151,3 @@ def _mean(values: Sequence[float]) -> float:
     """Mean over the series on which a score is defined."""
     defined = np.asarray(values)[np.isfinite(values)]
     return float(defined.mean()) if defined.size else math.nan
-
-
-def evaluate_waves(
-    root: Path,
-    model: str = "forecast-waves",
-    *,
-    version: str | None = None,
-    url: str | None = None,
-    count: int = 5000,
-    train_count: int = 7000,
-    seed: int = 20_000,
-) -> list[WaveRow]:
-    """Mean squared errors on ``count`` fresh series, next to naive and least squares.
-
-    Least squares is fitted on ``train_count`` other series, the textbook's number of them.
-
-    Raises:
-        UnrollError: the model is not served.
-    """
-    rng = np.random.default_rng(seed)
-    long, short = waves(rng, count, 60), waves(rng, count, 51)
-    past, past_of_51 = long[:, :50], short[:, :50]
-    fitted = _least_squares(waves(rng, train_count, 60))
-    fitted_of_51 = _least_squares(waves(rng, train_count, 51))
-    guesses: dict[str, tuple[Array, Array]] = {
-        "naive": (np.repeat(past[:, -1:], 10, axis=1), past_of_51[:, -1:]),
-        "least squares": (fitted(past), fitted_of_51(past_of_51)),
-    }
-    with served(model, root, version=version, url=url) as one:
-
-        def mean(series: Array, horizon: int) -> Array:
-            answers = one.ask([Question(row, horizon) for row in series], (0.5,))
-            return np.stack([answer.mean for answer in answers])  # (count, horizon)
-
-        guesses[f"{one.model}/{one.version}"] = mean(past, 10), mean(past_of_51, 1)
-    rows = []
-    for method, (ten, one_of_51) in guesses.items():
-        error = (long[:, 50:] - ten) ** 2  # (count, 10)
-        of_51 = (short[:, 50:] - one_of_51) ** 2  # (count, 1)
-        numbers = float(error[:, 0].mean()), float(error.mean()), float(of_51.mean())
-        rows.append(WaveRow(method, count, *numbers))
-    return rows
-
-
-def _least_squares(series: Array) -> Callable[[Array], Array]:
-    """A linear map with intercept from the first 50 points to all that follow."""
-
-    def design(past: Array) -> Array:
-        return np.hstack([past, np.ones((len(past), 1))])  # (count, 51)
-
-    weights = np.linalg.lstsq(design(series[:, :50]), series[:, 50:], rcond=None)[0]
-    return lambda past: design(past) @ weights

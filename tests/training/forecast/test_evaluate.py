@@ -14,8 +14,9 @@ import pytest
 from app.errors import UnrollError
 from app.training.forecast.baselines import baseline_forecasts
 from app.training.forecast.data import read_series
-from app.training.forecast.evaluate import LEVELS, evaluate_forecast, evaluate_waves
-from app.training.forecast.reports import forecast_table, wave_table
+from app.training.forecast.evaluate import LEVELS, evaluate_forecast
+from app.training.forecast.reports import forecast_table
+from app.training.waves.evaluate import evaluate_waves, wave_table
 
 SERIES, HORIZON = 40, 4
 
