@@ -120,5 +120,6 @@ def evaluate_sentiment(
                     progress=status.update,
                 )
         if record:
-            record_text_figures(root / model.model / model.version, rows)
+            folder = root / model.model / model.version
+            record_text_figures(folder, rows, baselines=baselines)
         print_rows(text_table(rows), [row.to_json() for row in rows], as_json)

@@ -11,36 +11,30 @@ from app.training.common.loop import LoopOptions
 
 @dataclass(frozen=True)
 class AuthorshipRecipe:
-    """Everything that decides a training.
+    """Everything that decides a training."""
 
-    style_words: so many of the most frequent words are left in the texts, and all others masked;
-    0 leaves texts whole. chunk_length: characters that are read in one piece when serving;
-    crop_length: the same in training, at most. epochs: how often an average character is seen by
-    a member. balance: 1 draws every author equally often, 0 every character. profile_weight: what
-    a margin of 1 of the n-gram profile counts for in the logits, if there is one. folds: of the
-    cross-validation; 0 holds out the latest `share` of every author's texts instead. precision:
-    share of the answers to held-out texts, whole and cut, that is to be right where the version
-    does not abstain.
-    """
-
-    network: AuthorshipOptions
+    network: AuthorshipOptions  # sizes of the network
+    # so many of the most frequent words are left in the texts, all others are masked; 0 masks none
     style_words: int = 0
-    chunk_length: int = 2000
-    crop_length: int = 1000
-    min_characters: int = 40
-    max_characters: int = 200_000
-    members: int = 1
-    epochs: float = 10.0
-    batch_size: int = 64
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.05
-    balance: float = 1.0
+    chunk_length: int = 2000  # characters that are read in one piece when serving
+    crop_length: int = 1000  # characters of a piece in training, at most
+    min_characters: int = 40  # shorter texts are refused and not learned
+    max_characters: int = 200_000  # of a longer text only so many characters are read
+    members: int = 1  # networks whose answers are averaged
+    epochs: float = 10.0  # how often a member sees an average character
+    batch_size: int = 64  # pieces in a step
+    learning_rate: float = 4e-3  # at its top
+    weight_decay: float = 0.01  # of AdamW
+    label_smoothing: float = 0.05  # share of each label that is spread over all authors, 0 to 1
+    balance: float = 1.0  # 1 draws every author equally often, 0 every character
+    # what a margin of 1 of the n-gram profile counts in the logits, if there is a profile
     profile_weight: float = 100.0
-    folds: int = 5
-    share: float = 0.3
+    folds: int = 5  # of the cross-validation; 0 holds out the latest texts of every author instead
+    share: float = 0.3  # of an author's texts that is held out if there are no folds
+    # share of the answers to held-out texts, whole and cut, that must be right where the version
+    # does not abstain; 0 to 1
     precision: float = 0.95
-    seed: int = 0
+    seed: int = 0  # of folds, batches and weights
 
     def loop(self, characters: int, member: int) -> LoopOptions:
         steps = max(20, round(self.epochs * characters / (self.crop_length * self.batch_size)))

@@ -114,11 +114,11 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """`crops` random ones beside the image and its mirror image; `smallest` share of the area."""
+    """The views of an image beside itself and its mirror image."""
 
-    crops: int = 2
-    smallest: float = 0.5
-    seed: int = 0
+    crops: int = 2  # random ones
+    smallest: float = 0.5  # share of the image's area that a crop shows, at least
+    seed: int = 0  # of the crops
 
     @property
     def views(self) -> int:

@@ -24,14 +24,15 @@ _CHUNK = 16
 
 @dataclass(frozen=True)
 class CaptionLoop:
-    """How a captioner is trained: `rows` captions a step; label smoothing as in Szegedy et al. 2016
-    (section 7); `bfloat16`: products in bfloat16 where torch does so by itself."""
+    """Batches and loss of a captioner."""
 
-    loop: LoopOptions
-    rows: int = 100
+    loop: LoopOptions  # how it is trained
+    rows: int = 100  # captions in a step
+    # share of each label that is spread over the vocabulary, 0 to 1 (Szegedy et al. 2016, section
+    # 7)
     label_smoothing: float = 0.1
-    longest: int = 22
-    bfloat16: bool = False
+    longest: int = 22  # words of a caption that are learned, at most
+    bfloat16: bool = False  # products in bfloat16 where torch chooses it
 
 
 @dataclass(frozen=True)

@@ -17,21 +17,18 @@ from app.training.common.cells import CELLS
 
 @dataclass(frozen=True)
 class CaptionerOptions:
-    """Sizes of a `Captioner`; `dropout` values are shares of what is dropped, 0 to 1.
+    """Sizes of a `Captioner`."""
 
-    channels: of the feature vector, or of a cell of the map; attention_size: of the keys when the
-    network attends, 0 for a network that does not.
-    """
-
-    vocabulary_size: int
-    channels: int
-    cell: str = "lstm"
-    embedding_size: int = 512
-    hidden_size: int = 512
-    attention_size: int = 0
+    vocabulary_size: int  # tokens, the special ones included
+    channels: int  # of the feature vector, or of a cell of the map
+    cell: str = "lstm"  # recurrent cell; a key of CELLS in common/cells.py
+    embedding_size: int = 512  # units of a word
+    hidden_size: int = 512  # units of the decoder
+    attention_size: int = 0  # units of the keys; 0 for a network that does not attend
+    # share of the image's features that is dropped in training, 0 to 1
     feature_dropout: float = 0.3
-    embedding_dropout: float = 0.3
-    output_dropout: float = 0.5
+    embedding_dropout: float = 0.3  # share of the units of words, 0 to 1
+    output_dropout: float = 0.5  # share of the outputs before the logits, 0 to 1
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:

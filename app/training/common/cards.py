@@ -1,6 +1,11 @@
 """Parts of model cards: tables and sections. Knows Markdown, no model."""
 
 from collections.abc import Sequence
+from typing import Final
+
+CALIBRATION_ERROR: Final = """\
+ECE is the expected calibration error of the likeliest label (Guo et al. 2017, eq. 3): 15 bins of
+equal mass, equal probabilities in one bin (`app/training/common/scores.py`)."""
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -14,14 +14,15 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """Sizes of the encoder; `widths` and `blocks` per stage, each at half the last one's grid."""
+    """Sizes of the encoder."""
 
-    size: int = 128
-    grid: int = 7
+    size: int = 128  # pixels of the image, each way
+    grid: int = 7  # cells of the map, each way
+    # channels of each stage; a stage has half the grid of the one before it
     widths: tuple[int, ...] = (64, 128, 256, 384)
-    blocks: tuple[int, ...] = (1, 2, 2, 1)
-    map_channels: int = 320
-    channels: int = 1280
+    blocks: tuple[int, ...] = (1, 2, 2, 1)  # residual blocks of each stage
+    map_channels: int = 320  # of the map
+    channels: int = 1280  # of the pooled vector
 
 
 class Features(NamedTuple):

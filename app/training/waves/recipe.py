@@ -17,30 +17,25 @@ def _loop() -> LoopOptions:
 
 @dataclass(frozen=True)
 class WavesRecipe:
-    """Every choice that makes the model; goes into the manifest as it is.
+    """Every choice that makes the model; goes into the manifest as it is."""
 
-    points: between time 0 and 1 a series has as many as are drawn from here (those further on
-    go on with the same spacing). series: how many there are to learn from, and None for new
-    ones at every step; validation: how many others choose the best step. short, gaps: shares
-    of the rows that are cut to fewer points, or have values missing. squared: weight of the
-    squared error next to the pinball loss. calibration, scored: fresh series for each at the end.
-    """
-
-    network: ForecasterOptions = field(default_factory=_network)
-    loop: LoopOptions = field(default_factory=_loop)
-    members: int = 1
-    batch_size: int = 128
-    context_length: int = 50
-    horizon: int = 10
+    network: ForecasterOptions = field(default_factory=_network)  # sizes of a member
+    loop: LoopOptions = field(default_factory=_loop)  # how a member is trained
+    members: int = 1  # networks that are averaged
+    batch_size: int = 128  # series in a step
+    context_length: int = 50  # values that are read
+    horizon: int = 10  # values that are forecast in training
+    # a series has as many points between time 0 and 1 as are drawn from here; later points keep the
+    # spacing
     points: tuple[int, ...] = (60, 60, 60, 51)
-    series: int | None = None
-    validation: int = 2000
-    short: float = 0.05
-    gaps: float = 0.02
-    squared: float = 2.0
-    calibration: int = 5000
-    scored: int = 5000
-    seed: int = 0
+    series: int | None = None  # how many there are to learn from; None for new ones at every step
+    validation: int = 2000  # other series, which choose the best step
+    short: float = 0.05  # share of the rows that are cut to fewer points, 0 to 1
+    gaps: float = 0.02  # share of the rows that have values missing, 0 to 1
+    squared: float = 2.0  # weight of the squared error beside the pinball loss
+    calibration: int = 5000  # fresh series that calibrate the quantiles
+    scored: int = 5000  # fresh series that are scored at the end
+    seed: int = 0  # of series; a member adds its number
 
     def series_options(self) -> SeriesOptions:
         return SeriesOptions(self.context_length, self.context_length, normalise=False)
