@@ -84,7 +84,10 @@ def _answer(base: str, request: urllib.request.Request, timeout: float) -> dict[
 
 def _seconds(retry_after: str | None) -> float:
     """The header's seconds; 1 where it is missing or a date."""
-    return float(retry_after) if retry_after and retry_after.isdecimal() else 1.0
+    try:
+        return max(0.0, float(retry_after or "1"))
+    except ValueError:
+        return 1.0
 
 
 def one_line(text: str) -> str:
