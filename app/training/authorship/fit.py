@@ -89,7 +89,10 @@ def train_member(
 ) -> Fit:
     """Train the recurrent part of one network; the last averaged weights are kept.
 
-    Nothing is chosen by held-out texts in here. Raises FloatingPointError.
+    Held-out texts choose nothing here.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
     """
     options = recipe.loop(sum(len(one) for one in ids), member)
     torch.manual_seed(options.seed)

@@ -87,7 +87,8 @@ def recipe_for(
 ) -> AuthorshipRecipe:
     """The recipe for what `data` holds, with what is not None replaced.
 
-    Raises FileNotFoundError or ValueError as `read_corpus` does.
+    Raises:
+        FileNotFoundError, ValueError: as `read_corpus`.
     """
     corpus = read_corpus(data)
     recipe = NEWS if (data / REUTERS).exists() else STYLE

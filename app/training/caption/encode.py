@@ -78,7 +78,11 @@ def _encoder_file(
     training: dict[str, Any],
     where: str,
 ) -> EncoderFile:
-    """Raises ValueError if it does not give features for images."""
+    """The encoder, after a trial on an empty image.
+
+    Raises:
+        ValueError: it does not give features for images.
+    """
     name = session.get_inputs()[0].name
     found = session.run([output], {name: np.zeros((1, *image.shape), np.float32)})[0]
     if found.ndim not in (2, 4) or found.dtype != np.float32:

@@ -37,12 +37,12 @@ class CaptionLoop:
 
 @dataclass(frozen=True)
 class Batch:
-    """Captions of some images, padded: tokens heard and tokens to be said, (time, rows)."""
+    """Captions of some images, padded: `inputs`, and the `targets` that follow, (time, rows)."""
 
     pooled: Tensor  # (rows, channels)
     cells: Tensor | None  # (rows, grid cells, channels)
-    heard: Tensor
-    said: Tensor
+    inputs: Tensor
+    targets: Tensor
 
 
 class Captions:
@@ -106,15 +106,15 @@ class Captions:
 
 
 def caption_loss(network: nn.Module, batch: Batch, options: CaptionLoop) -> Tensor:
-    """Cross-entropy of the words said, mean over words; unknown words are heard, never taught."""
+    """Cross-entropy of the next words, mean over words; unknown words are inputs, never targets."""
     assert isinstance(network, Captioner)
     with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
         context, state = network.begin(batch.pooled, batch.cells)
-        outputs = network(context, state, batch.heard)
-        taught = (batch.said != PAD) & (batch.said != UNK)
+        outputs = network(context, state, batch.inputs)
+        taught = (batch.targets != PAD) & (batch.targets != UNK)
         logits = network.logits(outputs[taught])
     return functional.cross_entropy(
-        logits.float(), batch.said[taught], label_smoothing=options.label_smoothing
+        logits.float(), batch.targets[taught], label_smoothing=options.label_smoothing
     )
 
 

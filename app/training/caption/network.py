@@ -51,11 +51,11 @@ class Context:
 
 
 class Captioner(nn.Module):
-    """One recurrent layer that hears the last word and the image, and says the next word.
+    """One recurrent layer that reads the last word and the image, and predicts the next word.
 
-    The words heard and the words said share one matrix (Press and Wolf 2017); heard, a word is
-    scaled to be as loud as the image. The image and a word are added, as vectors of the same size,
-    so that a step costs no more than without the image.
+    Input words and predicted words share one matrix (Press and Wolf 2017); as an input, a word is
+    scaled to the size of the image's features. The image and a word are added, as vectors of the
+    same size, so that a step costs no more than without the image.
     """
 
     def __init__(self, options: CaptionerOptions) -> None:
@@ -76,8 +76,8 @@ class Captioner(nn.Module):
             self.query = nn.Linear(o.hidden_size, o.attention_size)
 
     @property
-    def loudness(self) -> float:
-        """What an embedding is scaled by when it is heard (as in Vaswani et al. 2017, 3.4)."""
+    def embedding_scale(self) -> float:
+        """The factor of an embedding as an input (as in Vaswani et al. 2017, 3.4)."""
         return float(self.options.embedding_size**0.5)
 
     @property
@@ -101,14 +101,14 @@ class Captioner(nn.Module):
         grid = self._drop(self.cell_norm(cells), self.options.feature_dropout)
         return Context(image, self.keys(grid), self.values(grid)), state
 
-    def hear(self, tokens: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor) -> Tensor:
         """Tokens (...) as vectors (..., embedding)."""
-        heard: Tensor = self.embedding(tokens) * self.loudness
-        return heard
+        embedded: Tensor = self.embedding(tokens) * self.embedding_scale
+        return embedded
 
     def forward(self, context: Context, state: State, tokens: Tensor) -> Tensor:
         """The hidden state after every one of `tokens` (time, batch): (time, batch, hidden)."""
-        words = self._drop(self.hear(tokens), self.options.embedding_dropout)
+        words = self._drop(self.embed(tokens), self.options.embedding_dropout)
         if not self.attends:
             outputs: Tensor = self.cell(words + context.image, None, state)[0]
             return outputs
@@ -140,7 +140,7 @@ class Captioner(nn.Module):
 
         What may never be said (padding, begin, unknown) has minus infinity.
         """
-        state, weights = self.step(context, state, self.hear(tokens))
+        state, weights = self.step(context, state, self.embed(tokens))
         logits = self.logits(state[0])
         logits[:, : BOS + 1] = -torch.inf
         logits[:, UNK] = -torch.inf

@@ -68,7 +68,7 @@ def pooling(given: int, wanted: int) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Pixels to a feature map; the last two stages, fine and coarse, both speak in it."""
+    """Pixels to a feature map; the last two stages, fine and coarse, both add to it."""
 
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()

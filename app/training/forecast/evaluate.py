@@ -1,7 +1,7 @@
-"""Scores published models next to honest baselines; knows the served path, never the network.
+"""Scores published models next to baselines; knows the served path, not the network.
 
 Nothing is scored that training saw: the last horizon of a series is the future here and is
-held out there, and the parts ``unseen`` and ``report`` choose nothing (see ``datasets``).
+held out there, and the parts `unseen` and `report` choose nothing (see `datasets`).
 """
 
 import math
@@ -45,15 +45,15 @@ def evaluate_forecast(
     limit: int | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[Row]:
-    """Backtest ``model`` on the last horizon of every series of ``parts``.
+    """Backtest `model` on the last horizon of every series of `parts`.
 
-    It is asked at ``url``, or without one from the repository folder ``root``. One group of
-    rows for each part of each collection, and one over all ``parts`` where these are several.
-    ``limit`` takes that many series of a collection, evenly spread. ``cache`` is the folder of
-    ``baseline_forecasts``. ``progress`` is told a label and how many series of it are done.
+    It is asked at `url`, or without one from the repository folder `root`. One group of
+    rows for each part of each collection, and one over all `parts` where these are several.
+    `limit` takes that many series of a collection, evenly spread. `cache` is the folder of
+    `baseline_forecasts`. `progress` is told a label and how many series of it are done.
 
     Raises:
-        FileNotFoundError, ValueError: as ``read_series``.
+        FileNotFoundError, ValueError: as `read_series`.
         UnrollError: the model is not served, or refuses a series.
     """
     rows: list[Row] = []
@@ -115,7 +115,7 @@ def _backtest(
 
 
 def _scores(series: Series, point: Array, quantiles: Array) -> dict[str, float]:
-    """Every score of one forecast; ``quantiles`` (LEVELS, horizon)."""
+    """Every score of one forecast; `quantiles` (LEVELS, horizon)."""
     actual, known = series.future(), series.known()
     scale = scores.naive_scale(known, series.season_length)
     answer = {

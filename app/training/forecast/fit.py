@@ -20,7 +20,9 @@ from app.training.waves.data import mixtures
 
 Key = tuple[str, str | None]
 _GENERATED: Key = ("generated", None)
-_LARGEST = 60.0  # targets beyond this many units teach nothing but their rarity
+_LARGEST = (
+    60.0  # larger targets are cut to this many units, so that rare extremes do not decide the loss
+)
 
 
 @dataclass(frozen=True)

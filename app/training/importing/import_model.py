@@ -59,8 +59,9 @@ def import_model(
 ) -> Imported:
     """Check the graph at `path` and, unless there is a problem, publish it.
 
-    Raises ConfigurationError for options that do not fit the graph, ModelRefused for a file that
-    is no graph or a version that does not pass the checks of loading.
+    Raises:
+        ConfigurationError: the options do not fit the graph.
+        ModelRefused: the file is no graph, or the version does not pass the checks of loading.
     """
     if not NAME_PATTERN.fullmatch(options.name) or len(options.name) > 64:
         raise ConfigurationError(

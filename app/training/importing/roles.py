@@ -79,7 +79,11 @@ class Roles:
 def find_roles(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], graph: GraphFile, told: Told
 ) -> Roles:
-    """The most likely roles. Raises ConfigurationError for a tensor or axis that there is not."""
+    """The most likely roles.
+
+    Raises:
+        ConfigurationError: `told` names a tensor or an axis that there is not.
+    """
     _check_told(inputs, outputs, told)
     lengths = told.lengths or _find_lengths(inputs, graph)
     states = dict(told.states) or _find_states(inputs, outputs, lengths)

@@ -1,4 +1,4 @@
-"""Scores published text classifiers next to honest baselines; knows the served path only.
+"""Scores published text classifiers next to baselines; knows the served path only.
 
 Nothing is scored that training saw: `report` chooses nothing, and `select` is for choosing
 (see `text_data`). Baselines are scored by the same code on the same texts.

@@ -214,11 +214,11 @@ def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier
         return None
     tokenizer = material.tokenizer
     pieces = [tokenizer.id_to_token(token) or "" for token in range(tokenizer.get_vocab_size())]
-    read, silent = (
+    with_ngrams, without = (
         [material.train[source] for source, share in recipe.shares.items() if share.ngrams is own]
         for own in (True, False)
     )
-    return fit_ngrams(read, pieces, len(LABELS), recipe.ngrams, silent=silent)
+    return fit_ngrams(with_ngrams, pieces, len(LABELS), recipe.ngrams, silent=without)
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:
@@ -239,7 +239,7 @@ def _by_length(data: Encoded) -> NDArray[np.float64]:
 
 
 def _chunks(sources: Sequence[Encoded], length: int, seed: int) -> list[Ids]:
-    """Every text in pieces of `length` tokens, in random order; pieces of one token teach nothing.
+    """Every text in pieces of `length` tokens, in random order, without pieces of one token.
 
     Short pieces are joined end to end, since a step costs as much for padding as for a token.
     """

@@ -9,9 +9,9 @@ Array = NDArray[np.float64]
 
 
 def waves(rng: np.random.Generator, count: int, steps: int) -> NDArray[np.float64]:
-    """``count`` fresh series of two sines and uniform noise: (count, steps).
+    """`count` fresh series of two sines and uniform noise: (count, steps).
 
-    Each has its own two frequencies and offsets; time runs from 0 to 1 over all ``steps``, so
+    Each has its own two frequencies and offsets; time runs from 0 to 1 over all `steps`, so
     the number of steps sets how densely a wave is sampled. The noise, of variance 1/1200, is
     the floor of the mean squared error that any forecast can reach.
     """
