@@ -17,7 +17,6 @@ from pydantic import JsonValue
 from app.errors import UnrollError
 from app.serving.models.folders import version_names
 from app.serving.models.manifest import read_manifest
-from app.serving.models.folders import version_names
 from app.training.common import scores
 from app.training.common.cards import CALIBRATION_ERROR, with_figures
 from app.training.common.publish import CARD, amend
