@@ -1,5 +1,4 @@
-"""Writes the model cards of authorship models; knows what a reader must be told, figures only
-as they are handed in."""
+"""Writes the model cards of authorship models; knows what a reader must be told, no figures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

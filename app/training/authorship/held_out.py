@@ -1,5 +1,4 @@
-"""Judges texts by networks that have not learned them. Knows data, networks and the task; no files
-of models."""
+"""Judges texts by networks that have not learned them. Knows networks and the task; no files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
