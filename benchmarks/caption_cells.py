@@ -16,12 +16,12 @@ import torch
 import typer
 
 from app.training.caption.data import read_captions
-from app.training.caption.draft import Material
 from app.training.caption.features import read_features
 from app.training.caption.fit import Captions, Validation, fit_captioner, log_frequencies
-from app.training.caption.metrics import caption_row
 from app.training.caption.network import Captioner
 from app.training.caption.recipe import CaptionRecipe
+from app.training.caption.reports import caption_row
+from app.training.caption.train import Material
 from app.training.caption.words import build_vocabulary, words_of
 from app.training.common.cards import markdown_table
 

@@ -18,14 +18,15 @@ from torch.nn import functional
 
 from app.training.common.cards import markdown_table
 from app.training.common.loop import LoopOptions, fit
+from app.training.common.scores import accuracy, macro_f1
 from app.training.sentiment.baselines import BOARDS, baseline_answers
 from app.training.sentiment.batches import Batch, Shuffled
 from app.training.sentiment.data import TextSplit, read_texts
+from app.training.sentiment.fit import predict
 from app.training.sentiment.labels import LABELS
+from app.training.sentiment.material import Material, build_material
 from app.training.sentiment.network import ClassifierOptions, TextClassifier
 from app.training.sentiment.recipe import SentimentRecipe
-from app.training.sentiment.scores import accuracy, macro_f1
-from app.training.sentiment.steps import Material, build_material, predict
 from app.training.sentiment.train import texts_of
 
 NETWORKS: dict[str, tuple[str, int, bool]] = {

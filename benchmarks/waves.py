@@ -25,7 +25,8 @@ from app.training.common.loop import LoopOptions, Progress
 from app.training.common.publish import library_versions
 from app.training.forecast.network import Forecaster, forecaster_graph
 from app.training.waves.data import waves
-from app.training.waves.recipe import WavesRecipe, train_member
+from app.training.waves.fit import train_member
+from app.training.waves.recipe import WavesRecipe
 from app.training.waves.train import features_of
 
 Array = NDArray[np.float64]

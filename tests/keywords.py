@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/models/sentiment/versions/8":
             self._reply(200, {"name": "sentiment", "version": "8", "training": {"refit_of": "7"}})
         else:
-            self._reply(404, {"detail": "there is no such model"})
+            self._reply(404, {"title": "Model not found", "detail": "there is no such model"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -9,7 +9,8 @@ import pytest
 from app.main import TASKS
 from app.serving.models.manifest import Manifest, read_manifest
 from app.serving.models.repository import Repository
-from app.training.forecast.evaluate import evaluate_forecast, evaluate_waves
+from app.training.forecast.evaluate import evaluate_forecast
+from app.training.waves.evaluate import evaluate_waves
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "models"
@@ -24,6 +25,23 @@ def manifests() -> list[Manifest]:
 
 def test_both_forecasters_ship() -> None:
     assert {manifest.name for manifest in manifests()} >= {"forecast", "forecast-waves"}
+
+
+def test_one_version_of_each_model_ships() -> None:
+    names = [manifest.name for manifest in manifests()]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_figures_measured_on_a_sibling_say_so() -> None:
+    """A version that has learned the held-out texts must not show figures as its own."""
+    for folder in VERSIONS:
+        manifest = read_manifest(folder)
+        measured_on = manifest.training.get("refit_of")
+        if measured_on is not None:
+            assert manifest.evaluation["of"] == measured_on
+            card = (folder / "README.md").read_text(encoding="utf-8")
+            assert f"Measured on version {measured_on}, not on this one." in card
+            assert f"--version {measured_on}" in card
 
 
 def test_every_version_loads() -> None:

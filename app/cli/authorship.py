@@ -1,7 +1,4 @@
-"""The commands `train authorship` and `evaluate authorship`. Knows arguments; all else by import.
-
-Imports of `app.training` lie inside the commands: the service is installed without torch.
-"""
+"""The commands that train and evaluate authorship. Knows arguments; all else by import."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from app.cli.forecast import (
+from app.cli.common import (
     JsonOption,
     ModelsOption,
+    NameOption,
     OutOption,
+    RecordOption,
     SeedOption,
     WorkOption,
     errors_in_one_line,
@@ -33,7 +32,6 @@ TextsOption: TypeAlias = Annotated[
         metavar="DIR",
     ),
 ]
-NameOption: TypeAlias = Annotated[str, typer.Option(help="Name of the model.")]
 
 
 def train_authorship(
@@ -63,7 +61,7 @@ def train_authorship(
     command goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
-        from app.training.authorship.published import recipe_for
+        from app.training.authorship.recipe import recipe_for
         from app.training.authorship.train import train_authorship as run
 
         recipe = recipe_for(
@@ -88,9 +86,7 @@ def evaluate_authorship(
     baselines: Annotated[
         bool, typer.Option(help="Train the baselines too, on what the model has learned.")
     ] = True,
-    record: Annotated[
-        bool, typer.Option("--record", help="Write the figures into the model card.")
-    ] = False,
+    record: RecordOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score an authorship model on texts that it never learned.

@@ -1,19 +1,17 @@
-"""The commands of captions. Knows arguments; recipes and scores only by import.
-
-Imports of `app.training` and `app.tasks` lie inside the commands: the service is installed without
-torch.
-"""
+"""The commands that train and evaluate captions. Knows arguments; all else by import."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 import typer
 
-from app.cli.forecast import (
+from app.cli.common import (
     CellOption,
     HiddenOption,
+    ImagesOption,
     JsonOption,
     ModelsOption,
+    NameOption,
     OutOption,
     SeedOption,
     WorkOption,
@@ -21,11 +19,6 @@ from app.cli.forecast import (
     print_rows,
     training_extra,
 )
-
-ImagesOption: TypeAlias = Annotated[
-    Path,
-    typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
-]
 
 
 def train_caption(
@@ -43,7 +36,7 @@ def train_caption(
         int | None, typer.Option(help="Passes over the captions; else the recipe's.", min=1)
     ] = None,
     seed: SeedOption = 0,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "caption",
+    name: NameOption = "caption",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -69,7 +62,7 @@ def train_caption(
 
 def evaluate_caption(
     data: ImagesOption,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "caption",
+    name: NameOption = "caption",
     models_dir: ModelsOption = None,
     baselines: Annotated[
         Literal["none", "simple", "all"],
@@ -99,7 +92,7 @@ def evaluate_caption(
         from app.settings import load_settings
         from app.training.caption.data import read_captions
         from app.training.caption.evaluate import evaluate_captions, record_caption_figures
-        from app.training.caption.metrics import caption_table
+        from app.training.caption.reports import caption_table
         from app.training.caption.served import served_captions
 
         root = load_settings(models_dir=models_dir).models_dir

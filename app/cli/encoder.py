@@ -1,21 +1,21 @@
-"""The command that trains an image encoder. Knows arguments; the training only by import.
-
-Imports of `app.training` lie inside the command: the service is installed without torch.
-"""
+"""The command that trains an image encoder. Knows arguments; all else by import."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli.forecast import SeedOption, WorkOption, errors_in_one_line, training_extra
+from app.cli.common import (
+    ImagesOption,
+    SeedOption,
+    WorkOption,
+    errors_in_one_line,
+    training_extra,
+)
 
 
 def train_encoder(
-    data: Annotated[
-        Path,
-        typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
-    ],
+    data: ImagesOption,
     teacher: Annotated[
         Path,
         typer.Option("--teacher", help="MobileNetV2 as a quantised TFLite file.", metavar="FILE"),

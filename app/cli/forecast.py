@@ -1,27 +1,25 @@
-"""The commands `train` and `evaluate`. Knows arguments; recipes and scores only by import.
+"""The commands that train and evaluate forecasters. Knows arguments; all else by import."""
 
-Imports of `app.training` lie inside the commands: the service is installed without torch.
-"""
-
-import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from app.errors import ConfigurationError, UnrollError
-from app.telemetry import log
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_WRONG_USAGE: Final = 2
-
-train = typer.Typer(help="Train a model and publish it.", no_args_is_help=True)
-evaluate = typer.Typer(help="Score a published model against baselines.", no_args_is_help=True)
+from app.cli.common import (
+    CellOption,
+    HiddenOption,
+    JsonOption,
+    ModelsOption,
+    NameOption,
+    OutOption,
+    RecordOption,
+    SeedOption,
+    UrlOption,
+    WorkOption,
+    errors_in_one_line,
+    print_rows,
+    training_extra,
+)
 
 DataOption: TypeAlias = Annotated[
     Path,
@@ -29,40 +27,15 @@ DataOption: TypeAlias = Annotated[
         "--data", help="Folder of series: CSV files, or the public collections.", metavar="DIR"
     ),
 ]
-ModelsOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--models-dir", help="Model repository; else UNROLL_MODELS_DIR.", metavar="DIR"),
-]
-OutOption: TypeAlias = Annotated[
-    Path, typer.Option("--out", help="Model repository to publish to.", metavar="DIR")
-]
-WorkOption: TypeAlias = Annotated[
-    Path, typer.Option("--work", help="Folder of checkpoints.", metavar="DIR")
-]
-CellOption: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "--cell",
-        help="Recurrent cell: rnn, gru, lstm, peephole_lstm, working_memory_lstm or "
-        "layernorm_lstm.",
-    ),
-]
-HiddenOption: TypeAlias = Annotated[int, typer.Option(help="Units of a layer.", min=1)]
 LayersOption: TypeAlias = Annotated[int, typer.Option(help="Layers of each stack.", min=1)]
 MembersOption: TypeAlias = Annotated[int, typer.Option(help="Networks that are averaged.", min=1)]
 StepsOption: TypeAlias = Annotated[int, typer.Option(help="Batches per network.", min=1)]
 JobsOption: TypeAlias = Annotated[int, typer.Option(help="Networks trained side by side.", min=1)]
-UrlOption: TypeAlias = Annotated[
-    str | None, typer.Option("--url", help="Ask this service instead of the repository.")
-]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")]
-SeedOption: TypeAlias = Annotated[int, typer.Option("--seed", help="Repeats a training exactly.")]
 CollectionOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Only this collection of the data; may be repeated.")
 ]
 
 
-@train.command("forecast")
 def train_forecast(
     data: DataOption,
     cell: CellOption = "gru",
@@ -73,7 +46,7 @@ def train_forecast(
     jobs: JobsOption = 1,
     collection: CollectionOption = None,
     seed: SeedOption = 0,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "forecast",
+    name: NameOption = "forecast",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -106,7 +79,6 @@ def train_forecast(
         typer.echo(f"published {folder}")
 
 
-@train.command("forecast-waves")
 def train_forecast_waves(
     cell: Annotated[str | None, typer.Option(help="As of forecast; else the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(help="Batches; else the recipe's.", min=1)] = None,
@@ -114,7 +86,7 @@ def train_forecast_waves(
         int | None, typer.Option(help="Train on so many series; else fresh ones.", min=1)
     ] = None,
     seed: SeedOption = 0,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "forecast-waves",
+    name: NameOption = "forecast-waves",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -138,10 +110,9 @@ def train_forecast_waves(
         typer.echo(f"published {train_waves(recipe, name=name, repository=out, work=work)}")
 
 
-@evaluate.command("forecast")
 def evaluate_forecast(
     data: DataOption,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "forecast",
+    name: NameOption = "forecast",
     models_dir: ModelsOption = None,
     url: UrlOption = None,
     collection: CollectionOption = None,
@@ -159,9 +130,7 @@ def evaluate_forecast(
     limit: Annotated[
         int | None, typer.Option(help="Score so many series of a collection only.", min=1)
     ] = None,
-    record: Annotated[
-        bool, typer.Option("--record", help="Write the figures into the model card.")
-    ] = False,
+    record: RecordOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score the general forecaster on what training never saw.
@@ -198,9 +167,8 @@ def evaluate_forecast(
         print_rows(forecast_table(rows), [row.to_json() for row in rows], as_json)
 
 
-@evaluate.command("forecast-waves")
 def evaluate_forecast_waves(
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "forecast-waves",
+    name: NameOption = "forecast-waves",
     models_dir: ModelsOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -208,48 +176,8 @@ def evaluate_forecast_waves(
     """Score the forecaster of the generated series on fresh ones."""
     with errors_in_one_line(), training_extra():
         from app.settings import load_settings
-        from app.training.forecast.evaluate import evaluate_waves
-        from app.training.forecast.reports import wave_table
+        from app.training.waves.evaluate import evaluate_waves, wave_table
 
         root = load_settings(models_dir=models_dir).models_dir
         rows = evaluate_waves(root, name, url=url)
         print_rows(wave_table(rows), [row.to_json() for row in rows], as_json)
-
-
-@contextmanager
-def errors_in_one_line() -> Iterator[None]:
-    """What is wrong with the call is one line on standard error, not a traceback."""
-    try:
-        yield
-    except UnrollError as error:
-        print(error.message, file=sys.stderr)
-        raise typer.Exit(_WRONG_USAGE if isinstance(error, ConfigurationError) else 1) from None
-
-
-def print_rows(table: "Table", rows: Sequence[object], as_json: bool) -> None:
-    from rich.console import Console
-
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        Console().print(table)
-
-
-@contextmanager
-def training_extra() -> Iterator[None]:
-    """The service is installed without torch; say how to get it. Wrong data is one line too."""
-    log.configure("auto", "WARNING")  # to standard error: what is printed is the result alone
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "app":
-            raise
-        print(
-            f"{error.name} is missing: training and evaluation need more packages than the "
-            "service; install them with: pip install -e '.[train]'",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None
-    except (FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(_WRONG_USAGE) from None

@@ -1,7 +1,4 @@
-"""The command `import`. Knows arguments and how findings are told; everything else by import.
-
-Imports of `app.training` lie inside the command: the service is installed without onnx.
-"""
+"""The command `import`. Knows arguments and how findings are told; everything else by import."""
 
 import sys
 from pathlib import Path
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.forecast import OutOption, errors_in_one_line
+from app.cli.common import OutOption, errors_in_one_line
 from app.errors import ConfigurationError
 from app.telemetry import log
 

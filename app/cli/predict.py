@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from app.cli.client import KEY_VARIABLE, ask, one_line
-from app.cli.forecast import errors_in_one_line
+from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError, UnrollError
+from app.http.client import KEY_VARIABLE, ask, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -123,7 +123,7 @@ def _body(texts: list[str], model: str, version: str | None) -> dict[str, Any]:
     for text in texts:
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ConfigurationError("the text is not UTF-8")
-    # Alone, so that an error does not speak of text[0].
+    # A single text is sent without a list, so that an error names `text` and not `text[0]`.
     return {"text": texts if len(texts) > 1 else texts[0], "model": model, "version": version}
 
 

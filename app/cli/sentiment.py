@@ -1,19 +1,18 @@
-"""The commands of the text tasks. Knows arguments; recipes and scores only by import.
-
-Imports of `app.training` lie inside the commands: the service is installed without torch.
-"""
+"""The commands that train and evaluate sentiment. Knows arguments; all else by import."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from app.cli.forecast import (
+from app.cli.common import (
     CellOption,
     HiddenOption,
     JsonOption,
     ModelsOption,
+    NameOption,
     OutOption,
+    RecordOption,
     SeedOption,
     UrlOption,
     WorkOption,
@@ -33,9 +32,6 @@ BaselinesOption: TypeAlias = Annotated[
 CacheOption: TypeAlias = Annotated[
     Path | None, typer.Option("--cache", help="Keep answers of baselines here.", metavar="DIR")
 ]
-RecordOption: TypeAlias = Annotated[
-    bool, typer.Option("--record", help="Write the figures into the model card.")
-]
 
 
 def train_sentiment(
@@ -52,7 +48,7 @@ def train_sentiment(
             "--refit", help="Publish a second version, fitted on the held-out texts as well."
         ),
     ] = False,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    name: NameOption = "sentiment",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -74,7 +70,7 @@ def train_sentiment(
 
 def evaluate_sentiment(
     data: TextsOption,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "sentiment",
+    name: NameOption = "sentiment",
     version: Annotated[
         str | None, typer.Option(help="Its version; else the one that is served.")
     ] = None,
@@ -124,5 +120,6 @@ def evaluate_sentiment(
                     progress=status.update,
                 )
         if record:
-            record_text_figures(root / model.model / model.version, rows)
+            folder = root / model.model / model.version
+            record_text_figures(folder, rows, baselines=baselines)
         print_rows(text_table(rows), [row.to_json() for row in rows], as_json)

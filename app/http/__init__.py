@@ -1,1 +1,1 @@
-"""The HTTP server. Knows uvicorn, sockets and signals; no route and no model."""
+"""The HTTP server and a client. Knows uvicorn, sockets and signals; no route and no model."""

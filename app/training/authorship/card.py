@@ -1,5 +1,4 @@
-"""Writes the model cards of authorship models; knows what a reader must be told, figures only
-as they are handed in."""
+"""Writes the model cards of authorship models; knows what a reader must be told, no figures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -8,7 +7,7 @@ from pydantic import JsonValue
 
 from app.tasks.authorship import AuthorshipFeatures
 from app.training.authorship.data import Corpus
-from app.training.common.cards import markdown_table
+from app.training.common.cards import CALIBRATION_ERROR, markdown_table
 
 _CARD: Final = """\
 # {name}: who wrote this text
@@ -50,6 +49,8 @@ as style does. Texts of other centuries, genres or languages are answered, but m
 
 Through the task and the ONNX graph, without HTTP. Held-out texts were read by networks that had not
 learned them; what is published has learned them since{back}.
+
+{ece}
 
 {held_out}
 
@@ -134,6 +135,7 @@ def authorship_card(
         licence=_LICENCES[kind],
         back=", but for the five" if kind == "federalist" else "",
         precision=recipe["precision"],
+        ece=CALIBRATION_ERROR,
         held_out=rows_markdown(held_out),
         coverage=markdown_table(
             ["threshold", "answered", "of these right", "heads answered", "of these right"],

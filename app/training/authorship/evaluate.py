@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from app.serving.models.loader import ServingOptions, load_version
 from app.serving.models.manifest import read_manifest
-from app.tasks.authorship import AuthorshipFeatures
+from app.tasks.authorship import AuthorshipFeatures, AuthorshipTask
 from app.training.authorship.baselines import BASELINES, cleaned
 from app.training.authorship.card import authorship_card
 from app.training.authorship.data import Corpus, Document, read_corpus
 from app.training.authorship.scores import Row, score
-from app.training.authorship.train import TASKS
 from app.training.common.publish import amend, latest_version
+from app.training.common.served import loaded_model, predictions_of
 
 
 def evaluate_authorship(
@@ -28,7 +27,7 @@ def evaluate_authorship(
 
     Raises:
         FileNotFoundError, ValueError: no model, no data, or nothing that was not learned.
-        ModelRefused: the version does not pass the checks of loading.
+        ModelNotFound: the version does not pass the checks of loading.
     """
     folder = repository / name / latest_version(repository / name)
     if not folder.is_dir():
@@ -43,15 +42,13 @@ def evaluate_authorship(
         )
     rows: list[Row] = []
     guesses: list[tuple[str, str, float]] = []
-    model = load_version(folder, TASKS, ServingOptions(workers=1))
-    try:
+    with loaded_model(repository, "authorship", AuthorshipTask, name, folder.name) as model:
         authors: tuple[str, ...] = AuthorshipFeatures.model_validate(
             model.manifest.features
         ).authors
         for texts, documents in parts.items():
             examples = [model.task.encode(one.text) for one in documents]
-            futures = model.scheduler.submit_many(examples)
-            answers: list[Any] = [future.result().prediction for future in futures]
+            answers = predictions_of(model, examples)
             guesses += [
                 (f"{texts}: {one.name}", answer.author, answer.score)
                 for one, answer in zip(documents, answers, strict=True)
@@ -71,8 +68,6 @@ def evaluate_authorship(
             if baselines and known:
                 asked = [one for one, _ in pairs]
                 rows += _baselines(texts, known, asked, truths, authors, corpus)
-    finally:
-        model.close()
     return rows, guesses
 
 

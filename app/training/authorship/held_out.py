@@ -1,5 +1,4 @@
-"""Judges texts by networks that have not learned them. Knows data, networks and the task; no files
-of models."""
+"""Judges texts by networks that have not learned them. Knows networks and the task; no files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from app.serving.runtime.session import Session
 from app.tasks.authorship import AuthorshipFeatures, AuthorshipTask, Calibration
 from app.training.authorship.baselines import BASELINES, cleaned
 from app.training.authorship.data import Corpus, Document, grouped_folds, latest_fold
+from app.training.authorship.fit import Ids, reading, train_member
 from app.training.authorship.network import AuthorshipNetwork, authorship_graph
 from app.training.authorship.profile import fit_profile
-from app.training.authorship.recipe import AuthorshipRecipe, Ids, reading, train_member
+from app.training.authorship.recipe import AuthorshipRecipe
 from app.training.authorship.scores import Judged, Row, rescale_across, score
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members

@@ -28,26 +28,22 @@ _FP32 = onnx.TensorProto.FLOAT
 
 @dataclass(frozen=True)
 class AuthorshipOptions:
-    """The dimensions of a network.
+    """The dimensions of a network."""
 
-    stride: characters in a step of the recurrence. buckets: rows of the embedding for each
-    length of n-grams. profile: rows of the table of the n-gram profile, over n-grams of two to
-    `profile_ngrams` characters; 0 leaves it out, and then only the recurrent layers see the text.
-    gram_dropout: share of n-grams dropped in training.
-    """
-
-    num_classes: int
-    ngrams: int = 5
-    buckets: int = 8192
-    embedding_size: int = 64
-    stride: int = 10
-    cell: str = "gru"
-    hidden_size: int = 96
-    num_layers: int = 1
-    dropout: float = 0.3
-    gram_dropout: float = 0.3
+    num_classes: int  # authors
+    ngrams: int = 5  # longest n-grams of characters that are hashed; all shorter ones are, too
+    buckets: int = 8192  # rows of the embedding for each length of n-grams
+    embedding_size: int = 64  # units of an n-gram
+    stride: int = 10  # characters in a step of the recurrence
+    cell: str = "gru"  # recurrent cell; a key of CELLS in common/cells.py
+    hidden_size: int = 96  # units of each direction
+    num_layers: int = 1  # recurrent layers
+    dropout: float = 0.3  # share of the inputs of a layer that is dropped in training, 0 to 1
+    gram_dropout: float = 0.3  # share of the n-grams that is dropped in training, 0 to 1
+    # rows of the table of the n-gram profile; 0 leaves the profile out, and then only the recurrent
+    # layers read the text
     profile: int = 0
-    profile_ngrams: int = 6
+    profile_ngrams: int = 6  # longest n-grams of the profile, which begin at two characters
 
     def __post_init__(self) -> None:
         for name in ("ngrams", "buckets", "embedding_size", "stride", "hidden_size", "num_layers"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 import torch
@@ -11,10 +10,9 @@ from pydantic import JsonValue
 from torch.nn import functional
 
 from app.tasks.authorship import Calibration
+from app.training.common.scores import balanced_accuracy, expected_calibration_error
 
 Array = NDArray[np.float64]
-
-_BINS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Judged:
 class Row:
     """One line of a table: a method on a set of texts, and for each author how many were right.
 
-    `calibration_error` (15 bins of equal mass) is None for a method without probabilities.
+    `calibration_error` is None for a method without probabilities.
     """
 
     method: str
@@ -87,25 +85,17 @@ def score(
     if probabilities is not None:
         given = probabilities[np.arange(len(truth)), truth]
         loss = float(-np.log(np.maximum(given, 1e-12)).mean())
-        error = calibration_error(probabilities.max(axis=1), answer == truth)
+        error = expected_calibration_error(probabilities.max(axis=1), answer == truth)
     return Row(
         method=method,
         texts=texts,
         count=len(truth),
         right=int((answer == truth).sum()),
         by_author=by_author,
-        macro_recall=float(np.mean([right / count for right, count in by_author.values()])),
+        macro_recall=balanced_accuracy(truth, answer),
         log_loss=loss,
         calibration_error=error,
     )
-
-
-def calibration_error(confidence: Array, right: NDArray[np.bool_]) -> float:
-    """Expected calibration error over 15 bins of equal mass (Guo et al. 2017, eq. 3)."""
-    order = np.argsort(confidence, kind="stable")
-    bins = [part for part in np.array_split(order, _BINS) if len(part)]
-    gaps = [abs(confidence[part].mean() - right[part].mean()) * len(part) for part in bins]
-    return float(sum(gaps) / len(confidence))
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibration:

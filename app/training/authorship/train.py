@@ -54,7 +54,7 @@ def train_authorship(
     held = hold_out(corpus, recipe, work / name, tell)
     fair = [one for one in (*held.whole, *held.cut) if one.name not in held.kept_back]
     calibration = calibrate(fair)
-    honest = rescale_across(held.whole, fair)
+    held_out = rescale_across(held.whole, fair)
     heads = rescale_across([one for one in held.cut if one.head == HEAD], fair)
     threshold = choose_threshold(rescale_across(fair, fair), recipe.precision)
     rows = report(corpus, held, fair)
@@ -65,7 +65,7 @@ def train_authorship(
     training = _describe(corpus, recipe, trained, learned)
     evaluation: dict[str, JsonValue] = {
         "held_out": [row.to_json() for row in rows],
-        "coverage": [list(row) for row in coverage_table(honest, THRESHOLDS)],
+        "coverage": [list(row) for row in coverage_table(held_out, THRESHOLDS)],
         "coverage_of_heads": [list(row) for row in coverage_table(heads, THRESHOLDS)],
     }
     draft = Draft(

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.training.caption.data import Captioned
 from app.training.caption.features import Features, Floats
-from app.training.caption.metrics import CaptionRow, caption_row
+from app.training.caption.reports import CaptionRow, caption_row
 from app.training.caption.scores import CiderD, Words
 from app.training.caption.words import words_of
 

@@ -1,4 +1,4 @@
-"""Writes the model card of a captioner; knows what a reader must be told, and figures as given."""
+"""Writes the model card of a captioner; knows what a reader must be told, no figures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -42,7 +42,8 @@ class CaptionData:
     def images(self, part: Part) -> Iterator[tuple[str, bytes]]:
         """Name and file content of every image of a part, in the order of `of(part)`.
 
-        Raises FileNotFoundError if one is missing.
+        Raises:
+            FileNotFoundError: one is missing.
         """
         names = [one.image for one in self.of(part)]
         if not _tars(self.root):

@@ -15,11 +15,11 @@ from app.training.caption.words import BOS, EOS
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """`beam_width` 1 is greedy; `max_length` in words; a caption's score is its log-probability
-    over (words and end) ** `length_penalty`."""
+    """The beam search of the decoder."""
 
-    beam_width: int = 3
-    max_length: int = 24
+    beam_width: int = 3  # captions that are followed at a time; 1 is greedy
+    max_length: int = 24  # words of a caption, at most
+    # a caption's score is its log-probability over (words and end) ** this
     length_penalty: float = 0.7
 
 

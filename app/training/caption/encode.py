@@ -78,7 +78,11 @@ def _encoder_file(
     training: dict[str, Any],
     where: str,
 ) -> EncoderFile:
-    """Raises ValueError if it does not give features for images."""
+    """The encoder, after a trial on an empty image.
+
+    Raises:
+        ValueError: it does not give features for images.
+    """
     name = session.get_inputs()[0].name
     found = session.run([output], {name: np.zeros((1, *image.shape), np.float32)})[0]
     if found.ndim not in (2, 4) or found.dtype != np.float32:
@@ -114,11 +118,11 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """`crops` random ones beside the image and its mirror image; `smallest` share of the area."""
+    """The views of an image beside itself and its mirror image."""
 
-    crops: int = 2
-    smallest: float = 0.5
-    seed: int = 0
+    crops: int = 2  # random ones
+    smallest: float = 0.5  # share of the image's area that a crop shows, at least
+    seed: int = 0  # of the crops
 
     @property
     def views(self) -> int:

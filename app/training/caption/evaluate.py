@@ -26,15 +26,15 @@ from app.training.caption.baselines import (
 )
 from app.training.caption.card import contact_sheet
 from app.training.caption.data import CaptionData
-from app.training.caption.draft import Material, train_decoder
 from app.training.caption.encode import encode_images, version_encoder
 from app.training.caption.features import read_features
 from app.training.caption.fit import Validation
-from app.training.caption.metrics import CaptionRow, caption_markdown, caption_row
 from app.training.caption.network import Captioner
 from app.training.caption.recipe import CaptionRecipe
+from app.training.caption.reports import CaptionRow, caption_markdown, caption_row
 from app.training.caption.scores import CiderD, Words
 from app.training.caption.served import ServedCaptions
+from app.training.caption.train import Material, train_decoder
 from app.training.caption.words import build_vocabulary, words_of
 from app.training.common.cards import with_figures, with_section
 from app.training.common.publish import CARD, amend

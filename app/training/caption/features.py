@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 
 
 class Seen(NamedTuple):
-    """What a decoder sees of some images: the pooled vector and, if kept, the cells of the map."""
+    """What a decoder reads of some images: the pooled vector and, if kept, the cells of the map."""
 
     pooled: Floats  # (batch, channels)
     cells: Floats | None  # (batch, grid cells, channels)
@@ -58,7 +58,11 @@ class Features:
         return self.take(images, np.zeros_like(images))
 
     def only(self, names: Sequence[str]) -> "Features":
-        """The features of the images `names`, in that order. Raises ValueError if one is absent."""
+        """The features of the images `names`, in that order.
+
+        Raises:
+            ValueError: one is absent.
+        """
         places = {name: place for place, name in enumerate(self.names)}
         missing = [name for name in names if name not in places]
         if missing:

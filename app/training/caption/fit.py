@@ -24,24 +24,25 @@ _CHUNK = 16
 
 @dataclass(frozen=True)
 class CaptionLoop:
-    """How a captioner is trained: `rows` captions a step; label smoothing as in Szegedy et al. 2016
-    (section 7); `bfloat16`: products in bfloat16 where torch does so by itself."""
+    """Batches and loss of a captioner."""
 
-    loop: LoopOptions
-    rows: int = 100
+    loop: LoopOptions  # how it is trained
+    rows: int = 100  # captions in a step
+    # share of each label that is spread over the vocabulary, 0 to 1 (Szegedy et al. 2016, section
+    # 7)
     label_smoothing: float = 0.1
-    longest: int = 22
-    bfloat16: bool = False
+    longest: int = 22  # words of a caption that are learned, at most
+    bfloat16: bool = False  # products in bfloat16 where torch chooses it
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Captions of some images, padded: tokens heard and tokens to be said, (time, rows)."""
+    """Captions of some images, padded: `inputs`, and the `targets` that follow, (time, rows)."""
 
     pooled: Tensor  # (rows, channels)
     cells: Tensor | None  # (rows, grid cells, channels)
-    heard: Tensor
-    said: Tensor
+    inputs: Tensor
+    targets: Tensor
 
 
 class Captions:
@@ -105,15 +106,15 @@ class Captions:
 
 
 def caption_loss(network: nn.Module, batch: Batch, options: CaptionLoop) -> Tensor:
-    """Cross-entropy of the words said, mean over words; unknown words are heard, never taught."""
+    """Cross-entropy of the next words, mean over words; unknown words are inputs, never targets."""
     assert isinstance(network, Captioner)
     with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
         context, state = network.begin(batch.pooled, batch.cells)
-        outputs = network(context, state, batch.heard)
-        taught = (batch.said != PAD) & (batch.said != UNK)
+        outputs = network(context, state, batch.inputs)
+        taught = (batch.targets != PAD) & (batch.targets != UNK)
         logits = network.logits(outputs[taught])
     return functional.cross_entropy(
-        logits.float(), batch.said[taught], label_smoothing=options.label_smoothing
+        logits.float(), batch.targets[taught], label_smoothing=options.label_smoothing
     )
 
 

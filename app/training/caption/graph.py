@@ -26,7 +26,9 @@ def start_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.ModelP
     """`features` to the first states and the contexts, by the names of the step graph's inputs.
 
     `features` are (batch, channels, *grid) float32, or (batch, channels) where `grid` is None.
-    Raises ValueError for a network that attends over no grid.
+
+    Raises:
+        ValueError: the network attends and there is no grid.
     """
     o = network.options
     if network.attends and grid is None:
@@ -63,7 +65,9 @@ def decoder_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.Mode
     token_ids (rows,) int64, the states and contexts of `start_graph` -> log_probabilities (rows,
     TOP) float32 from the likeliest down, next_token_ids (rows, TOP) int64, `next_` states, and
     attention (rows, cells) if it attends. Padding, begin and unknown words are never answered.
-    Raises ValueError if there are fewer other words than `TOP`.
+
+    Raises:
+        ValueError: there are fewer other words than `TOP`.
     """
     o = network.options
     if o.vocabulary_size - 3 < TOP:
@@ -76,7 +80,7 @@ def decoder_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.Mode
     image = graph.input("image", np.float32, ("rows", o.embedding_size))
     embedding = graph.constant(network.embedding.weight, "embedding")
     word = graph.op("Gather", embedding, tokens, axis=0)
-    word = graph.op("Mul", word, np.array(network.loudness, np.float32))
+    word = graph.op("Mul", word, np.array(network.embedding_scale, np.float32))
     entry = graph.op("Add", word, image)
     if network.attends:
         keys = graph.input("keys", np.float32, ("rows", cells, o.attention_size))

@@ -17,21 +17,18 @@ from app.training.common.cells import CELLS
 
 @dataclass(frozen=True)
 class CaptionerOptions:
-    """Sizes of a `Captioner`; `dropout` values are shares of what is dropped, 0 to 1.
+    """Sizes of a `Captioner`."""
 
-    channels: of the feature vector, or of a cell of the map; attention_size: of the keys when the
-    network attends, 0 for a network that does not.
-    """
-
-    vocabulary_size: int
-    channels: int
-    cell: str = "lstm"
-    embedding_size: int = 512
-    hidden_size: int = 512
-    attention_size: int = 0
+    vocabulary_size: int  # tokens, the special ones included
+    channels: int  # of the feature vector, or of a cell of the map
+    cell: str = "lstm"  # recurrent cell; a key of CELLS in common/cells.py
+    embedding_size: int = 512  # units of a word
+    hidden_size: int = 512  # units of the decoder
+    attention_size: int = 0  # units of the keys; 0 for a network that does not attend
+    # share of the image's features that is dropped in training, 0 to 1
     feature_dropout: float = 0.3
-    embedding_dropout: float = 0.3
-    output_dropout: float = 0.5
+    embedding_dropout: float = 0.3  # share of the units of words, 0 to 1
+    output_dropout: float = 0.5  # share of the outputs before the logits, 0 to 1
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -54,11 +51,11 @@ class Context:
 
 
 class Captioner(nn.Module):
-    """One recurrent layer that hears the last word and the image, and says the next word.
+    """One recurrent layer that reads the last word and the image, and predicts the next word.
 
-    The words heard and the words said share one matrix (Press and Wolf 2017); heard, a word is
-    scaled to be as loud as the image. The image and a word are added, as vectors of the same size,
-    so that a step costs no more than without the image.
+    Input words and predicted words share one matrix (Press and Wolf 2017); as an input, a word is
+    scaled to the size of the image's features. The image and a word are added, as vectors of the
+    same size, so that a step costs no more than without the image.
     """
 
     def __init__(self, options: CaptionerOptions) -> None:
@@ -79,8 +76,8 @@ class Captioner(nn.Module):
             self.query = nn.Linear(o.hidden_size, o.attention_size)
 
     @property
-    def loudness(self) -> float:
-        """What an embedding is scaled by when it is heard (as in Vaswani et al. 2017, 3.4)."""
+    def embedding_scale(self) -> float:
+        """The factor of an embedding as an input (as in Vaswani et al. 2017, 3.4)."""
         return float(self.options.embedding_size**0.5)
 
     @property
@@ -104,14 +101,14 @@ class Captioner(nn.Module):
         grid = self._drop(self.cell_norm(cells), self.options.feature_dropout)
         return Context(image, self.keys(grid), self.values(grid)), state
 
-    def hear(self, tokens: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor) -> Tensor:
         """Tokens (...) as vectors (..., embedding)."""
-        heard: Tensor = self.embedding(tokens) * self.loudness
-        return heard
+        embedded: Tensor = self.embedding(tokens) * self.embedding_scale
+        return embedded
 
     def forward(self, context: Context, state: State, tokens: Tensor) -> Tensor:
         """The hidden state after every one of `tokens` (time, batch): (time, batch, hidden)."""
-        words = self._drop(self.hear(tokens), self.options.embedding_dropout)
+        words = self._drop(self.embed(tokens), self.options.embedding_dropout)
         if not self.attends:
             outputs: Tensor = self.cell(words + context.image, None, state)[0]
             return outputs
@@ -143,7 +140,7 @@ class Captioner(nn.Module):
 
         What may never be said (padding, begin, unknown) has minus infinity.
         """
-        state, weights = self.step(context, state, self.hear(tokens))
+        state, weights = self.step(context, state, self.embed(tokens))
         logits = self.logits(state[0])
         logits[:, : BOS + 1] = -torch.inf
         logits[:, UNK] = -torch.inf

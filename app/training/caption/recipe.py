@@ -16,26 +16,24 @@ _LOOP = CaptionLoop(
 
 @dataclass(frozen=True)
 class CaptionRecipe:
-    """Everything that decides the decoder; the steps in `fit` are counted in `epochs`.
+    """Everything that decides the decoder, but the data and the encoder."""
 
-    least, most: a word of the vocabulary occurs at least so often, and there are at most so many.
-    attention_size: 0 for a network that does not attend.
-    """
-
-    cell: str = "lstm"
-    embedding_size: int = 256
-    hidden_size: int = 512
-    attention_size: int = 0
+    cell: str = "lstm"  # recurrent cell; a key of CELLS in common/cells.py
+    embedding_size: int = 256  # units of a word
+    hidden_size: int = 512  # units of the decoder
+    attention_size: int = 0  # units of the keys; 0 for a network that does not attend
+    # share of the image's features that is dropped in training, 0 to 1
     feature_dropout: float = 0.3
-    embedding_dropout: float = 0.3
-    output_dropout: float = 0.5
-    least: int = 5
-    most: int = 4000
-    epochs: int = 8
-    fit: CaptionLoop = _LOOP
-    views: ViewOptions = field(default_factory=ViewOptions)
+    embedding_dropout: float = 0.3  # share of the units of words, 0 to 1
+    output_dropout: float = 0.5  # share of the outputs before the logits, 0 to 1
+    least: int = 5  # a word of the vocabulary occurs at least so often
+    most: int = 4000  # words of the vocabulary, at most
+    epochs: int = 8  # passes over the captions
+    fit: CaptionLoop = _LOOP  # batches and loss; its number of steps is replaced by `epochs`
+    views: ViewOptions = field(default_factory=ViewOptions)  # of the training images
+    # beam search, in validation and when serving
     search: SearchOptions = field(default_factory=SearchOptions)
-    seed: int = 0
+    seed: int = 0  # of weights and batches
 
     def network(self, vocabulary_size: int, channels: int) -> CaptionerOptions:
         """The network's options for a vocabulary and an encoder."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.serving.models.loader import LoadedModel
 from app.serving.models.manifest import Manifest
 from app.tasks.caption.task import CaptionTask
-from app.training.common.client import loaded_model
+from app.training.common.served import loaded_model, predictions_of
 
 _CHUNK = 32  # images that are held in memory, and that share steps as far as the service allows
 
@@ -42,8 +42,8 @@ class ServedCaptions:
         rest = iter(images)
         while contents := list(islice(rest, _CHUNK)):
             examples = [self._loaded.task.encode(content) for content in contents]
-            futures = self._loaded.scheduler.submit_many(examples)
-            found += [str(future.result().prediction.to_json()["text"]) for future in futures]
+            predictions = predictions_of(self._loaded, examples)
+            found += [str(prediction.to_json()["text"]) for prediction in predictions]
             if progress is not None:
                 progress(len(found))
         return found

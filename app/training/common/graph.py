@@ -55,12 +55,20 @@ class Graph:
             self._shared.scopes.pop()
 
     def input(self, name: str, dtype: DTypeLike, shape: Shape) -> str:
-        """Declare an input; its name is used as it is. Raises ValueError if it is taken."""
+        """Declare an input; its name is used as it is.
+
+        Raises:
+            ValueError: the name is taken.
+        """
         self._inputs.append(_value_info(self._claim(name), dtype, shape))
         return name
 
     def output(self, name: str, value: str, dtype: DTypeLike, shape: Shape) -> str:
-        """Declare `value` as an output called `name`. Raises ValueError if the name is taken."""
+        """Declare `value` as an output called `name`.
+
+        Raises:
+            ValueError: the name is taken.
+        """
         self._nodes.append(helper.make_node("Identity", [value], [self._claim(name)]))
         self._outputs.append(_value_info(name, dtype, shape))
         return name
@@ -96,7 +104,7 @@ class Graph:
         return names[0] if outputs is None else names
 
     def subgraph(self, name: str) -> "Graph":
-        """An empty graph for a Scan, Loop or If; it sees this graph's values by their names."""
+        """An empty graph for a Scan, Loop or If; it can use this graph's values by their names."""
         return Graph(self._fresh(name), self._shared)
 
     def scan(

@@ -17,24 +17,21 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """How one network is trained.
+    """How one network is trained."""
 
-    steps: batches in all; learning_rate: at its top, after `warmup` steps, then falling as half
-    a cosine to 2 % (Loshchilov and Hutter 2017, eq. 5); clip_norm: largest norm of the whole
-    gradient (Pascanu et al. 2013, algorithm 1); averaging: decay of the running mean of the
-    weights, which is what is validated and kept (Polyak and Juditsky 1992); patience:
-    validations without improvement before stopping early.
-    """
-
-    steps: int = 10_000
+    steps: int = 10_000  # batches in all
+    # at its top, after `warmup` steps; then half a cosine down to 2 % of it (Loshchilov and Hutter
+    # 2017, equation 5)
     learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    warmup: int = 200
+    weight_decay: float = 0.01  # of AdamW
+    clip_norm: float = 1.0  # largest norm of the whole gradient (Pascanu et al. 2013, algorithm 1)
+    warmup: int = 200  # steps in which the learning rate rises to its top
+    # decay of the running mean of the weights, which is what is validated and kept (Polyak and
+    # Juditsky 1992)
     averaging: float = 0.998
-    validate_every: int = 500
-    patience: int = 8
-    seed: int = 0
+    validate_every: int = 500  # steps between validations
+    patience: int = 8  # validations without improvement before training stops early
+    seed: int = 0  # of the random numbers of torch
 
     def __post_init__(self) -> None:
         for name in ("steps", "learning_rate", "clip_norm", "validate_every", "patience"):

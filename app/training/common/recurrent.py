@@ -15,7 +15,7 @@ class Recurrent(nn.Module):
     """`num_layers` layers of one cell, in one direction or both.
 
     With `residual`, every layer but the first adds its input to its output. `dropout` falls on
-    what a layer hears from the one below, never on that sum; `recurrent_dropout` acts inside the
+    what a layer reads from the one below, never on that sum; `recurrent_dropout` acts inside the
     cells. Both work in training mode only.
     A state is one tensor per name in `states`, of (num_layers * num_directions, batch, hidden),
     forward before backward in each layer, as in torch.

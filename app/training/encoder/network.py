@@ -14,14 +14,15 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """Sizes of the encoder; `widths` and `blocks` per stage, each at half the last one's grid."""
+    """Sizes of the encoder."""
 
-    size: int = 128
-    grid: int = 7
+    size: int = 128  # pixels of the image, each way
+    grid: int = 7  # cells of the map, each way
+    # channels of each stage; a stage has half the grid of the one before it
     widths: tuple[int, ...] = (64, 128, 256, 384)
-    blocks: tuple[int, ...] = (1, 2, 2, 1)
-    map_channels: int = 320
-    channels: int = 1280
+    blocks: tuple[int, ...] = (1, 2, 2, 1)  # residual blocks of each stage
+    map_channels: int = 320  # of the map
+    channels: int = 1280  # of the pooled vector
 
 
 class Features(NamedTuple):
@@ -67,7 +68,7 @@ def pooling(given: int, wanted: int) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Pixels to a feature map; the last two stages, fine and coarse, both speak in it."""
+    """Pixels to a feature map; the last two stages, fine and coarse, both add to it."""
 
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()

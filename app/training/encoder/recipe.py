@@ -8,15 +8,15 @@ from app.training.encoder.network import EncoderOptions
 
 @dataclass(frozen=True)
 class EncoderRecipe:
-    """How the encoder is trained; `lessons` views are shown to the teacher, again and again to it.
+    """How the encoder is trained."""
 
-    `word_weight` is what a wrong word (in nats) counts beside the distillation loss.
-    """
-
-    network: EncoderOptions = field(default_factory=EncoderOptions)
+    network: EncoderOptions = field(default_factory=EncoderOptions)  # sizes of the network
+    # views that are shown to the teacher, and again and again to the encoder
     lessons: int = 100_000
-    rows: int = 64
+    rows: int = 64  # views in a step
+    # of the views that show photographs with captions, 0 to 1; the others show other images
     share: float = 2 / 3
+    # of the first stage, which learns from the teacher alone
     distil: LoopOptions = field(
         default_factory=lambda: LoopOptions(
             steps=5000,
@@ -27,6 +27,7 @@ class EncoderRecipe:
             patience=100,
         )
     )
+    # of the second stage, which learns the words of the captions, too
     words: LoopOptions = field(
         default_factory=lambda: LoopOptions(
             steps=1500,
@@ -38,8 +39,8 @@ class EncoderRecipe:
             patience=100,
         )
     )
-    word_weight: float = 0.1
-    seed: int = 0
+    word_weight: float = 0.1  # what a wrong word (in nats) counts beside the distillation loss
+    seed: int = 0  # of views and weights
 
 
 def shortened(recipe: EncoderRecipe, steps: int) -> EncoderRecipe:

@@ -43,7 +43,11 @@ class Teacher:
     """Shows images to the network, on one thread; needs the package `ai-edge-litert`."""
 
     def __init__(self, path: Path) -> None:
-        """Open the TFLite file. Raises ValueError if it is not the network described above."""
+        """Open the TFLite file.
+
+        Raises:
+            ValueError: it is not the network described above.
+        """
         # Needed by whoever trains an encoder of their own, and by nobody else.
         import flatbuffers
         from ai_edge_litert import schema_py_generated as schema

@@ -64,7 +64,8 @@ def train_encoder_from(
 ) -> Path:
     """Read captioned images of `data` and the .npz files in `others`, and `train_encoder`.
 
-    Raises FileNotFoundError or ValueError for folders that hold no such images.
+    Raises:
+        FileNotFoundError, ValueError: a folder holds no such images.
     """
     captioned = read_captions(data)
     files = [] if others is None else sorted(others.glob("*.npz"), key=lambda path: path.stem)

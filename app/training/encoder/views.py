@@ -6,7 +6,6 @@ follows from a seed and i alone, so that nothing but the network's answers needs
 
 import io
 import itertools
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,16 +19,6 @@ from PIL import Image
 Bytes = npt.NDArray[np.uint8]
 
 _LUT: Final = np.arange(256, dtype=np.float32)
-
-
-def tar_images(paths: list[Path]) -> Iterator[tuple[str, Image.Image]]:
-    """Name and pixels (RGB) of every image in some tar files, in their order."""
-    for path in paths:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                if content is not None:
-                    yield member.name, Image.open(io.BytesIO(content.read())).convert("RGB")
 
 
 def npz_images(path: Path) -> Iterator[Image.Image]:

@@ -3,17 +3,17 @@
 ============================ ================================================= ===========
 method                       what                                              intervals
 ============================ ================================================= ===========
-``naive``                    the last value                                    normal
-``seasonal_naive``           the last season                                   normal
-``naive2``                   naive on deseasonalised values, as M4 defines it  none
-``theta``                    standard Theta method (statsforecast)             simulated
-``autoets``                  best ETS by AICc (statsforecast)                  normal
-``autotheta``                best of four Theta models (statsforecast)         simulated
-``autoets_autotheta``        mean of the two above                             mean of both
+`naive`                    the last value                                    normal
+`seasonal_naive`           the last season                                   normal
+`naive2`                   naive on deseasonalised values, as M4 defines it  none
+`theta`                    standard Theta method (statsforecast)             simulated
+`autoets`                  best ETS by AICc (statsforecast)                  normal
+`autotheta`                best of four Theta models (statsforecast)         simulated
+`autoets_autotheta`        mean of the two above                             mean of both
 ============================ ================================================= ===========
 
-A method that fails on a series (too short, no finite forecast) falls back to ``naive2`` on
-that series and says so in ``fell_back``. Missing values are interpolated first.
+A method that fails on a series (too short, no finite forecast) falls back to `naive2` on
+that series and says so in `fell_back`. Missing values are interpolated first.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _SAVE_EVERY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Baseline:
-    """``mean`` (horizon,) and ``quantiles`` (len(LEVELS), horizon), NaN where not given."""
+    """`mean` (horizon,) and `quantiles` (len(LEVELS), horizon), NaN where not given."""
 
     mean: Array
     quantiles: Array
@@ -84,7 +84,7 @@ def naive2(known: Array, season_length: int, horizon: int) -> Baseline:
 def is_seasonal(known: Array, season_length: int) -> bool:
     """Whether the autocorrelation at the season exceeds its 90 % limit (M4's test).
 
-    False below three seasons, and for a season beyond the 10 log10(n) lags that R's ``acf``
+    False below three seasons, and for a season beyond the 10 log10(n) lags that R's `acf`
     computes, which the competition's own code inherits.
     """
     n = len(known)
@@ -100,7 +100,7 @@ def is_seasonal(known: Array, season_length: int) -> bool:
 
 
 def seasonal_indices(known: Array, season_length: int) -> Array:
-    """Multiplicative indices (season_length,) with mean 1; the first is of ``known[0]``."""
+    """Multiplicative indices (season_length,) with mean 1; the first is of `known[0]`."""
     m, n = season_length, len(known)
     weights = np.full(m, 1.0 / m)
     if m % 2 == 0:  # an even season has no middle: half a point more on either side
@@ -155,9 +155,9 @@ def baseline_forecasts(
 ) -> dict[str, dict[Key, Baseline]]:
     """Forecast the last horizon of every series from what stands before it.
 
-    ``cache`` is a folder: what it holds is not computed again, and what is computed is added
-    to ``<cache>/<collection>.<method>.npz`` every minute. An entry counts only for the very
-    values, horizon, season and library version it was made from. ``progress`` is told the
+    `cache` is a folder: what it holds is not computed again, and what is computed is added
+    to `<cache>/<collection>.<method>.npz` every minute. An entry counts only for the very
+    values, horizon, season and library version it was made from. `progress` is told the
     method and how many series of it are done.
 
     Returns:

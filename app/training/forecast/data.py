@@ -2,10 +2,10 @@
 
 The split has two axes and both are fixed by the id of a series alone:
 
-* whole series: ``unseen`` (about 10 %) is never trained on;
-* the end of every series: the last ``horizon`` points are never trained on. On the
-  ``select`` half they choose the epoch and calibrate, on the ``report`` half (and on
-  ``unseen``) they are only ever reported.
+* whole series: `unseen` (about 10 %) is never trained on;
+* the end of every series: the last `horizon` points are never trained on. On the
+  `select` half they choose the epoch and calibrate, on the `report` half (and on
+  `unseen`) they are only ever reported.
 """
 
 import csv
@@ -28,7 +28,7 @@ _FREQUENCIES = {"yearly": "YS", "quarterly": "QS", "monthly": "MS", "other": Non
 
 @dataclass(frozen=True)
 class Series:
-    """One series: ``values`` (time,) float64 with NaN where missing, oldest first."""
+    """One series: `values` (time,) float64 with NaN where missing, oldest first."""
 
     dataset: str
     id: str
@@ -52,13 +52,13 @@ class Series:
 
 
 def read_series(root: Path, only: tuple[str, ...] = ()) -> list[Series]:
-    """Every series below ``root``: the public collections, and ``csv``, the files in it itself.
+    """Every series below `root`: the public collections, and `csv`, the files in it itself.
 
-    ``only`` names collections; all that are found are read when it is empty.
+    `only` names collections; all that are found are read when it is empty.
 
     Raises:
-        FileNotFoundError: no known collection stands in ``root``, or a named one is absent.
-        ValueError: ``only`` names an unknown collection.
+        FileNotFoundError: no known collection stands in `root`, or a named one is absent.
+        ValueError: `only` names an unknown collection.
     """
     unknown = set(only) - set(COLLECTIONS)
     if unknown:
@@ -80,7 +80,7 @@ def read_series(root: Path, only: tuple[str, ...] = ()) -> list[Series]:
 
 
 def sha256_of(root: Path, names: set[str]) -> dict[str, str]:
-    """File name -> sha256 of every file behind the collections ``names``."""
+    """File name -> sha256 of every file behind the collections `names`."""
     digests: dict[str, str] = {}
     for name in sorted(names):
         relative, _ = COLLECTIONS[name]

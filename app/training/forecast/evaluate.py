@@ -1,7 +1,7 @@
-"""Scores published models next to honest baselines; knows the served path, never the network.
+"""Scores published models next to baselines; knows the served path, not the network.
 
 Nothing is scored that training saw: the last horizon of a series is the future here and is
-held out there, and the parts ``unseen`` and ``report`` choose nothing (see ``datasets``).
+held out there, and the parts `unseen` and `report` choose nothing (see `datasets`).
 """
 
 import math
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from app.training.forecast import scores
 from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
 from app.training.forecast.data import Part, Series, read_series
-from app.training.forecast.reports import Row, WaveRow
+from app.training.forecast.reports import Row
 from app.training.forecast.served import Answer, Question, Served, served
-from app.training.waves.data import waves
 
 Array = NDArray[np.float64]
 Baselines = Literal["none", "simple", "all"]
@@ -46,15 +45,15 @@ def evaluate_forecast(
     limit: int | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[Row]:
-    """Backtest ``model`` on the last horizon of every series of ``parts``.
+    """Backtest `model` on the last horizon of every series of `parts`.
 
-    It is asked at ``url``, or without one from the repository folder ``root``. One group of
-    rows for each part of each collection, and one over all ``parts`` where these are several.
-    ``limit`` takes that many series of a collection, evenly spread. ``cache`` is the folder of
-    ``baseline_forecasts``. ``progress`` is told a label and how many series of it are done.
+    It is asked at `url`, or without one from the repository folder `root`. One group of
+    rows for each part of each collection, and one over all `parts` where these are several.
+    `limit` takes that many series of a collection, evenly spread. `cache` is the folder of
+    `baseline_forecasts`. `progress` is told a label and how many series of it are done.
 
     Raises:
-        FileNotFoundError, ValueError: as ``read_series``.
+        FileNotFoundError, ValueError: as `read_series`.
         UnrollError: the model is not served, or refuses a series.
     """
     rows: list[Row] = []
@@ -116,7 +115,7 @@ def _backtest(
 
 
 def _scores(series: Series, point: Array, quantiles: Array) -> dict[str, float]:
-    """Every score of one forecast; ``quantiles`` (LEVELS, horizon)."""
+    """Every score of one forecast; `quantiles` (LEVELS, horizon)."""
     actual, known = series.future(), series.known()
     scale = scores.naive_scale(known, series.season_length)
     answer = {
@@ -152,55 +151,3 @@ def _mean(values: Sequence[float]) -> float:
     """Mean over the series on which a score is defined."""
     defined = np.asarray(values)[np.isfinite(values)]
     return float(defined.mean()) if defined.size else math.nan
-
-
-def evaluate_waves(
-    root: Path,
-    model: str = "forecast-waves",
-    *,
-    version: str | None = None,
-    url: str | None = None,
-    count: int = 5000,
-    train_count: int = 7000,
-    seed: int = 20_000,
-) -> list[WaveRow]:
-    """Mean squared errors on ``count`` fresh series, next to naive and least squares.
-
-    Least squares is fitted on ``train_count`` other series, the textbook's number of them.
-
-    Raises:
-        UnrollError: the model is not served.
-    """
-    rng = np.random.default_rng(seed)
-    long, short = waves(rng, count, 60), waves(rng, count, 51)
-    past, past_of_51 = long[:, :50], short[:, :50]
-    fitted = _least_squares(waves(rng, train_count, 60))
-    fitted_of_51 = _least_squares(waves(rng, train_count, 51))
-    guesses: dict[str, tuple[Array, Array]] = {
-        "naive": (np.repeat(past[:, -1:], 10, axis=1), past_of_51[:, -1:]),
-        "least squares": (fitted(past), fitted_of_51(past_of_51)),
-    }
-    with served(model, root, version=version, url=url) as one:
-
-        def mean(series: Array, horizon: int) -> Array:
-            answers = one.ask([Question(row, horizon) for row in series], (0.5,))
-            return np.stack([answer.mean for answer in answers])  # (count, horizon)
-
-        guesses[f"{one.model}/{one.version}"] = mean(past, 10), mean(past_of_51, 1)
-    rows = []
-    for method, (ten, one_of_51) in guesses.items():
-        error = (long[:, 50:] - ten) ** 2  # (count, 10)
-        of_51 = (short[:, 50:] - one_of_51) ** 2  # (count, 1)
-        numbers = float(error[:, 0].mean()), float(error.mean()), float(of_51.mean())
-        rows.append(WaveRow(method, count, *numbers))
-    return rows
-
-
-def _least_squares(series: Array) -> Callable[[Array], Array]:
-    """A linear map with intercept from the first 50 points to all that follow."""
-
-    def design(past: Array) -> Array:
-        return np.hstack([past, np.ones((len(past), 1))])  # (count, 51)
-
-    weights = np.linalg.lstsq(design(series[:, :50]), series[:, 50:], rcond=None)[0]
-    return lambda past: design(past) @ weights

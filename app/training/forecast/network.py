@@ -19,17 +19,17 @@ QUANTILE_LEVELS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.
 
 @dataclass(frozen=True)
 class ForecasterOptions:
-    """Sizes of a `Forecaster`; `dropout` values are shares of what is dropped, 0 to 1."""
+    """Sizes of a `Forecaster`."""
 
-    cell: str = "gru"
-    hidden_size: int = 64
-    num_layers: int = 2
-    residual: bool = True
-    dropout: float = 0.1
-    recurrent_dropout: float = 0.1
-    context_features: int = CONTEXT_FEATURES
-    future_features: int = FUTURE_FEATURES
-    levels: tuple[float, ...] = QUANTILE_LEVELS
+    cell: str = "gru"  # recurrent cell; a key of CELLS in common/cells.py
+    hidden_size: int = 64  # units of a layer
+    num_layers: int = 2  # of the encoder and of the decoder
+    residual: bool = True  # whether a layer adds its input to its output
+    dropout: float = 0.1  # share of the inputs of a layer that is dropped in training, 0 to 1
+    recurrent_dropout: float = 0.1  # share of the hidden-to-hidden weights, 0 to 1
+    context_features: int = CONTEXT_FEATURES  # numbers that the encoder reads at a step
+    future_features: int = FUTURE_FEATURES  # numbers that the decoder reads at a step
+    levels: tuple[float, ...] = QUANTILE_LEVELS  # of the quantiles that are answered, rising
 
     def __post_init__(self) -> None:
         if list(self.levels) != sorted(set(self.levels)) or 0.5 not in self.levels:

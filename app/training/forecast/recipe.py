@@ -1,212 +1,25 @@
-"""The recipe of `forecast`: data, windows, loss, validation; members are trained apart."""
+"""What decides a forecaster, but the data. Knows numbers only."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-
-from app.features.cycles import choose_cycles
-from app.features.series import SeriesOptions, Window, prepare, restore
-from app.training.common.loop import Fit, LoopOptions, Progress, fit
-from app.training.forecast.data import Series
-from app.training.forecast.network import Forecaster, ForecasterOptions, pinball
-from app.training.forecast.windows import GROUPS, Group, Windows, cut, held_out
-from app.training.waves.data import mixtures
-
-Key = tuple[str, str | None]
-_GENERATED: Key = ("generated", None)
-_LARGEST = 60.0  # targets beyond this many units teach nothing but their rarity
+from app.features.series import SeriesOptions
+from app.training.common.loop import LoopOptions
+from app.training.forecast.network import ForecasterOptions
 
 
 @dataclass(frozen=True)
 class ForecastRecipe:
     """Every choice that makes the model; goes into the manifest as it is."""
 
-    network: ForecasterOptions = field(default_factory=ForecasterOptions)
-    loop: LoopOptions = field(default_factory=LoopOptions)
-    members: int = 4
-    batch_size: int = 256
-    context_length: int = 64
-    memory: int = 1100
-    trained_horizon: int = 64
-    generated: int = 6000
-    seed: int = 0
+    network: ForecasterOptions = field(default_factory=ForecasterOptions)  # sizes of a member
+    loop: LoopOptions = field(default_factory=LoopOptions)  # how a member is trained
+    members: int = 4  # networks that are averaged
+    batch_size: int = 256  # windows in a step
+    context_length: int = 64  # last values that the encoder reads
+    memory: int = 1100  # last values from which level, scale and season are estimated
+    trained_horizon: int = 64  # steps ahead in training, at most
+    generated: int = 6000  # series that are generated beside those of the data
+    seed: int = 0  # of windows; a member adds its number
 
     def series_options(self) -> SeriesOptions:
         return SeriesOptions(context_length=self.context_length, memory=self.memory)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What all members learn from: windows by group, and the windows that choose the epoch."""
-
-    groups: dict[Key, Windows]
-    scales: dict[Key, tuple[float, float]]
-    select: dict[str, "Selection"]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Held-out ends of the `select` part of one collection."""
-
-    series: list[Series]
-    prepared: list[Window]
-    windows: Windows
-
-
-def build_material(series: list[Series], recipe: ForecastRecipe) -> Material:
-    """Cut the training windows (never `unseen` series, never the last horizon)."""
-    rng = np.random.default_rng(recipe.seed)
-    options = recipe.series_options()
-    generated = [_generated(rng, i) for i in range(recipe.generated)]
-    known: dict[Key, list[Series]] = {}
-    for one in series:
-        if one.part != "unseen":
-            known.setdefault(group_of(one), []).append(one)
-    known[_GENERATED] = generated
-    groups = {}
-    for key, members in known.items():
-        windows = cut(members, group(key), options, recipe.trained_horizon, rng)
-        if windows is not None:
-            groups[key] = windows
-    select: dict[str, Selection] = {}
-    for name in sorted({one.dataset for one in series}):
-        chosen = [s for s in series if s.dataset == name and s.part == "select"]
-        if chosen:
-            select[name] = selection(chosen, recipe)
-    return Material(groups, {key: _scale(w) for key, w in groups.items()}, select)
-
-
-def group_of(series: Series) -> Key:
-    return series.dataset, series.frequency
-
-
-def group(key: Key) -> Group:
-    """Known collections have their own pace; another one is treated like a middling one."""
-    return GROUPS.get(key, Group(horizon=48, per_series=50, weight=5))
-
-
-def selection(series: list[Series], recipe: ForecastRecipe) -> Selection:
-    options = recipe.series_options()
-    prepared = []
-    for one in series:
-        cycles = choose_cycles(one.known(), one.frequency, one.season_length)
-        prepared.append(prepare(one.known(), cycles, options))
-    return Selection(series, prepared, held_out(series, options, recipe.trained_horizon))
-
-
-def train_member(
-    material: Material,
-    recipe: ForecastRecipe,
-    member: int,
-    *,
-    checkpoint: Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Fit:
-    """Train one network of the ensemble; its seed is the recipe's plus its number."""
-    seed = recipe.seed + member
-    loop = LoopOptions(**{**vars(recipe.loop), "seed": seed})
-    torch.manual_seed(seed)
-    network = Forecaster(recipe.network)
-    levels = torch.tensor(recipe.network.levels)
-    keys = list(material.groups)
-    weights = np.array([group(key).weight for key in keys], np.float64)
-    weights /= weights.sum()
-
-    def batch(step: int) -> tuple[Key, Windows]:
-        rng = np.random.default_rng([seed, step])
-        key = keys[rng.choice(len(keys), p=weights)]
-        windows = material.groups[key]
-        rows = rng.integers(0, len(windows), 4 * recipe.batch_size)
-        # neighbours in length waste no steps on padding
-        rows = rows[np.argsort(windows.lengths[rows], kind="stable")]
-        at = int(rng.integers(0, 4)) * recipe.batch_size
-        return key, windows.take(rows[at : at + recipe.batch_size])
-
-    def loss(module: nn.Module, drawn: tuple[Key, Windows]) -> Tensor:
-        key, windows = drawn
-        relative, scaled = material.scales[key]
-        target = torch.from_numpy(windows.target)
-        known = ~torch.isnan(target)
-        filled = torch.where(known, target, 0.0).clamp(-_LARGEST, _LARGEST)
-        answer = module(*inputs(windows))
-        # half the weight is on relative errors (sMAPE), half on errors in naive steps (MASE)
-        worth = torch.from_numpy(windows.relative / relative + windows.scaled / scaled) / 2.0
-        worth = torch.minimum(worth, 6.0 * worth.mean())
-        return (pinball(answer, filled, levels) * worth * known).sum() / known.sum()
-
-    return fit(
-        network,
-        batch,
-        loss,
-        lambda module: score(module, material),
-        loop,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-
-
-def inputs(windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
-    return (
-        torch.from_numpy(windows.context),
-        torch.from_numpy(windows.lengths),
-        torch.from_numpy(windows.future),
-    )
-
-
-def predict(module: nn.Module, windows: Windows, batch_size: int = 512) -> NDArray[np.float32]:
-    """Quantiles (n, horizon, levels) in the network's unit, in eval mode."""
-    module.eval()
-    parts = []
-    with torch.no_grad():
-        for at in range(0, len(windows), batch_size):
-            rows = np.arange(at, min(at + batch_size, len(windows)))
-            parts.append(module(*inputs(windows.take(rows))).numpy())
-    return np.concatenate(parts)
-
-
-def score(module: nn.Module, material: Material) -> float:
-    """Mean over collections of (sMAPE / naive's + MASE / naive's) / 2 on the `select` part.
-
-    The medians are scored; the naive forecast repeats the smoothed level and the season.
-    """
-    ratios = []
-    for chosen in material.select.values():
-        answer = predict(module, chosen.windows).astype(np.float64)
-        middle = answer.shape[2] // 2
-        ours = _errors(chosen, answer[:, :, middle])
-        plain = _errors(chosen, np.zeros(answer.shape[:2]))
-        ratios.append(float((ours / plain).mean()))
-    return float(np.mean(ratios))
-
-
-def _errors(chosen: Selection, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean symmetric relative error and mean error in naive steps: (2,)."""
-    errors = np.zeros((len(chosen.series), 2))
-    for i, (one, window) in enumerate(zip(chosen.series, chosen.prepared, strict=True)):
-        truth = one.future()
-        path = restore(window, scaled[i, : len(truth), None])[:, 0]
-        miss = np.abs(truth - path)
-        errors[i, 0] = np.nanmean(2.0 * miss / (np.abs(truth) + np.abs(path) + 1e-9))
-        known = one.known()
-        lag = one.season_length if one.season_length < len(known) else 1
-        errors[i, 1] = np.nanmean(miss) / (np.nanmean(np.abs(known[lag:] - known[:-lag])) + 1e-9)
-    mean: NDArray[np.float64] = np.nanmean(errors, axis=0)
-    return mean
-
-
-def _scale(windows: Windows) -> tuple[float, float]:
-    """Mean error of answering zero, relative and in naive steps: what one unit of loss is."""
-    miss = np.minimum(np.abs(windows.target), 50.0)
-    relative = np.minimum(miss * windows.relative, 2.0)
-    scaled = np.minimum(miss * windows.scaled, 20.0)
-    return float(np.nanmean(relative)) + 1e-9, float(np.nanmean(scaled)) + 1e-9
-
-
-def _generated(rng: np.random.Generator, number: int) -> Series:
-    values, frequency, season = mixtures(rng)
-    return Series("generated", str(number), values, frequency, season, 1)

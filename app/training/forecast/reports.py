@@ -1,6 +1,5 @@
 """What an evaluation found, as JSON and as a table; knows numbers, not where they come from."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -8,6 +7,7 @@ from pydantic import JsonValue
 from rich.table import Table
 
 from app.training.common.cards import markdown_table
+from app.training.common.reports import bold, number, row_to_json
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,7 @@ class Row:
     fell_back: int = 0
 
     def to_json(self) -> dict[str, JsonValue]:
-        return _json(asdict(self))
-
-
-@dataclass(frozen=True)
-class WaveRow:
-    """Mean squared errors of one method on fresh generated series.
-
-    ``one_step`` and ``ten_steps`` (the mean over them) follow 50 of 60 points;
-    ``one_step_of_51`` follows 50 of 51, which spaces the points a little wider.
-    """
-
-    method: str
-    series: int
-    one_step: float
-    ten_steps: float
-    one_step_of_51: float
-
-    def to_json(self) -> dict[str, JsonValue]:
-        return _json(asdict(self))
+        return row_to_json(asdict(self))
 
 
 _SCORES = ("OWA", "sMAPE", "MASE", "in 80 %", "in 95 %")
@@ -73,7 +55,7 @@ def forecast_table(rows: Sequence[Row]) -> Table:
         owa, *others = _cells(row)
         table.add_row(
             "  " + row.method + (f" ({row.fell_back} fell back)" if row.fell_back else ""),
-            f"[bold]{owa}[/bold]" if row.owa == best else owa,
+            bold(owa, row.owa == best),
             *others,
         )
         last = group
@@ -81,31 +63,11 @@ def forecast_table(rows: Sequence[Row]) -> Table:
 
 
 def _cells(row: Row) -> list[str]:
-    numbers = (row.owa, row.smape, row.mase, row.coverage_80, row.coverage_95)
-    return ["-" if math.isnan(number) else f"{number:.3f}" for number in numbers]
+    scores = (row.owa, row.smape, row.mase, row.coverage_80, row.coverage_95)
+    return [number(score) for score in scores]
 
 
 def forecast_markdown(rows: Sequence[Row]) -> str:
     """The rows as a table in Markdown, for model cards and docs."""
     cells = [(f"{r.collection}, {r.part}, {r.series}", r.method, *_cells(r)) for r in rows]
     return markdown_table(("collection, part, series", "method", *_SCORES), cells)
-
-
-def wave_table(rows: Sequence[WaveRow]) -> Table:
-    """The rows for a terminal."""
-    table = Table(title=f"Mean squared error on {rows[0].series:,} fresh series")
-    table.add_column("method")
-    for heading in ("one step", "ten steps", "one step of 51"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        numbers = (row.one_step, row.ten_steps, row.one_step_of_51)
-        table.add_row(row.method, *(f"{number:.5f}" for number in numbers))
-    return table
-
-
-def _json(values: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """JSON has no NaN: a score that is not defined is null."""
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in values.items()
-    }

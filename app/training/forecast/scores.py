@@ -1,6 +1,6 @@
 """Scores of forecasts as the competitions define them; knows arrays, not series or models.
 
-Everywhere ``actual`` is (time,), ``forecast`` is (time,), and a NaN in ``actual`` is a value
+Everywhere `actual` is (time,), `forecast` is (time,), and a NaN in `actual` is a value
 that was not observed: it is left out. A score that is not defined is NaN, never a guess.
 """
 
@@ -47,9 +47,9 @@ def mase(actual: Array, forecast: Array, known: Array, season_length: int) -> fl
 
 
 def owa(method: Mapping[str, Sequence[float]], naive2: Mapping[str, Sequence[float]]) -> float:
-    """Overall weighted average of ``smape`` and ``mase`` against Naive2, over a collection.
+    """Overall weighted average of `smape` and `mase` against Naive2, over a collection.
 
-    Both mappings hold the scores ``smape`` and ``mase`` of every series, in the same order.
+    Both mappings hold the scores `smape` and `mase` of every series, in the same order.
     Each is averaged over the series first and divided after, as the M4 competition does
     (Makridakis et al. 2020, section 2.3). A series without MASE counts for sMAPE only.
 
@@ -82,7 +82,7 @@ def mean_width(lower: Array, upper: Array) -> float:
 
 
 def pinball(actual: Array, quantiles: Array, levels: Sequence[float]) -> float:
-    """Mean quantile loss of ``quantiles`` (levels, time), in units of the series.
+    """Mean quantile loss of `quantiles` (levels, time), in units of the series.
 
     Koenker and Bassett (1978), "Regression quantiles", Econometrica 46(1). Not doubled.
     """

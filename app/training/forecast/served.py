@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from app.serving.models.loader import LoadedModel
 from app.tasks.forecast import ForecastTask
-from app.training.common.client import call, loaded_model
+from app.training.common.served import (
+    RemoteModel,
+    loaded_model,
+    predictions_of,
+    remote_model,
+)
 
 Array = NDArray[np.float64]
 
@@ -21,7 +26,7 @@ _CHUNK = 100  # series in one request; the service takes more, but a request has
 
 @dataclass(frozen=True)
 class Question:
-    """One series: ``values`` (time,), NaN where missing, and how far to look ahead."""
+    """One series: `values` (time,), NaN where missing, and how far to look ahead."""
 
     values: Array
     horizon: int
@@ -30,7 +35,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """``mean`` (horizon,) and ``quantiles`` (levels, horizon) in the order asked for."""
+    """`mean` (horizon,) and `quantiles` (levels, horizon) in the order asked for."""
 
     mean: Array
     quantiles: Array
@@ -38,7 +43,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A model that answers: ``ask`` takes any number of questions and quantile levels."""
+    """A model that answers: `ask` takes any number of questions and quantile levels."""
 
     model: str
     version: str
@@ -49,14 +54,14 @@ class Served:
 def served(
     model: str, root: Path, *, version: str | None = None, url: str | None = None
 ) -> Iterator[Served]:
-    """The model of a server at ``url``, or without one of the repository folder ``root``.
+    """The model of a server at `url`, or without one of the repository folder `root`.
 
     Raises:
         ModelNotFound: it is not there, or the version was refused (with the reason).
         UnrollError: the server cannot be reached or refuses a request.
     """
     if url is not None:
-        yield _over_http(url.rstrip("/"), model, version)
+        yield _over_http(remote_model(url, model, version))
         return
     with loaded_model(root, "forecast", ForecastTask, model, version) as loaded:
         yield _in_process(loaded)
@@ -71,30 +76,24 @@ def _in_process(loaded: LoadedModel) -> Served:
                 loaded.task.encode(series=_numbers(one.values), **_request(one, levels))
                 for one in chunk
             ]
-            for future in loaded.scheduler.submit_many(examples):
-                answers.append(_answer(future.result().prediction.to_json(), levels))
+            answers += [_answer(one.to_json(), levels) for one in predictions_of(loaded, examples)]
         return answers
 
     return Served(loaded.name, loaded.version, ask)
 
 
-def _over_http(url: str, model: str, version: str | None) -> Served:
-    found = version or str(call(f"{url}/models/{model}")["version"])
-
+def _over_http(remote: RemoteModel) -> Served:
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: dict[int, Answer] = {}
         for chunk in _alike(questions):
-            body = _request(questions[chunk[0]], levels) | {
-                "series": [_numbers(questions[i].values) for i in chunk],
-                "model": model,
-                "version": found,
-            }
-            forecasts = call(f"{url}/forecast", body)["forecasts"]
+            series = [_numbers(questions[i].values) for i in chunk]
+            body = _request(questions[chunk[0]], levels) | {"series": series}
+            forecasts = remote.ask("forecast", body)["forecasts"]
             for i, forecast in zip(chunk, forecasts, strict=True):
                 answers[i] = _answer(forecast, levels)
         return [answers[i] for i in range(len(questions))]
 
-    return Served(model, found, ask)
+    return Served(remote.name, remote.version, ask)
 
 
 def _alike(questions: Sequence[Question]) -> Iterator[list[int]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -13,21 +13,16 @@ from pydantic import JsonValue
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network, read_manifest
 from app.tasks.forecast import ForecastFeatures, ForecastTask
-from app.training.common.cards import forecast_card, forecast_license
 from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
 from app.training.common.publish import Draft, amend, latest_version, library_versions, publish
 from app.training.forecast.calibrate import stretch_factors
+from app.training.forecast.card import forecast_card, forecast_license
 from app.training.forecast.data import read_series, sha256_of
+from app.training.forecast.fit import Material, build_material, predict, train_member
 from app.training.forecast.network import Forecaster, forecaster_graph
-from app.training.forecast.recipe import (
-    ForecastRecipe,
-    Material,
-    build_material,
-    predict,
-    train_member,
-)
+from app.training.forecast.recipe import ForecastRecipe
 from app.training.forecast.reports import Row, forecast_markdown
 
 TASKS: TaskTypes = {"forecast": ForecastTask}
@@ -177,9 +172,3 @@ def golden_requests() -> tuple[dict[str, JsonValue], ...]:
         {"series": [3.0, 5.0], "horizon": 3, "frequency": "YS"},
         {"series": [7.0] * 20, "horizon": 5},
     )
-
-
-def smaller(recipe: ForecastRecipe, steps: int) -> ForecastRecipe:
-    """The same recipe cut to `steps` batches, for trying out."""
-    every = max(1, min(recipe.loop.validate_every, steps // 4))
-    return replace(recipe, loop=replace(recipe.loop, steps=steps, validate_every=every))

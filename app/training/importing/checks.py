@@ -61,7 +61,8 @@ class Verdict:
 def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
     """Find out what the tensors of a graph are for, and try whether that is true.
 
-    Raises ConfigurationError if `told` names what there is not.
+    Raises:
+        ConfigurationError: `told` names a tensor or an axis that there is not.
     """
     strange = [spec for spec in (*session.inputs, *session.outputs) if spec.type not in OF_ONNX]
     if strange or not session.inputs:

@@ -56,7 +56,11 @@ class GraphFile:
 
 
 def read_graph_file(path: Path) -> GraphFile:
-    """Read `path`. Raises ModelRefused for what is no ONNX graph, or too large for one file."""
+    """Read `path`.
+
+    Raises:
+        ModelRefused: it is no ONNX graph, or too large for one file.
+    """
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)

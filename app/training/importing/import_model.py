@@ -34,15 +34,15 @@ _UNSTATED: Final = "Not stated by whoever imported it."
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the user says about a version. `like` names a model whose next version it becomes."""
+    """What the user says about a version."""
 
-    name: str
-    told: Told = field(default_factory=Told)
-    like: bool = False
-    labels: tuple[str, ...] = ()
-    description: str = ""
-    license: str = _UNSTATED
-    intended_use: str = _UNSTATED
+    name: str  # of the model
+    told: Told = field(default_factory=Told)  # about the graph's tensors
+    like: bool = False  # whether it becomes the next version of `name`, with the same tensors
+    labels: tuple[str, ...] = ()  # of the outputs' last axis
+    description: str = ""  # one sentence for the model card
+    license: str = _UNSTATED  # terms of the weights
+    intended_use: str = _UNSTATED  # what it is for
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def import_model(
 ) -> Imported:
     """Check the graph at `path` and, unless there is a problem, publish it.
 
-    Raises ConfigurationError for options that do not fit the graph, ModelRefused for a file that
-    is no graph or a version that does not pass the checks of loading.
+    Raises:
+        ConfigurationError: the options do not fit the graph.
+        ModelRefused: the file is no graph, or the version does not pass the checks of loading.
     """
     if not NAME_PATTERN.fullmatch(options.name) or len(options.name) > 64:
         raise ConfigurationError(

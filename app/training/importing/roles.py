@@ -34,19 +34,17 @@ _AFTER: Final = frozenset(
 
 @dataclass(frozen=True)
 class Told:
-    """What the user says, which counts before any guess. The key "" means every tensor.
+    """What the user says, which counts before any guess. The key "" means every tensor."""
 
-    values: for an input the range that random values are drawn from. padding: whether rows may be
-    padded at all. fixed_time: the network is meant for so many steps and no other number.
-    """
-
-    batch_axes: Mapping[str, int] = field(default_factory=dict)
-    time_axes: Mapping[str, int] = field(default_factory=dict)
-    lengths: str | None = None
+    batch_axes: Mapping[str, int] = field(default_factory=dict)  # axis of the rows, by tensor
+    time_axes: Mapping[str, int] = field(default_factory=dict)  # axis of the steps, by tensor
+    lengths: str | None = None  # input with the steps of each row
+    # outputs that continue a state, by the state's input
     states: Mapping[str, str] = field(default_factory=dict)
+    # range from which random values of an input are drawn
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    padding: bool = True
-    fixed_time: bool = False
+    padding: bool = True  # whether rows may be padded
+    fixed_time: bool = False  # whether the network is meant for so many steps and no other number
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,11 @@ class Roles:
 def find_roles(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], graph: GraphFile, told: Told
 ) -> Roles:
-    """The most likely roles. Raises ConfigurationError for a tensor or axis that there is not."""
+    """The most likely roles.
+
+    Raises:
+        ConfigurationError: `told` names a tensor or an axis that there is not.
+    """
     _check_told(inputs, outputs, told)
     lengths = told.lengths or _find_lengths(inputs, graph)
     states = dict(told.states) or _find_states(inputs, outputs, lengths)

@@ -1,7 +1,7 @@
 """Simple text classifiers to be measured against; knows labelled texts and scikit-learn only.
 
-They are fitted to the ``train`` part of what they are scored on. Only the strength of the
-support vector machine is chosen, on ``select``, from three.
+They are fitted to the `train` part of what they are scored on. Only the strength of the
+support vector machine is chosen, on `select`, from three.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ STRENGTHS: Final = (0.1, 0.3, 1.0)
 
 @dataclass(frozen=True)
 class Board:
-    """Texts that are scored together: those of one source that have one of ``labels``."""
+    """Texts that are scored together: those of one source that have one of `labels`."""
 
     name: str
     source: str
@@ -37,7 +37,7 @@ class Board:
         return [one for one in split.of(part, self.source) if one.label in self.labels]
 
     def actual(self, texts: Sequence[Text]) -> NDArray[np.intp]:
-        """The number of each text's label (texts,) in ``labels``."""
+        """The number of each text's label (texts,) in `labels`."""
         return np.array([self.labels.index(one.label) for one in texts], dtype=np.intp)
 
 
@@ -52,7 +52,7 @@ BOARDS: Final = (
 
 @dataclass(frozen=True)
 class Answers:
-    """``predicted`` (texts,) numbers of labels, and ``probabilities`` (texts, labels) or none."""
+    """`predicted` (texts,) numbers of labels, and `probabilities` (texts, labels) or none."""
 
     predicted: NDArray[np.intp]
     probabilities: NDArray[np.float64] | None
@@ -61,9 +61,9 @@ class Answers:
 def baseline_answers(
     board: Board, split: TextSplit, method: str, cache: Path | None = None
 ) -> dict[HeldOut, Answers]:
-    """What ``method`` answers to the texts of the held-out parts.
+    """What `method` answers to the texts of the held-out parts.
 
-    ``cache`` is a folder that keeps answers by everything they depend on.
+    `cache` is a folder that keeps answers by everything they depend on.
 
     Raises:
         ValueError: an unknown method, or no texts to fit.

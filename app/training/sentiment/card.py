@@ -70,9 +70,9 @@ Not yet evaluated.
 
 
 _REFIT = """
-The recipe, the steps of every phase and how much each part counts are those of version {version},
-which was chosen and measured on texts that it had not learned. This version has learned those,
-too."""
+This version is a refit. The recipe, the steps of every phase and how much each part counts are
+those of version {version}, which was chosen and measured on texts that it had not learned. This
+version has learned those texts, too."""
 
 
 def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:

@@ -1,19 +1,19 @@
 """Reads the labelled texts and splits them; knows files, labels and parts, not networks.
 
-Sources, each with a held-out ``select`` (stops, calibrates, chooses) and ``report`` (chooses
+Sources, each with a held-out `select` (stops, calibrates, chooses) and `report` (chooses
 nothing):
 
-* ``airline``: groups of near-duplicate tweets go 80 : 10 : 10 by a hash of their words.
-* ``sst2``: ``report`` is the dev file. ``select`` is a tenth of the training sentences, whole; of
+* `airline`: groups of near-duplicate tweets go 80 : 10 : 10 by a hash of their words.
+* `sst2`: `report` is the dev file. `select` is a tenth of the training sentences, whole; of
   the training phrases only those stay that are no part of a held-out sentence.
-* ``imdb``: the file goes film by film, and films with reviews of both labels come first in both
+* `imdb`: the file goes film by film, and films with reviews of both labels come first in both
   halves of it, in one order. Parts are stretches of this order, with a gap between: no film is in
   two parts, as none is in both halves of the data set (Maas et al. 2011, section 4.1).
-* ``plain``: made by ``plain_texts``, but ``report``, which was written by hand. It gives way: a
+* `plain`: made by `plain_texts`, but `report`, which was written by hand. It gives way: a
   sentence that another source has, in whatever part, stays there alone.
 
-At the end no training text has a near-duplicate in a held-out part, nor ``select`` in ``report``;
-of ``plain``, whose templates stand in both, none has the same words.
+At the end no training text has a near-duplicate in a held-out part, nor `select` in `report`;
+of `plain`, whose templates stand in both, none has the same words.
 """
 
 import csv
@@ -58,7 +58,7 @@ _STRETCHES: Final[dict[Label, tuple[tuple[int, int, Part], ...]]] = {
 class Text:
     """One labelled text as its source has it, with links, markup and all.
 
-    ``confidence`` is how sure those were who gave the label, 0 to 1.
+    `confidence` is how sure those were who gave the label, 0 to 1.
     """
 
     text: str
@@ -82,13 +82,13 @@ class TextSplit:
 
 
 def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
-    """The texts of all sources found below ``root``, or ``only`` of some, split; 15 seconds.
+    """The texts of all sources found below `root`, or `only` of some, split; 15 seconds.
 
     Made ones come with others, or where they are named.
 
     Raises:
-        FileNotFoundError: no source is there, or not one of ``only``, or a part of one.
-        ValueError: ``only`` names an unknown source, or a file has an unknown label.
+        FileNotFoundError: no source is there, or not one of `only`, or a part of one.
+        ValueError: `only` names an unknown source, or a file has an unknown label.
     """
     parts: dict[Part, list[tuple[Text, str]]] = {part: [] for part in PARTS}
     given: set[str] = set()  # words of texts that were not made
@@ -112,7 +112,7 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
 def all_texts(root: Path, only: Sequence[str] = ()) -> tuple[Text, ...]:
     """Every text of the sources, held out or not, each once: what nobody will be scored on.
 
-    Raises as ``read_texts`` does.
+    Raises as `read_texts` does.
     """
     found: dict[tuple[str, str, Label], Text] = {}
     for one, _ in _placed(root, only):
@@ -142,7 +142,7 @@ def _placed(root: Path, only: Sequence[str]) -> Iterator[Placed]:
 
 
 def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """File name below ``root`` -> sha256 of every file behind the sources ``names``.
+    """File name below `root` -> sha256 of every file behind the sources `names`.
 
     Of the made source, the sha256 of its labels and texts, under its own name.
     """

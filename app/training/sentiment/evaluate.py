@@ -1,14 +1,14 @@
-"""Scores published text classifiers next to honest baselines; knows the served path only.
+"""Scores published text classifiers next to baselines; knows the served path only.
 
-Nothing is scored that training saw: ``report`` chooses nothing, and ``select`` is for choosing
-(see ``text_data``). Baselines are scored by the same code on the same texts.
+Nothing is scored that training saw: `report` chooses nothing, and `select` is for choosing
+(see `text_data`). Baselines are scored by the same code on the same texts.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from pydantic import JsonValue
 from app.errors import UnrollError
 from app.serving.models.folders import version_names
 from app.serving.models.manifest import read_manifest
-from app.training.common.cards import with_figures
+from app.training.common import scores
+from app.training.common.cards import CALIBRATION_ERROR, with_figures
 from app.training.common.publish import CARD, amend
-from app.training.sentiment import scores as text_scores
 from app.training.sentiment.baselines import BOARDS, METHODS, Answers, Board, baseline_answers
 from app.training.sentiment.data import HeldOut, Text, TextSplit
 from app.training.sentiment.reports import Interval, TextRow, text_markdown
@@ -36,6 +36,16 @@ _BASELINES: dict[Baselines, tuple[str, ...]] = {
     "all": tuple(METHODS),
 }
 
+_MEASURED_ON_SIBLING: Final = """\
+Measured on version {version}, not on this one. Version {version} had the same recipe, the same
+number of steps and the same factors of its parts, but it had not learned the texts that are scored
+here. This version has learned them: figures of its own on them would flatter it. The texts are the
+part `report`; they went through the repository, features, graph and scheduler of the service:
+
+```sh
+unroll evaluate sentiment --data DIR --version {version} --baselines {baselines} --record
+```"""
+
 
 def evaluate_texts(
     model: ServedTexts,
@@ -48,10 +58,10 @@ def evaluate_texts(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> list[TextRow]:
-    """Rows of every board that has texts in ``split``: the model's, then the baselines'.
+    """Rows of every board that has texts in `split`: the model's, then the baselines'.
 
-    Each text is asked once, though it may stand on two boards. ``limit`` scores so many texts of
-    a board, evenly spread. ``cache`` is the folder of ``baseline_answers``. ``progress`` is told
+    Each text is asked once, though it may stand on two boards. `limit` scores so many texts of
+    a board, evenly spread. `cache` is the folder of `baseline_answers`. `progress` is told
     what is being done.
 
     Raises:
@@ -61,8 +71,9 @@ def evaluate_texts(
     name = f"{model.model}/{model.version}"
     if model.refit_of:
         raise UnrollError(
-            f"{name} has learned from these texts; score {model.model}/{model.refit_of}, which was "
-            f"fitted alike without them: --version {model.refit_of}"
+            f"{name} has learned these texts, so that figures on them would flatter it. Those in "
+            f"its card are of version {model.refit_of}, which was fitted alike without them; where "
+            f"that version is still there, score it: --version {model.refit_of}"
         )
     tell = progress or (lambda _: None)
     texts = {board: board.of(split, part) for board in boards}
@@ -82,10 +93,11 @@ def evaluate_texts(
     return rows
 
 
-def record_text_figures(folder: Path, rows: Sequence[TextRow]) -> None:
-    """Write an evaluation of the version in ``folder`` into its manifest and its model card.
+def record_text_figures(folder: Path, rows: Sequence[TextRow], *, baselines: Baselines) -> None:
+    """Write an evaluation of the version in `folder` into its manifest and its model card.
 
-    The versions beside it that were fitted alike on more texts say the same, and of whom.
+    The versions beside it that were fitted alike on more texts get the same figures, and a
+    sentence that says which version they were measured on, how, and with which `baselines`.
 
     Raises:
         ModelRefused: its manifest cannot be read.
@@ -93,12 +105,13 @@ def record_text_figures(folder: Path, rows: Sequence[TextRow]) -> None:
     """
     table = text_markdown(rows)
     figures: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows], "table": table}
-    _record(folder, figures, table)
+    _record(folder, figures, f"{CALIBRATION_ERROR}\n\n{table}")
     for name in version_names(folder.parent):
         beside = folder.parent / name
         if read_manifest(beside).training.get("refit_of") == folder.name:
-            told = f"Of version {folder.name}, which has not learned from these texts.\n\n{table}"
-            _record(beside, figures | {"of": folder.name}, told)
+            note = _MEASURED_ON_SIBLING.format(version=folder.name, baselines=baselines)
+            text = f"{note}\n\n{CALIBRATION_ERROR}\n\n{table}"
+            _record(beside, figures | {"of": folder.name}, text)
 
 
 def _record(folder: Path, figures: dict[str, JsonValue], text: str) -> None:
@@ -119,15 +132,13 @@ def _rows(
         raise UnrollError(f"{name} has no label {', '.join(sorted(missing))}: {answers.labels}")
     actual = board.actual(texts)
     columns = np.array([answers.labels.index(label) for label in board.labels], dtype=np.intp)
-    probabilities = text_scores.among(answers.probabilities, columns)
+    probabilities = scores.among(answers.probabilities, columns)
     ours = Answers(probabilities.argmax(axis=1), probabilities)
     served = columns[actual]  # (texts,) the labels by the model's numbers
     row = replace(
         _row(board, part, name, actual, ours),
-        as_served=text_scores.accuracy(served, answers.probabilities.argmax(axis=1)),
-        calibration_error_as_served=text_scores.expected_calibration_error(
-            served, answers.probabilities
-        ),
+        as_served=scores.accuracy(served, answers.probabilities.argmax(axis=1)),
+        calibration_error_as_served=_calibration_error(served, answers.probabilities),
         truncated=float(answers.truncated.mean()),
     )
     others = {method: _row(board, part, method, actual, one) for method, one in given.items()}
@@ -141,17 +152,17 @@ def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Ans
     predicted, probabilities = answers.predicted, answers.probabilities
 
     def with_interval(score: Score) -> tuple[float, Interval]:
-        resampled = text_scores.bootstrap_interval(
+        resampled = scores.bootstrap_interval(
             lambda rows: score(actual[rows], predicted[rows]), len(actual)
         )
         return score(actual, predicted), resampled
 
-    accuracy, accuracy_interval = with_interval(text_scores.accuracy)
-    macro_f1, macro_f1_interval = with_interval(text_scores.macro_f1)
+    accuracy, accuracy_interval = with_interval(scores.accuracy)
+    macro_f1, macro_f1_interval = with_interval(scores.macro_f1)
     error = chance = math.nan
     if probabilities is not None:
-        error = text_scores.expected_calibration_error(actual, probabilities)
-        chance = text_scores.calibration_error_by_chance(probabilities)
+        error = _calibration_error(actual, probabilities)
+        chance = scores.calibration_error_by_chance(probabilities)
     return TextRow(
         board=board.name,
         part=part,
@@ -161,10 +172,16 @@ def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Ans
         accuracy_interval=accuracy_interval,
         macro_f1=macro_f1,
         macro_f1_interval=macro_f1_interval,
-        balanced_accuracy=text_scores.balanced_accuracy(actual, predicted),
+        balanced_accuracy=scores.balanced_accuracy(actual, predicted),
         calibration_error=error,
         calibration_error_by_chance=chance,
     )
+
+
+def _calibration_error(actual: Classes, probabilities: NDArray[np.float64]) -> float:
+    """Of the likeliest labels; `probabilities` (texts, labels)."""
+    right = probabilities.argmax(axis=1) == actual
+    return scores.expected_calibration_error(probabilities.max(axis=1), right)
 
 
 def _against(row: TextRow, rival: str, actual: Classes, ours: Classes, theirs: Classes) -> TextRow:
@@ -174,9 +191,7 @@ def _against(row: TextRow, rival: str, actual: Classes, ours: Classes, theirs: C
         row,
         rival=rival,
         ahead=float(gain.mean()),
-        ahead_interval=text_scores.bootstrap_interval(
-            lambda rows: float(gain[rows].mean()), len(gain)
-        ),
+        ahead_interval=scores.bootstrap_interval(lambda rows: float(gain[rows].mean()), len(gain)),
     )
 
 

@@ -14,24 +14,21 @@ from app.training.common.recurrent import Recurrent
 
 @dataclass(frozen=True)
 class ClassifierOptions:
-    """Sizes of a `TextClassifier`; every `dropout` is the share that is dropped, 0 to 1.
+    """Sizes of a `TextClassifier`."""
 
-    chunk_length: tokens that the recurrence reads at a stretch. token_dropout drops whole
-    tokens, embedding_dropout features of them, head_dropout pooled features.
-    """
-
-    vocabulary_size: int
-    classes: int
-    cell: str = "lstm"
-    embedding_size: int = 160
-    hidden_size: int = 192
-    num_layers: int = 1
-    bidirectional: bool = True
+    vocabulary_size: int  # tokens
+    classes: int  # labels
+    cell: str = "lstm"  # recurrent cell; a key of CELLS in common/cells.py
+    embedding_size: int = 160  # units of a token
+    hidden_size: int = 192  # units of each direction
+    num_layers: int = 1  # recurrent layers
+    bidirectional: bool = True  # whether a text is read backwards, too
+    # tokens that the recurrence reads before it starts again from an empty state
     chunk_length: int = 128
-    token_dropout: float = 0.1
-    embedding_dropout: float = 0.3
-    recurrent_dropout: float = 0.1
-    head_dropout: float = 0.5
+    token_dropout: float = 0.1  # share of whole tokens that is dropped in training, 0 to 1
+    embedding_dropout: float = 0.3  # share of the units of tokens, 0 to 1
+    recurrent_dropout: float = 0.1  # share of the hidden-to-hidden weights, 0 to 1
+    head_dropout: float = 0.5  # share of the pooled units, 0 to 1
 
 
 class TextClassifier(nn.Module):

@@ -16,21 +16,17 @@ _FIRST, _SECOND = 1_000_003, 1_009  # the products of token ids stay far below 2
 
 @dataclass(frozen=True)
 class NgramOptions:
-    """Tokens have a row each; pairs and triples of them share `bigrams` and `trigrams` rows.
+    """The tables of the n-gram classifiers; single tokens have a row each."""
 
-    characters: rows of the n-grams of characters, `shortest` to `longest`, that tokens are
-    spelled with; they exist in training only, where `character_weight` says how much they count
-    beside tokens. cost: of the linear SVMs, larger fits closer; max_iterations bounds their solver.
-    """
-
-    bigrams: int = 2**18
-    trigrams: int = 120_000
+    bigrams: int = 2**18  # rows that pairs of tokens share
+    trigrams: int = 120_000  # rows that triples of tokens share
+    # rows of the n-grams of characters that tokens are spelled with; in training only
     characters: int = 2**17
-    shortest: int = 3
-    longest: int = 5
-    character_weight: float = 0.5
-    cost: float = 0.5
-    max_iterations: int = 60
+    shortest: int = 3  # characters of these n-grams, at least
+    longest: int = 5  # characters of these n-grams, at most
+    character_weight: float = 0.5  # how much they count beside tokens
+    cost: float = 0.5  # of the linear SVMs; larger fits closer
+    max_iterations: int = 60  # of their solver
 
 
 def counts(tokens: Sequence[Ids], vocabulary_size: int, o: NgramOptions) -> sparse.csr_array:

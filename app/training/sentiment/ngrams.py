@@ -95,15 +95,15 @@ class NgramClassifier:
         belief = graph.op("Div", graph.slices(last, 0, kinds, 1), length)
         belief = graph.op("Add", belief, graph.constant(self.gate_bias, "gate_bias"))
         trust = graph.op("Softmax", belief, axis=1)  # (batch, kinds)
-        heard = graph.slices(trust, 0, experts, 1)  # (batch, experts)
+        shares = graph.slices(trust, 0, experts, 1)  # (batch, experts)
 
         parts = graph.op("Div", graph.op("Sum", *added), graph.op("Unsqueeze", length, one))
         shape = np.array([0, 0, experts, classes], np.int64)
         by_expert = graph.op("Reshape", parts, shape)  # (batch, time, experts, classes)
-        weigh = graph.op("Unsqueeze", heard, np.array([1, 3], np.int64))
+        weigh = graph.op("Unsqueeze", shares, np.array([1, 3], np.int64))
         told = graph.op("ReduceSum", graph.op("Mul", by_expert, weigh), two, keepdims=0)
         bias = graph.op(
-            "Mul", graph.op("Unsqueeze", heard, two), graph.constant(self.bias, "ngram_bias")
+            "Mul", graph.op("Unsqueeze", shares, two), graph.constant(self.bias, "ngram_bias")
         )
         start = graph.op("ReduceSum", bias, one, keepdims=0)  # (batch, classes)
         return graph.op("Add", _last_sum(graph, told), start), told, trust

@@ -19,35 +19,30 @@ _WARM_UP: Final = LoopOptions(
 
 @dataclass(frozen=True)
 class Share:
-    """What one source adds to every step: `rows` texts, whose loss counts `weight` times.
+    """What one source adds to every step."""
 
-    `copies`: how often its texts are shown to the tokeniser, so that no source drowns another; with
-    0 they teach neither it nor the language model, only what to answer.
-    `by_length`: draw long texts more often than short ones, by the square root of their length.
-    `ngrams`: a classifier of n-grams is fitted to them; without, those of the other sources learn
-    to be silent about texts of this kind, and the network speaks alone.
-    """
-
-    rows: int
-    weight: float = 1.0
+    rows: int  # texts in a step
+    weight: float = 1.0  # how much their loss counts
+    # how often the tokeniser is shown the source's texts, so that no source drowns another; with 0
+    # they teach neither the tokeniser nor the language model, only what to answer
     copies: int = 1
+    # draw long texts more often than short ones, by the square root of their length
     by_length: bool = False
+    # whether a classifier of n-grams is fitted to them; if not, the classifiers of the other
+    # sources learn to add nothing to texts of this kind, and the network answers alone
     ngrams: bool = True
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training from the best weights of the one before it.
+    """A stretch of training from the best weights of the one before it."""
 
-    max_tokens: of a longer text a random piece of so many is shown.
-    """
-
-    loop: LoopOptions
-    token_dropout: float
-    embedding_dropout: float
-    recurrent_dropout: float
-    label_smoothing: float
-    max_tokens: int
+    loop: LoopOptions  # how the network is trained
+    token_dropout: float  # share of whole tokens that is dropped, 0 to 1
+    embedding_dropout: float  # share of the units of tokens, 0 to 1
+    recurrent_dropout: float  # share of the hidden-to-hidden weights, 0 to 1
+    label_smoothing: float  # share of each label that is spread over all labels, 0 to 1
+    max_tokens: int  # of a longer text a random piece of so many tokens is shown
 
 
 _PHASES: Final = (
@@ -71,19 +66,16 @@ _PHASES: Final = (
 
 @dataclass(frozen=True)
 class SentimentRecipe:
-    """Everything that decides the network, but the data.
+    """Everything that decides the network, but the data."""
 
-    warm_ups: rounds of language modelling, each from the weights of the one before it with the
-    learning rate back at its top (Loshchilov and Hutter 2017, section 3).
-    """
-
-    vocabulary_size: int = 20_000
-    cell: str = "lstm"
-    embedding_size: int = 192
-    hidden_size: int = 256
-    num_layers: int = 1
-    bidirectional: bool = True
-    head_dropout: float = 0.5
+    vocabulary_size: int = 20_000  # tokens of the tokeniser
+    cell: str = "lstm"  # recurrent cell; a key of CELLS in common/cells.py
+    embedding_size: int = 192  # units of a token
+    hidden_size: int = 256  # units of each direction
+    num_layers: int = 1  # recurrent layers
+    bidirectional: bool = True  # whether a text is read backwards, too
+    head_dropout: float = 0.5  # share of the pooled units that is dropped in training, 0 to 1
+    # what each source adds to a step, by the source's name
     shares: Mapping[str, Share] = field(
         default_factory=lambda: {
             "airline": Share(24, weight=0.7, copies=10),
@@ -92,13 +84,15 @@ class SentimentRecipe:
             "plain": Share(64, copies=0, ngrams=False),
         }
     )
-    ngrams: NgramOptions | None = _NGRAMS
-    warm_up: LoopOptions = _WARM_UP
+    ngrams: NgramOptions | None = _NGRAMS  # of the n-gram classifiers; None for none
+    warm_up: LoopOptions = _WARM_UP  # a round of language modelling
+    # rounds, each from the weights of the one before it with the learning rate back at its top
+    # (Loshchilov and Hutter 2017, section 3)
     warm_ups: int = 4
-    warm_up_rows: int = 64
-    negatives: int = 384
-    phases: tuple[Phase, ...] = _PHASES
-    seed: int = 0
+    warm_up_rows: int = 64  # pieces of text in a step of the warm-up
+    negatives: int = 384  # wrong tokens that a right one is compared with in the warm-up
+    phases: tuple[Phase, ...] = _PHASES  # of learning to answer, in their order
+    seed: int = 0  # of weights and batches
 
     def network(self, tokenizer: Tokenizer, phase: Phase) -> ClassifierOptions:
         """The network's options while it goes through `phase`."""

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from rich.table import Table
 
 from app.training.common.cards import markdown_table
+from app.training.common.reports import bold, number, row_to_json
 
 Interval = tuple[float, float]
 NOTHING: Interval = (math.nan, math.nan)
@@ -17,11 +18,11 @@ NOTHING: Interval = (math.nan, math.nan)
 class TextRow:
     """Scores of one method on the texts of one part of one board; intervals are of 95 %.
 
-    Of a model with more labels than the board, ``accuracy``, ``macro_f1``, ``balanced_accuracy``
-    and ``calibration_error`` are those of its probabilities among the board's labels;
-    ``as_served`` and ``calibration_error_as_served`` take the likeliest of all its labels.
-    ``calibration_error_by_chance`` is what it would be if the probabilities were right.
-    ``ahead`` is its accuracy minus that of ``rival``, the most accurate baseline, on the same
+    Of a model with more labels than the board, `accuracy`, `macro_f1`, `balanced_accuracy`
+    and `calibration_error` are those of its probabilities among the board's labels;
+    `as_served` and `calibration_error_as_served` take the likeliest of all its labels.
+    `calibration_error_by_chance` is what it would be if the probabilities were right.
+    `ahead` is its accuracy minus that of `rival`, the most accurate baseline, on the same
     texts. NaN where a method has no probabilities, or there is no rival.
     """
 
@@ -44,11 +45,7 @@ class TextRow:
     ahead_interval: Interval = NOTHING
 
     def to_json(self) -> dict[str, JsonValue]:
-        """JSON has no NaN: a score that is not defined is null."""
-        return {
-            key: [_known(one) for one in value] if isinstance(value, tuple) else _known(value)
-            for key, value in asdict(self).items()
-        }
+        return row_to_json(asdict(self))
 
 
 _HEADINGS = ("accuracy", "95 %", "macro-F1", "ECE", "served")
@@ -69,11 +66,11 @@ def text_table(rows: Sequence[TextRow]) -> Table:
             table.add_row(f"[bold]{row.board}[/bold] ({row.texts})")
         table.add_row(
             f"  {row.method}",
-            _bold(_number(row.accuracy), row.accuracy == max(one.accuracy for one in group)),
+            bold(number(row.accuracy), row.accuracy == max(one.accuracy for one in group)),
             _interval(row.accuracy_interval),
-            _bold(_number(row.macro_f1), row.macro_f1 == max(one.macro_f1 for one in group)),
-            _number(row.calibration_error),
-            _number(row.as_served),
+            bold(number(row.macro_f1), row.macro_f1 == max(one.macro_f1 for one in group)),
+            number(row.calibration_error),
+            number(row.as_served),
         )
         if row.rival:
             lead = f"{row.ahead:+.3f}", _interval(row.ahead_interval)
@@ -99,12 +96,12 @@ def text_markdown(rows: Sequence[TextRow]) -> str:
         (
             f"{row.board}, {row.part}, {row.texts}",
             row.method,
-            f"{_number(row.accuracy)} ({_interval(row.accuracy_interval)})",
-            f"{_number(row.macro_f1)} ({_interval(row.macro_f1_interval)})",
-            _number(row.calibration_error),
-            _number(row.calibration_error_by_chance),
-            _number(row.as_served),
-            _number(row.calibration_error_as_served),
+            f"{number(row.accuracy)} ({_interval(row.accuracy_interval)})",
+            f"{number(row.macro_f1)} ({_interval(row.macro_f1_interval)})",
+            number(row.calibration_error),
+            number(row.calibration_error_by_chance),
+            number(row.as_served),
+            number(row.calibration_error_as_served),
             f"{row.ahead:+.3f} ({_interval(row.ahead_interval)}) over {row.rival}"
             if row.rival
             else "",
@@ -114,17 +111,5 @@ def text_markdown(rows: Sequence[TextRow]) -> str:
     return markdown_table(header, cells)
 
 
-def _number(score: float) -> str:
-    return "-" if math.isnan(score) else f"{score:.3f}"
-
-
 def _interval(interval: Interval) -> str:
     return f"{interval[0]:.3f}, {interval[1]:.3f}"
-
-
-def _bold(cell: str, yes: bool) -> str:
-    return f"[bold]{cell}[/bold]" if yes else cell
-
-
-def _known(value: JsonValue) -> JsonValue:
-    return None if isinstance(value, float) and math.isnan(value) else value

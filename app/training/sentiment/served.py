@@ -13,14 +13,19 @@ from pydantic import JsonValue
 from app.errors import UnrollError
 from app.serving.models.loader import LoadedModel
 from app.serving.task import Task
-from app.training.common.client import call, loaded_model
+from app.training.common.served import (
+    RemoteModel,
+    loaded_model,
+    predictions_of,
+    remote_model,
+)
 
 _CHUNK = 32  # texts in one request; the service takes more, but a request has a time limit
 
 
 @dataclass(frozen=True)
 class Classified:
-    """``probabilities`` (texts, labels), one column for each of ``labels``, and what was cut."""
+    """`probabilities` (texts, labels), one column for each of `labels`, and what was cut."""
 
     labels: tuple[str, ...]
     probabilities: NDArray[np.float64]
@@ -29,9 +34,9 @@ class Classified:
 
 @dataclass(frozen=True)
 class ServedTexts:
-    """A model that answers: ``classify`` takes any number of texts, and tells how many are done.
+    """A model that answers: `classify` takes any number of texts, and tells how many are done.
 
-    ``refit_of``: the version that was fitted alike, but without the held-out texts; empty if this
+    `refit_of`: the version that was fitted alike, but without the held-out texts; empty if this
     one is.
     """
 
@@ -51,16 +56,16 @@ def served_texts(
     version: str | None = None,
     url: str | None = None,
 ) -> Iterator[ServedTexts]:
-    """The model of a server at ``url``, or without one of the repository folder ``root``.
+    """The model of a server at `url`, or without one of the repository folder `root`.
 
-    ``task`` is also the path that is asked; ``kind`` is its class.
+    `task` is also the path that is asked; `kind` is its class.
 
     Raises:
         ModelNotFound: it is not there, or the version was refused (with the reason).
         UnrollError: the server cannot be reached or refuses a request.
     """
     if url is not None:
-        yield _over_http(url.rstrip("/"), task, model, version)
+        yield _over_http(remote_model(url, model, version), task)
         return
     with loaded_model(root, task, kind, model, version) as loaded:
         yield _in_process(loaded)
@@ -69,23 +74,19 @@ def served_texts(
 def _in_process(loaded: LoadedModel) -> ServedTexts:
     def answers(texts: Sequence[str]) -> list[Any]:
         examples = [loaded.task.encode(text=text) for text in texts]
-        futures = loaded.scheduler.submit_many(examples)
-        return [future.result().prediction.to_json() for future in futures]
+        return [prediction.to_json() for prediction in predictions_of(loaded, examples)]
 
     training = loaded.manifest.training
     return ServedTexts(loaded.name, loaded.version, _in_chunks(answers), _refit_of(training))
 
 
-def _over_http(url: str, task: str, model: str, version: str | None) -> ServedTexts:
-    found = version or str(call(f"{url}/models/{model}")["version"])
-
+def _over_http(remote: RemoteModel, task: str) -> ServedTexts:
     def answers(texts: Sequence[str]) -> list[Any]:
-        body = {"text": list(texts), "model": model, "version": found}
-        predictions: list[Any] = call(f"{url}/{task}", body)["predictions"]
+        predictions: list[Any] = remote.ask(task, {"text": list(texts)})["predictions"]
         return predictions
 
-    training = call(f"{url}/models/{model}/versions/{found}")["training"]
-    return ServedTexts(model, found, _in_chunks(answers), _refit_of(training))
+    refit_of = _refit_of(remote.training())
+    return ServedTexts(remote.name, remote.version, _in_chunks(answers), refit_of)
 
 
 def _refit_of(training: Mapping[str, JsonValue]) -> str:

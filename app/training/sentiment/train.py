@@ -28,12 +28,12 @@ from app.training.sentiment.data import (
     read_texts,
     text_sha256,
 )
-from app.training.sentiment.fit import Learned, learn, relearn
+from app.training.sentiment.fit import Learned, learn, predict, relearn, train_ngrams
 from app.training.sentiment.labels import LABELS
+from app.training.sentiment.material import Texts, build_material, with_all
 from app.training.sentiment.mixture import Mixture
 from app.training.sentiment.network import TextClassifier
 from app.training.sentiment.recipe import SentimentRecipe
-from app.training.sentiment.steps import Texts, build_material, predict, train_ngrams, with_all
 
 TASKS: TaskTypes = {"sentiment": SentimentTask}
 MAX_TOKENS = 4096

@@ -3,11 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from app.training.waves.recipe import WavesRecipe
+
+Array = NDArray[np.float64]
+
 
 def waves(rng: np.random.Generator, count: int, steps: int) -> NDArray[np.float64]:
-    """``count`` fresh series of two sines and uniform noise: (count, steps).
+    """`count` fresh series of two sines and uniform noise: (count, steps).
 
-    Each has its own two frequencies and offsets; time runs from 0 to 1 over all ``steps``, so
+    Each has its own two frequencies and offsets; time runs from 0 to 1 over all `steps`, so
     the number of steps sets how densely a wave is sampled. The noise, of variance 1/1200, is
     the floor of the mean squared error that any forecast can reach.
     """
@@ -18,6 +22,26 @@ def waves(rng: np.random.Generator, count: int, steps: int) -> NDArray[np.float6
     noise = 0.1 * (rng.random((count, steps)) - 0.5)
     series: NDArray[np.float64] = slow + fast + noise
     return series
+
+
+def spaced_waves(rng: np.random.Generator, points: NDArray[np.int64], steps: int) -> Array:
+    """`waves`, but row i has `points[i]` values from time 0 to 1: (rows, steps).
+
+    So that rows of different spacing share an array, and those of 51 points also show how
+    their waves go on for ten steps.
+    """
+    f1, f2, o1, o2 = rng.random((4, len(points), 1))
+    t = np.arange(steps) / (points[:, None] - 1.0)  # (rows, steps)
+    slow = 0.5 * np.sin((t - o1) * (f1 * 10 + 10))
+    fast = 0.2 * np.sin((t - o2) * (f2 * 20 + 20))
+    series: Array = slow + fast + 0.1 * (rng.random(t.shape) - 0.5)
+    return series
+
+
+def draw(rng: np.random.Generator, count: int, recipe: WavesRecipe) -> Array:
+    """Fresh series of the recipe's spacings: (count, context_length + horizon)."""
+    points = rng.choice(np.array(recipe.points), count)
+    return spaced_waves(rng, points, recipe.context_length + recipe.horizon)
 
 
 _CALENDARS: tuple[tuple[str | None, int], ...] = (

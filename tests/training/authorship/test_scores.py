@@ -7,13 +7,13 @@ from app.tasks.authorship import Calibration
 from app.training.authorship.scores import (
     Judged,
     calibrate,
-    calibration_error,
     choose_threshold,
     coverage_table,
     rescale,
     rescale_across,
     score,
 )
+from app.training.common.scores import expected_calibration_error
 
 
 def made(count: int, sharpness: float, growth: float, seed: int = 0) -> list[Judged]:
@@ -42,17 +42,12 @@ def test_calibrated_answers_mean_what_they_say() -> None:
 
     def error(answers: list[Judged]) -> float:
         confidence = np.array([one.probabilities.max() for one in answers])
-        return calibration_error(confidence, np.array([one.answer == one.truth for one in answers]))
+        right = np.array([one.answer == one.truth for one in answers])
+        return expected_calibration_error(confidence, right)
 
     assert error(fresh) > 0.1
     assert error([rescale(one, calibration) for one in fresh]) < 0.04
     assert error(rescale_across(judged, judged)) < 0.04
-
-
-def test_calibration_error_is_zero_only_where_shares_are_right() -> None:
-    confidence = np.full(100, 0.8)
-    assert calibration_error(confidence, np.arange(100) % 5 != 0) == pytest.approx(0.0, abs=0.09)
-    assert calibration_error(confidence, np.zeros(100, dtype=bool)) == pytest.approx(0.8)
 
 
 def test_the_threshold_is_the_lowest_that_is_precise_enough() -> None:

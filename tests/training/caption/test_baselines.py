@@ -13,7 +13,7 @@ from app.training.caption.baselines import (
 )
 from app.training.caption.data import Captioned
 from app.training.caption.features import Features
-from app.training.caption.metrics import bleu_scores, caption_row
+from app.training.caption.reports import bleu_scores, caption_row
 from app.training.caption.scores import CiderD
 from app.training.caption.words import words_of
 

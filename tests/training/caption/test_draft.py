@@ -13,10 +13,10 @@ from PIL import Image
 from app.training.caption.card import contact_sheet
 from app.training.caption.data import CaptionData, Captioned, read_captions
 from app.training.caption.decode import SearchOptions
-from app.training.caption.draft import DECODER, ENCODER, START, VOCABULARY, draft_caption
 from app.training.caption.encode import EncoderFile, ViewOptions, read_encoder
 from app.training.caption.fit import CaptionLoop
 from app.training.caption.recipe import CaptionRecipe
+from app.training.caption.train import DECODER, ENCODER, START, VOCABULARY, draft_caption
 from app.training.caption.words import BOS, EOS
 from app.training.common.graph import Graph
 from app.training.common.loop import LoopOptions

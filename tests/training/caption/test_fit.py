@@ -78,16 +78,16 @@ def test_an_epoch_has_every_caption_once_and_depends_on_the_seed_alone() -> None
     seen = []
     for step in range(made.steps):
         batch = made.batch(step)
-        assert batch.heard.shape == batch.said.shape
-        assert (batch.heard[0] == BOS).all()
-        for heard, said in zip(batch.heard.T.tolist(), batch.said.T.tolist(), strict=True):
-            end = said.index(EOS)
-            assert said[:end] == heard[1 : end + 1]
-            assert set(said[end + 1 :]) <= {PAD}
-            seen.append(tuple(said[:end]))
+        assert batch.inputs.shape == batch.targets.shape
+        assert (batch.inputs[0] == BOS).all()
+        for inputs, targets in zip(batch.inputs.T.tolist(), batch.targets.T.tolist(), strict=True):
+            end = targets.index(EOS)
+            assert targets[:end] == inputs[1 : end + 1]
+            assert set(targets[end + 1 :]) <= {PAD}
+            seen.append(tuple(targets[:end]))
     expected = [tuple(vocabulary().encode(words_of(c))) for one in images(12) for c in one.captions]
     assert sorted(seen) == sorted(expected)
-    assert torch.equal(captions().batch(5).said, made.batch(5).said)
+    assert torch.equal(captions().batch(5).targets, made.batch(5).targets)
     other = captions(replace(OPTIONS, loop=replace(LOOP, seed=1)))
     assert any(
         not torch.equal(other.batch(s).pooled, made.batch(s).pooled) for s in range(made.steps)
@@ -97,19 +97,19 @@ def test_an_epoch_has_every_caption_once_and_depends_on_the_seed_alone() -> None
 def test_a_caption_hears_a_view_of_its_own_image() -> None:
     batch = captions().batch(0)
     colours = [vocabulary().tokens.index(colour) for colour in COLOURS]
-    for row, said in enumerate(batch.said.T.tolist()):
+    for row, said in enumerate(batch.targets.T.tolist()):
         assert colours[int(batch.pooled[row].argmax())] in said
 
 
 def test_neither_padding_nor_unknown_words_are_taught() -> None:
     one = network().eval()
     batch = captions().batch(0)
-    assert (batch.said == UNK).any()
+    assert (batch.targets == UNK).any()
     before = caption_loss(one, batch, OPTIONS)
     with torch.no_grad():
-        logits = one.logits(one(*one.begin(batch.pooled), batch.heard))
-    logs = torch.log_softmax(logits, dim=-1).gather(2, batch.said[..., None])[..., 0]
-    kept = ~torch.isin(batch.said, torch.tensor([PAD, UNK]))
+        logits = one.logits(one(*one.begin(batch.pooled), batch.inputs))
+    logs = torch.log_softmax(logits, dim=-1).gather(2, batch.targets[..., None])[..., 0]
+    kept = ~torch.isin(batch.targets, torch.tensor([PAD, UNK]))
     assert before.item() == pytest.approx(-logs[kept].mean().item(), rel=1e-5)
 
 
@@ -140,8 +140,8 @@ def test_a_cell_runs_over_words_as_it_does_step_by_step() -> None:
     batch = captions().batch(0)
     with torch.no_grad():
         context, state = one.begin(batch.pooled)
-        outputs = one(context, state, batch.heard)
-        for time, tokens in enumerate(batch.heard):
+        outputs = one(context, state, batch.inputs)
+        for time, tokens in enumerate(batch.inputs):
             state, logs, _ = one.next_words(context, state, tokens)
             torch.testing.assert_close(state[0], outputs[time])
     assert torch.isinf(logs[:, [PAD, BOS, UNK]]).all()
@@ -156,9 +156,9 @@ def test_a_wider_beam_finds_likelier_captions() -> None:
     def likelihood(ids: list[int], image: int) -> float:
         context, state = one.begin(pooled[image : image + 1])
         total = 0.0
-        for heard, said in zip([BOS, *ids], [*ids, EOS], strict=True):
-            state, logs, _ = one.next_words(context, state, torch.tensor([heard]))
-            total += logs[0, said].item()
+        for inputs, targets in zip([BOS, *ids], [*ids, EOS], strict=True):
+            state, logs, _ = one.next_words(context, state, torch.tensor([inputs]))
+            total += logs[0, targets].item()
         return total
 
     with torch.no_grad():

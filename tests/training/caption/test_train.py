@@ -8,7 +8,7 @@ import pytest
 from app.serving.models.manifest import read_manifest
 from app.tasks.caption.task import CaptionTask
 from app.training.caption.train import train_caption
-from app.training.common.client import loaded_model
+from app.training.common.served import loaded_model
 from tests.training.caption.test_draft import COLOURS, RECIPE, make_data, make_encoder
 
 

@@ -16,7 +16,7 @@ PATTERN = np.array([0.5, 1.5, 1.2, 0.8])
 
 
 def series(values: list[float] | np.ndarray, season_length: int = 1, horizon: int = 2) -> Series:
-    """``values`` is what is known; the future to score on does not matter here."""
+    """`values` is what is known; the future to score on does not matter here."""
     whole = np.concatenate([np.asarray(values, dtype=np.float64), np.zeros(horizon)])
     return Series("m3", f"s{len(whole)}", whole, "MS", season_length, horizon)
 

@@ -14,8 +14,9 @@ import pytest
 from app.errors import UnrollError
 from app.training.forecast.baselines import baseline_forecasts
 from app.training.forecast.data import read_series
-from app.training.forecast.evaluate import LEVELS, evaluate_forecast, evaluate_waves
-from app.training.forecast.reports import forecast_table, wave_table
+from app.training.forecast.evaluate import LEVELS, evaluate_forecast
+from app.training.forecast.reports import forecast_table
+from app.training.waves.evaluate import evaluate_waves, wave_table
 
 SERIES, HORIZON = 40, 4
 
@@ -40,14 +41,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/models/last":
             self.reply(200, {"name": "last", "version": "3"})
         else:
-            self.reply(404, {"detail": "there is no model"})
+            self.reply(404, {"title": "Model not found", "detail": "there is no model"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append(body)
         if self.server.busy:
             self.server.busy -= 1
-            self.reply(429, {"detail": "full"})
+            self.reply(429, {"title": "Busy", "detail": "full"})
             return
         forecasts = []
         for series in body["series"]:
@@ -156,7 +157,7 @@ def test_a_busy_server_is_asked_again(server: NaiveServer, data: Path) -> None:
 def test_an_unknown_model_or_server_is_said_so(server: NaiveServer, data: Path) -> None:
     with pytest.raises(UnrollError, match=r"404.*no model"):
         evaluate_forecast("other", data, data, ["m3"], url=server.url)
-    with pytest.raises(UnrollError, match="cannot be reached"):
+    with pytest.raises(UnrollError, match="nobody answers at"):
         evaluate_forecast("last", data, data, ["m3"], url="http://127.0.0.1:1")
     with pytest.raises(UnrollError, match="other"):
         evaluate_forecast("other", data, data, ["m3"])

@@ -11,8 +11,9 @@ from app.serving.models.repository import Repository
 from app.training.common.loop import LoopOptions
 from app.training.common.publish import Draft, next_version, publish
 from app.training.forecast.data import read_series
+from app.training.forecast.fit import build_material, train_member
 from app.training.forecast.network import ForecasterOptions
-from app.training.forecast.recipe import ForecastRecipe, build_material, train_member
+from app.training.forecast.recipe import ForecastRecipe
 from app.training.forecast.train import TASKS, train_forecast
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from app.cli.inventory import list_versions
+from app.cli.models import list_versions
 from app.errors import ConfigurationError, ModelRefused
 from app.serving.models.loader import load_version
 from app.serving.models.manifest import read_manifest

@@ -115,7 +115,9 @@ def test_a_model_that_has_learned_the_texts_is_refused(split: TextSplit) -> None
         raise AssertionError
 
     model = ServedTexts("sentiment", "2", classify, refit_of="1")
-    with pytest.raises(UnrollError, match=r"sentiment/2 has learned .*: --version 1$"):
+    with pytest.raises(
+        UnrollError, match=r"sentiment/2 has learned .* of version 1, .*: --version 1$"
+    ):
         evaluate_texts(model, split, baselines="none")
 
 
@@ -141,9 +143,9 @@ def test_figures_are_recorded_in_a_version_that_still_loads(
     folder = tmp_path / "models" / "sentiment" / "1"
     rows = evaluate_texts(model, split)
     with pytest.raises(ValueError, match="no section '## Figures'"):
-        record_text_figures(folder, rows)
+        record_text_figures(folder, rows, baselines="simple")
     (folder / "README.md").write_text(CARD, encoding="utf-8")
-    record_text_figures(folder, rows)
+    record_text_figures(folder, rows, baselines="simple")
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert text_markdown(rows) in card
     assert "Not yet evaluated" not in card
@@ -151,7 +153,7 @@ def test_figures_are_recorded_in_a_version_that_still_loads(
     evaluation = read_manifest(folder).evaluation
     assert evaluation["rows"] == [row.to_json() for row in rows]
     load_version(folder, {"sentiment": KeywordTask}).close()
-    record_text_figures(folder, rows)
+    record_text_figures(folder, rows, baselines="simple")
     assert (folder / "README.md").read_text(encoding="utf-8") == card
 
 
@@ -165,12 +167,15 @@ def test_a_version_that_was_fitted_alike_tells_the_same_figures(
     for folder in folders:
         (folder / "README.md").write_text(CARD, encoding="utf-8")
     rows = evaluate_texts(model, split)
-    record_text_figures(folders[0], rows)
+    record_text_figures(folders[0], rows, baselines="all")
     own, alike, other = (read_manifest(folder).evaluation for folder in folders)
     assert alike == own | {"of": "1"}
     assert other == {}
     card = (folders[1] / "README.md").read_text(encoding="utf-8")
-    assert f"Of version 1, which has not learned from these texts.\n\n{own['table']}\n" in card
+    figures = card.split("## Figures")[1]
+    assert "Measured on version 1, not on this one." in figures
+    assert "--version 1 --baselines all --record" in figures
+    assert f"\n\n{own['table']}\n" in figures
     assert "Not yet evaluated" in (folders[2] / "README.md").read_text(encoding="utf-8")
     with served_texts("sentiment", KeywordTask, "sentiment", models, version="2") as refit:
         assert refit.refit_of == "1"

@@ -12,20 +12,20 @@ from app.serving.models.loader import load_version
 from app.serving.models.manifest import Manifest, read_manifest
 from app.tasks.sentiment import SentimentTask
 from app.training.sentiment.data import all_texts, read_texts
-from app.training.sentiment.fit import learn, relearn
-from app.training.sentiment.labels import LABELS
-from app.training.sentiment.ngram_rows import NgramOptions
-from app.training.sentiment.recipe import SentimentRecipe, Share, shortened
-from app.training.sentiment.steps import (
-    Texts,
-    build_material,
+from app.training.sentiment.fit import (
+    learn,
     new_network,
     predict,
+    relearn,
     train_phase,
     warm_up,
 )
+from app.training.sentiment.labels import LABELS
+from app.training.sentiment.language_model import LanguageModel
+from app.training.sentiment.material import Texts, build_material
+from app.training.sentiment.ngram_rows import NgramOptions
+from app.training.sentiment.recipe import SentimentRecipe, Share, shortened
 from app.training.sentiment.train import texts_of, train_sentiment
-from app.training.sentiment.warm_up import LanguageModel
 from tests.keywords import spelled, write_rows
 
 _WORDS = {"negative": "awful", "neutral": "scheduled", "positive": "lovely"}

@@ -6,6 +6,7 @@ carry the API key, and the text, to somewhere else.
 
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,26 +20,31 @@ KEY_VARIABLE: Final = "UNROLL_API_KEY"
 _MAX_LINE: Final = 500
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
-_OPENER: Final = urllib.request.build_opener(_StayHere)
+_OPENER: Final = urllib.request.build_opener(_NoRedirects)
 
 
 def ask(
     url: str,
     path: str,
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | None = None,
     *,
     api_key: str | None = None,
     timeout: float = 60.0,
+    attempts: int = 1,
 ) -> dict[str, Any]:
-    """The answer to POST `path` of the service at `url`, which is a JSON object.
+    """The JSON object that the service at `url` answers to POST `path`, to GET without a body.
 
-    Raises ConfigurationError for an address or key that cannot be, UnrollError if nobody answers
-    within `timeout` seconds, if the service refuses, or if it is not Unroll that answers.
+    A service that is busy (429) is asked again after the time it names, `attempts` times in all.
+    `timeout` is in seconds, for each attempt.
+
+    Raises:
+        ConfigurationError: an address or a key that cannot be one.
+        UnrollError: nobody answers in time, the service refuses, or it is not Unroll that answers.
     """
     base = _checked(url)
     headers = {"Content-Type": "application/json"}
@@ -46,13 +52,25 @@ def ask(
         if not is_key(api_key):
             raise ConfigurationError(f"{KEY_VARIABLE}: a key {KEY_RULE}")
         headers["Authorization"] = f"Bearer {api_key}"
-    request = urllib.request.Request(base + path, json.dumps(body).encode("ascii"), headers)
+    data = None if body is None else json.dumps(body).encode("ascii")
+    request = urllib.request.Request(base + path, data, headers)
+    for left in reversed(range(attempts)):
+        try:
+            return _answer(base, request, timeout)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code != http.HTTPStatus.TOO_MANY_REQUESTS or not left:
+                    raise UnrollError(_refusal(base, error)) from None
+            time.sleep(_seconds(error.headers.get("Retry-After")))
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _answer(base: str, request: urllib.request.Request, timeout: float) -> dict[str, Any]:
     try:
         with _OPENER.open(request, timeout=timeout) as response:
             answer = json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            raise UnrollError(_refusal(base, error)) from None
+    except urllib.error.HTTPError:
+        raise
     except TimeoutError:
         raise UnrollError(f"{base} did not answer within {timeout:g} seconds") from None
     except (OSError, http.client.HTTPException) as error:
@@ -62,6 +80,14 @@ def ask(
     if not isinstance(answer, dict):
         raise _stranger(base)
     return answer
+
+
+def _seconds(retry_after: str | None) -> float:
+    """The header's seconds; 1 where it is missing or a date."""
+    try:
+        return max(0.0, float(retry_after or "1"))
+    except ValueError:
+        return 1.0
 
 
 def one_line(text: str) -> str:

@@ -1,15 +1,30 @@
-"""Lists what a model repository holds, without loading a network. Knows folders and manifests."""
+"""The command `models`: lists a model repository. Knows folders and manifests; loads no network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.table import Table
-
+from app.cli.common import ModelsOption, errors_in_one_line
 from app.errors import ModelRefused
-from app.serving.models.folders import model_names, version_names
-from app.serving.models.loader import verify_files
-from app.serving.models.manifest import Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from app.serving.models.manifest import Manifest
+
+
+def models(models_dir: ModelsOption = None) -> None:
+    """List what the model repository holds, and which version is served."""
+    with errors_in_one_line():
+        from app.settings import load_settings
+
+        settings = load_settings(models_dir=models_dir)
+    from rich.console import Console
+
+    root = settings.models_dir
+    versions = list_versions(root, settings.pinned_versions)
+    Console().print(versions_table(versions, str(root)) if versions else f"{root} holds no model.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +33,7 @@ class StoredVersion:
 
     name: str
     version: str
-    manifest: Manifest | None
+    manifest: "Manifest | None"
     problem: str
     served: bool
 
@@ -35,14 +50,18 @@ def list_versions(root: Path, pinned: Mapping[str, str]) -> list[StoredVersion]:
     `served` is what the service would choose by manifest, files and pins; it replays the golden
     examples as well and may still refuse a version here called sound.
     """
+    from app.serving.models.folders import model_names
+
     versions: list[StoredVersion] = []
     for name in model_names(root):
         versions += _versions_of(root / name, pinned.get(name))
     return versions
 
 
-def versions_table(versions: Sequence[StoredVersion], title: str) -> Table:
+def versions_table(versions: Sequence[StoredVersion], title: str) -> "Table":
     """The versions for a terminal."""
+    from rich.table import Table
+
     table = Table("name", "version", "task", "cell", title=title)
     table.add_column("parameters", justify="right")
     table.add_column("size", justify="right")
@@ -62,6 +81,8 @@ def versions_table(versions: Sequence[StoredVersion], title: str) -> Table:
 
 
 def _versions_of(folder: Path, pin: str | None) -> list[StoredVersion]:
+    from app.serving.models.folders import version_names
+
     versions: list[StoredVersion] = []
     chosen = False
     for version in version_names(folder):
@@ -73,7 +94,10 @@ def _versions_of(folder: Path, pin: str | None) -> list[StoredVersion]:
     return versions
 
 
-def _inspect(path: Path) -> tuple[Manifest | None, str]:
+def _inspect(path: Path) -> "tuple[Manifest | None, str]":
+    from app.serving.models.loader import verify_files
+    from app.serving.models.manifest import read_manifest
+
     try:
         manifest = read_manifest(path)
     except ModelRefused as error:

@@ -13,18 +13,16 @@ from app.tasks.forecast import ForecastFeatures, ForecastTask
 from app.training.common.loop import LoopOptions
 from app.training.forecast.network import Forecaster, ForecasterOptions, forecaster_graph
 from app.training.forecast.served import Question, served
-from app.training.waves.data import waves
-from app.training.waves.recipe import (
-    WavesRecipe,
+from app.training.waves.data import draw, spaced_waves, waves
+from app.training.waves.fit import (
     as_served,
     batch_of,
-    draw,
     mean_of,
-    spaced_waves,
     steps_ahead,
     train_member,
     training_batch,
 )
+from app.training.waves.recipe import WavesRecipe
 from app.training.waves.train import train_waves
 
 TINY = WavesRecipe(

@@ -1,16 +1,19 @@
 """Scores of classifications; knows label numbers and probabilities, not texts or models.
 
-Everywhere ``actual`` (rows,) and ``predicted`` (rows,) are class numbers, and ``probabilities``
+Everywhere `actual` (rows,) and `predicted` (rows,) are class numbers, and `probabilities`
 (rows, classes) sum to one in every row. A score of no rows is NaN, never a guess.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Classes = NDArray[np.intp]
+
+_BINS: Final = 15  # of the calibration error
 
 
 def accuracy(actual: Classes, predicted: Classes) -> float:
@@ -24,7 +27,7 @@ def macro_f1(actual: Classes, predicted: Classes) -> float:
 
     F1 is the harmonic mean of precision and recall (van Rijsbergen 1979, "Information
     Retrieval", chapter 7), 0 where a class is never predicted rightly. The mean is over the
-    classes, as scikit-learn's ``average="macro"``, and not the F1 of mean precision and recall.
+    classes, as scikit-learn's `average="macro"`, and not the F1 of mean precision and recall.
     """
     right, labelled, given = _counts(actual, predicted)
     seen = labelled + given > 0
@@ -41,32 +44,37 @@ def balanced_accuracy(actual: Classes, predicted: Classes) -> float:
     return _mean(right[seen] / labelled[seen])
 
 
-def expected_calibration_error(actual: Classes, probabilities: Array, bins: int = 15) -> float:
-    """Mean distance between how sure the likeliest label is and how often it is right, 0 to 1.
+def expected_calibration_error(confidence: Array, right: NDArray[np.bool_]) -> float:
+    """Mean distance between how sure answers are and how often they are right, 0 to 1.
 
-    Rows are sorted by the probability of their likeliest label and cut into ``bins`` of equal
-    mass (sizes differ by one at most); distances are averaged by the size of a bin. Guo et al.
-    (2017), "On calibration of modern neural networks", equation 3, with the equal-mass bins of
-    Nguyen and O'Connor (2015), "Posterior calibration and exploratory analysis for natural
-    language processing models".
+    `confidence` (rows,) is the probability of each answer, `right` (rows,) whether it was
+    right. Rows are sorted by confidence and cut into 15 bins of equal mass (sizes differ by one
+    at most); the distances between mean confidence and share of right answers are averaged by
+    the size of a bin: Guo et al. (2017), "On calibration of modern neural networks", equation 3.
+
+    Bins of equal mass, as in Nguyen and O'Connor (2015), "Posterior calibration and exploratory
+    analysis for natural language processing models", and not of equal width: a good model is
+    sure of most answers, so that bins of equal width would put nearly all rows into one bin and
+    a few rows into each of the others.
+
+    Rows of equal confidence share one bin, the one in which the middle row of them falls. So the
+    order of the rows does not matter, and no bin is split between rows that cannot be told apart.
     """
-    _same_rows(actual, probabilities[:, 0])
-    if not len(actual):
+    _same_rows(confidence, right)
+    if not len(confidence):
         return float("nan")
-    confidence = probabilities.max(axis=1)  # (rows,)
-    right = (probabilities.argmax(axis=1) == actual).astype(np.float64)  # (rows,)
-    # rows that are equally sure share their rightness: the order of the rows must not matter
-    _, level = np.unique(confidence, return_inverse=True)
-    right = (np.bincount(level, right) / np.bincount(level))[level]
     order = np.argsort(confidence)
-    cut = [part for part in np.array_split(order, bins) if part.size]
-    distances = [part.size * abs(confidence[part].mean() - right[part].mean()) for part in cut]
-    return float(sum(distances) / len(actual))
+    sizes = [len(part) for part in np.array_split(order, _BINS)]
+    bin_of_place = np.repeat(np.arange(_BINS), sizes)  # (rows,)
+    levels, level, count = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = count.cumsum() - (count + 1) // 2  # (levels,) places in the order, from 0
+    bins = bin_of_place[middle]  # (levels,)
+    right_of_level = np.bincount(level, right, len(levels))
+    distances = np.bincount(bins, right_of_level - count * levels)  # summed over a bin's rows
+    return float(np.abs(distances).sum() / len(confidence))
 
 
-def calibration_error_by_chance(
-    probabilities: Array, *, seed: int = 0, draws: int = 100, bins: int = 15
-) -> float:
+def calibration_error_by_chance(probabilities: Array, *, seed: int = 0, draws: int = 100) -> float:
     """The calibration error that these very probabilities would have if they were right.
 
     Bins of few rows are off by chance, always upwards: an error of this size says nothing
@@ -76,15 +84,16 @@ def calibration_error_by_chance(
     rng = np.random.default_rng(seed)
     ends = probabilities.cumsum(axis=1)  # (rows, classes)
     last = probabilities.shape[1] - 1
+    confidence, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
     errors = []
     for _ in range(draws):
         labels = np.minimum((rng.random((len(ends), 1)) > ends).sum(axis=1), last)
-        errors.append(expected_calibration_error(labels, probabilities, bins))
+        errors.append(expected_calibration_error(confidence, predicted == labels))
     return _mean(np.array(errors))
 
 
 def among(probabilities: Array, classes: Classes) -> Array:
-    """The probabilities (rows, kept) of some ``classes``, given that it is one of them.
+    """The probabilities (rows, kept) of some `classes`, given that it is one of them.
 
     So a three-class answer is seen as negative against positive. A row that gives none of them
     any probability is undecided: all alike.
@@ -99,7 +108,7 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """95 % interval of a score: its percentiles over rows drawn again with replacement.
 
-    ``score`` is given indices of rows. Efron and Tibshirani (1993), "An introduction to the
+    `score` is given indices of rows. Efron and Tibshirani (1993), "An introduction to the
     bootstrap", section 13.3. It tells the chance of the test rows, not that of the training.
     """
     rng = np.random.default_rng(seed)

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from app.cli.client import ask, one_line
 from app.errors import ConfigurationError, UnrollError
+from app.http.client import ask, one_line
 
 PROBLEM = {"type": "urn:unroll:problem:x", "title": "Invalid input", "status": 422, "detail": "no"}
 

@@ -1,0 +1,65 @@
+"""The command line `unroll`: which commands there are. Knows their names, not what they do.
+
+Imports of other parts lie inside the commands, so that `--help` is quick and `serve` needs no
+torch.
+"""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.authorship import evaluate_authorship, train_authorship
+from app.cli.caption import evaluate_caption, train_caption
+from app.cli.encoder import train_encoder
+from app.cli.forecast import (
+    evaluate_forecast,
+    evaluate_forecast_waves,
+    train_forecast,
+    train_forecast_waves,
+)
+from app.cli.import_graph import import_graph
+from app.cli.models import models
+from app.cli.predict import predict
+from app.cli.sentiment import evaluate_sentiment, train_sentiment
+from app.cli.serve import serve
+
+cli = typer.Typer(
+    name="unroll",
+    help="Serve, ask, train and evaluate recurrent neural networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command("import")(import_graph)
+cli.command("serve")(serve)
+cli.command("models")(models)
+cli.add_typer(predict, name="predict")
+
+train = typer.Typer(help="Train a model and publish it.", no_args_is_help=True)
+train.command("forecast")(train_forecast)
+train.command("forecast-waves")(train_forecast_waves)
+train.command("sentiment")(train_sentiment)
+train.command("authorship")(train_authorship)
+train.command("encoder")(train_encoder)
+train.command("caption")(train_caption)
+cli.add_typer(train, name="train")
+
+evaluate = typer.Typer(help="Score a published model against baselines.", no_args_is_help=True)
+evaluate.command("forecast")(evaluate_forecast)
+evaluate.command("forecast-waves")(evaluate_forecast_waves)
+evaluate.command("sentiment")(evaluate_sentiment)
+evaluate.command("authorship")(evaluate_authorship)
+evaluate.command("caption")(evaluate_caption)
+cli.add_typer(evaluate, name="evaluate")
+
+
+@cli.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Serve, ask, train and evaluate recurrent neural networks."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"unroll {installed('unroll')}")
+        raise typer.Exit

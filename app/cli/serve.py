@@ -1,0 +1,67 @@
+"""The command `serve`. Knows arguments and what starts in which order; no sockets."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from app.cli.common import ModelsOption, errors_in_one_line
+from app.errors import ConfigurationError
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    models_dir: ModelsOption = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes behind the port; docs/operations.md says when.")
+    ] = None,
+    worker_threads: Annotated[
+        int | None, typer.Option(help="Threads per model; 0 means every usable core.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.", metavar="LEVEL")
+    ] = None,
+    log_format: Annotated[
+        Literal["auto", "json", "console"] | None, typer.Option(help="How a log line looks.")
+    ] = None,
+) -> None:
+    """Answer requests over HTTP until SIGTERM or Ctrl-C.
+
+    Options win over the UNROLL_* environment variables, which hold every other
+    setting too; docs/operations.md lists them.
+    """
+    with errors_in_one_line():
+        from app.settings import load_settings
+
+        settings = load_settings(
+            host=host,
+            port=port,
+            models_dir=models_dir,
+            workers=workers,
+            worker_threads=worker_threads,
+            log_level=log_level,
+            log_format=log_format,
+        )
+        if not settings.models_dir.is_dir():
+            raise ConfigurationError(
+                f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
+            )
+    if settings.workers > 1:
+        from app.http.workers.supervisor import supervise
+
+        with errors_in_one_line():
+            raise typer.Exit(supervise(settings))
+    from app.http import server
+    from app.main import create_app
+    from app.telemetry import log, tracing
+
+    log.configure(settings.log_format, settings.log_level)
+    with errors_in_one_line():
+        tracing.configure(settings.tracing)
+        app = create_app(settings)
+    try:
+        started = server.serve(app, settings)
+    finally:
+        tracing.shutdown()
+    if not started:
+        raise typer.Exit(1)
