@@ -14,6 +14,9 @@ TRAINING := $(VENV)/.installed-training
 DEVELOPMENT := $(VENV)/.installed-development
 AUDIT := $(VENV)/.installed-audit
 
+# The oldest versions that pyproject.toml allows have a virtual environment of their own.
+LOWEST := .venv-lowest
+
 # Where the public data sets lie (see docs/models.md), and what to train.
 DATA ?= data
 TASK ?= forecast
@@ -23,16 +26,22 @@ IMAGE ?= unroll
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check audit format train evaluate bench soak image clean
+.PHONY: help serve test test-lowest coverage check audit format train evaluate bench soak image clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 serve: $(SERVICE) ## start the service (UNROLL_HOST, UNROLL_PORT and every other UNROLL_ setting count)
 	@exec $(BIN)/unroll serve
 
 test: $(DEVELOPMENT) ## run every test (OPTIONS="-k name" picks some)
 	$(BIN)/python -m pytest $(OPTIONS)
+
+test-lowest: $(LOWEST)/.installed ## run every test with the oldest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest $(OPTIONS)
+
+coverage: $(DEVELOPMENT) ## run every test and fail if too few lines and branches of app/ were run
+	$(BIN)/python -m pytest --cov --cov-report=term $(OPTIONS)
 
 check: $(DEVELOPMENT) ## style, format and types
 	$(BIN)/ruff check .
@@ -63,13 +72,13 @@ image: ## build the container image
 	docker build --tag $(IMAGE) .
 
 clean: ## remove the virtual environment and every cache
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
 
 # bin/pip is the last thing `venv` writes, so a creation that was cut short is repeated.
-$(BIN)/pip:
+$(BIN)/pip $(LOWEST)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Unroll needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(patsubst %/bin/pip,%,$@)
 
 $(SERVICE): pyproject.toml constraints.txt | $(BIN)/pip
 	$(PIP) --editable .
@@ -86,3 +95,8 @@ $(DEVELOPMENT): pyproject.toml constraints.txt | $(BIN)/pip
 $(AUDIT): pyproject.toml constraints.txt | $(BIN)/pip
 	$(PIP) --editable '.[audit]'
 	@touch $@ $(SERVICE)
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/pip
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet \
+	  --constraint constraints-lowest.txt --editable '.[train,dev,tracing]'
+	@touch $@

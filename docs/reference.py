@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from prometheus_client.metrics import MetricWrapperBase
-
 from app.settings import Settings
 from app.telemetry import metrics
 
@@ -52,6 +50,7 @@ METRIC_UNITS: Final = {
     "_workers": "threads",
     "_processes": "processes",
     "_deaths_total": "processes",
+    "_lines_dropped_total": "lines",
     "": "inputs",
 }
 
@@ -68,13 +67,12 @@ def settings_table() -> str:
 def metrics_table() -> str:
     """One row a metric, in the order of the module."""
     rows = [("metric", "type", "unit", "labels", "meaning")]
-    for collector in vars(metrics).values():
-        if isinstance(collector, MetricWrapperBase):
-            (family,) = collector.describe()
-            name = family.name + ("_total" if family.type == "counter" else "")
-            unit = next(unit for end, unit in METRIC_UNITS.items() if name.endswith(end))
-            labels = " ".join(f"`{label}`" for label in collector._labelnames) or "none"
-            rows.append((f"`{name}`", family.type, unit, labels, family.documentation))
+    for collector, names in metrics.LABELS.items():
+        (family,) = collector.describe()
+        name = family.name + ("_total" if family.type == "counter" else "")
+        unit = next(unit for end, unit in METRIC_UNITS.items() if name.endswith(end))
+        labels = " ".join(f"`{label}`" for label in names) or "none"
+        rows.append((f"`{name}`", family.type, unit, labels, family.documentation))
     return _table(rows)
 
 

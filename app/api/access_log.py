@@ -11,7 +11,7 @@ from typing import Final
 from app.api.context import RequestRecord
 from app.serving.scheduling.statistics import statistics_of
 from app.telemetry import log, metrics
-from app.telemetry.deferred import put_off
+from app.telemetry.deferred import defer
 
 QUIET: Final = ("/health/", "/metrics", "/v2/health/")  # probes and scrapes: every few seconds
 _requests: Final = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ _requests: Final = logging.getLogger(__name__)
 def write_access_log(record: RequestRecord, method: str, path: str, status: int) -> None:
     """Count the request and write its line. It is answered, or nobody waits for an answer."""
     now, seconds = time.time(), time.monotonic() - record.started
-    put_off(_count, record, method, path, status, seconds, now)
+    defer(_count, record, method, path, status, seconds, now)
 
 
 def _count(
@@ -34,9 +34,9 @@ def _count(
     if record.task:
         labels = (record.task, record.model, record.version, str(status))
         metrics.REQUESTS.labels(*labels).inc()
-        metrics.REQUEST_SECONDS.labels(record.task, record.model).observe(seconds)
+        metrics.request_seconds(record.task, record.model).observe(seconds)
         if record.input_length:
-            metrics.INPUT_LENGTH.labels(record.task, record.model).observe(record.input_length)
+            metrics.input_length(record.task, record.model).observe(record.input_length)
         if record.model:
             statistics = statistics_of(record.model, record.version)
             statistics.answered(seconds, success=status == 200)

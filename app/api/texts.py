@@ -122,7 +122,7 @@ async def predict_texts(
     ]
     with tracing.span("encode"):
         examples = await prepare(request, record, steps, inline=_is_short(texts))
-    lengths = metrics.INPUT_LENGTH.labels(task, model.name)
+    lengths = metrics.input_length(task, model.name)
     for text in texts:
         lengths.observe(len(text))
     predictions = await run(request, record, model, examples)

@@ -15,7 +15,7 @@ from app.http.connection import Connection
 from app.http.dispatch import Dispatcher
 from app.settings import Settings
 from app.telemetry import log
-from app.telemetry.deferred import catch_up
+from app.telemetry.deferred import run_deferred
 from app.telemetry.log import get_logger
 
 # Connections that are still open when the work is done: idle ones, or a client that will not read.
@@ -88,7 +88,7 @@ def serve(app: Application, settings: Settings) -> bool:
     else:
         with shared_socket(settings) as listening:
             server.run([listening])
-    catch_up()
+    run_deferred()
     log.flush()
     return server.started
 

@@ -1,60 +1,69 @@
-"""Work that is put off until an answer is out, and then done many at a time. Knows not what it is.
+"""Deferred work: done by a thread after the answer is out. Knows functions; not what they do.
 
-Counting a request and writing of it is a good part of a short one. Done for many of them one right
-after the other it takes half as long, and whoever waits for an answer does not wait for it.
+Counting a request and logging it are a good part of the cost of a short one. Done for many
+requests in a row they take half as long, and no client waits for them.
 """
 
 import atexit
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.telemetry.log import get_logger
-
-_MOMENT: Final = 0.02  # seconds: what a process that is killed may not have counted
-_MOST: Final = 20_000  # that wait; beyond, whoever puts one off catches up
-_log = get_logger(__name__)
+_DELAY_SECONDS: Final = 0.02  # a process that is killed loses what was deferred within it
+_LIMIT: Final = 20_000  # calls that may wait; beyond, whoever defers another one runs them
+_log = logging.getLogger(__name__)
 
 _waiting: Final[deque[tuple[Callable[..., None], tuple[Any, ...]]]] = deque()
 _due: Final = threading.Event()
-_one_at_a_time: Final = threading.RLock()  # a signal handler may catch up while its thread does
+# One call at a time, in order. Its owner may take it again: what is called may run the others.
+_running: Final = threading.RLock()
 _thread: threading.Thread | None = None
+_starting: Final = threading.RLock()
 
 
-def put_off(work: Callable[..., None], *arguments: Any) -> None:
-    """Call `work` before long, after what was put off before. Any thread may."""
-    global _thread
+def defer(work: Callable[..., None], *arguments: Any) -> None:
+    """Call `work` within some milliseconds, after all that was deferred before. Thread-safe."""
     _waiting.append((work, arguments))
     if not _due.is_set():
         _due.set()
         if _thread is None:
-            _thread = threading.Thread(None, _live, "later", daemon=True)
-            _thread.start()
-    elif len(_waiting) > _MOST:
-        catch_up()
+            _start()
+    elif len(_waiting) > _LIMIT:
+        run_deferred()
 
 
-def catch_up() -> None:
-    """Do what waits, now: for whoever looks at what comes of it."""
+def run_deferred() -> None:
+    """Do now what was deferred, for whoever reads its results."""
     if not _waiting:
         return
-    with _one_at_a_time:
+    with _running:
         for _ in range(len(_waiting)):
+            if not _waiting:
+                break
             work, arguments = _waiting.popleft()
             try:
                 work(*arguments)
             except Exception:
-                _log.exception("put_off_work_failed")
+                _log.exception("deferred_work_failed")
 
 
-def _live() -> None:
+def _start() -> None:
+    global _thread
+    with _starting:
+        if _thread is None:
+            _thread = threading.Thread(target=_run, name="deferred", daemon=True)
+            _thread.start()
+
+
+def _run() -> None:
     while True:
         _due.wait()
-        time.sleep(_MOMENT)
+        time.sleep(_DELAY_SECONDS)
         _due.clear()
-        catch_up()
+        run_deferred()
 
 
-atexit.register(catch_up)
+atexit.register(run_deferred)

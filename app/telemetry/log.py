@@ -1,45 +1,71 @@
 """Logs: one JSON object per line, or readable lines on a terminal. Knows no route and no model.
 
 Standard `logging` records (uvicorn's, for instance) and structlog events leave through the same
-handler, so that one format holds for all. The request id travels in a context variable.
+handler, so that one format holds for all. The request id travels in a context variable. Whoever
+logs never waits for the stream: see `app.telemetry.log_writer`.
 """
 
-import atexit
 import json
 import logging
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Final, Literal, TextIO, TypeAlias, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
-from app.telemetry.log_writer import Lines
+from app.telemetry.log_writer import LogWriter
 
 Fact: TypeAlias = str | int | float
+_Error: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | None
 LogFormat = Literal["auto", "json", "console"]
-
 
 _ids: Final[ContextVar[Mapping[str, str]]] = ContextVar("request_ids", default=MappingProxyType({}))
 
 
 def _without_colour(logger: object, name: str, event: EventDict) -> EventDict:
-    """uvicorn says everything twice, the second time with escape codes for a terminal."""
+    """Drop uvicorn's second copy of its message, which holds escape codes for a terminal."""
     event.pop("color_message", None)
     return event
 
 
 def _with_ids(logger: object, name: str, event: EventDict) -> EventDict:
-    """Whose request it is, if any is being answered here."""
+    """Add the ids of the request that is being answered here, if any."""
     for key, value in _ids.get().items():
         event.setdefault(key, value)
     return event
 
 
-# What both kinds of record go through before they are rendered.
+def _visible(text: str) -> str:
+    """The text with what cannot be seen as an escape: control characters, line separators."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
+def _escaped(logger: object, name: str, event: EventDict) -> EventDict:
+    """What a client sent can neither begin a line nor steer a terminal. For people's lines only.
+
+    JSON escapes by itself. Tracebacks keep their lines, indented.
+    """
+    return {_visible(key): _escaped_value(key, value) for key, value in event.items()}
+
+
+def _escaped_value(key: str, value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if key in ("exception", "stack"):
+        return "\n    ".join(map(_visible, str(value).split("\n")))
+    return _visible(value if isinstance(value, str) else repr(value))
+
+
+# Both kinds of record pass these before they are rendered.
 _SHARED: Final[tuple[Processor, ...]] = (
     _with_ids,
     structlog.stdlib.add_logger_name,
@@ -48,25 +74,45 @@ _SHARED: Final[tuple[Processor, ...]] = (
 )
 
 
-# The default formatter prints local variables: slow, and they hold what clients sent.
-_plain: Final = structlog.dev.plain_traceback
-
-
-class _Handler(logging.StreamHandler[TextIO]):
+class _Handler(logging.Handler):
     """Our handler; its own class so that a second `configure` finds and replaces it."""
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self.lines = Lines(stream)
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.writer = LogWriter(stream, self._dropped)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.flush()  # lines keep their order
-        super().emit(record)
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self.writer.add(line + "\n", urgent=True)
+
+    def flush(self) -> None:
+        """Wait for the stream, not for long. `logging` calls it when the process ends."""
+        self.writer.flush()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Log what went wrong with a record; the library would wait for standard error."""
+        facts = {"record": str(record.msg), "source": record.name}
+        self.writer.add(self._line(logging.ERROR, "log_record_failed", facts, sys.exc_info()))
+
+    def _dropped(self, lines: int) -> str:
+        return self._line(logging.WARNING, "log_lines_dropped", {"lines": lines})
+
+    def _line(self, level: int, event: str, facts: Mapping[str, Fact], error: _Error = None) -> str:
+        record = logging.LogRecord(__name__, level, __file__, 0, event, None, error)
+        record.__dict__.update(facts)
+        return self.format(record) + "\n"
 
 
 _quoted: Final = json.encoder.encode_basestring_ascii
 _LEVELS: Final = {each: logging.getLevelName(each).lower() for each in (10, 20, 30, 40)}
-_json_handler: _Handler | None = None  # ours, while lines are JSON
+_handler: _Handler | None = None  # of the last `configure`
+_json_handler: _Handler | None = None  # the same, if its lines are JSON
+_writers: Final[list[LogWriter]] = []  # of every `configure`
 
 
 def configure(
@@ -76,27 +122,32 @@ def configure(
     stream = stream if stream is not None else sys.stderr
     terminal = stream.isatty()
     console = log_format == "console" or (log_format == "auto" and terminal)
+    # Rendered by the console renderer, exceptions would show local variables: what clients sent.
+    plain = structlog.dev.plain_traceback
     rendering: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=_plain)]
+        [_escaped, structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=plain)]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
-    handler = _Handler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colour],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
-        )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colour],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            *rendering,
+        ],
     )
-    global _json_handler
+    global _handler, _json_handler
     flush()
-    _json_handler = None if console else handler
+    handler = _Handler(stream, formatter)
+    _handler, _json_handler = handler, None if console else handler
+    _writers.append(handler.writer)
     root = logging.getLogger()
     for old in [each for each in root.handlers if isinstance(each, _Handler)]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    # The api writes one line per request itself, with the model and the timings.
+    # The service writes its own line for each request, with the model and the timings.
     logging.getLogger("uvicorn.access").disabled = True
     structlog.configure(
         processors=[
@@ -124,7 +175,7 @@ def write(
     ids: Mapping[str, str] | None = None,
     at: float | None = None,
 ) -> None:
-    """Write the line that `get_logger` would; where lines are JSON, later, and many at once.
+    """Write the line that `get_logger` would, at a small part of its cost where lines are JSON.
 
     For what is logged once a request. `level` is one of `logging`'s; numbers are finite. `ids` are
     those of the request, `at` is a Unix time; without them, the current ones.
@@ -147,16 +198,18 @@ def write(
         f'{{{", ".join(parts)}, "event": "{event}", "logger": "{logger.name}", '
         f'"level": "{_LEVELS[level]}", "timestamp": "{now}Z"}}\n'
     )
-    handler.lines.put(line)
+    handler.writer.add(line)
 
 
 def flush() -> None:
-    """Write what waits to be written; `write` puts it off for some milliseconds."""
-    if _json_handler is not None:
-        _json_handler.lines.flush()
+    """Wait until every line so far is written; for a second at most, if nobody reads them."""
+    if _handler is not None:
+        _handler.flush()
 
 
-atexit.register(flush)
+def dropped_lines() -> int:
+    """Lines that were dropped since the process started: nobody read the stream."""
+    return sum(each.dropped for each in _writers)
 
 
 class request_context:  # a context manager, and not worth a generator each time
@@ -175,10 +228,5 @@ class request_context:  # a context manager, and not worth a generator each time
 
 
 def current_ids() -> Mapping[str, str]:
-    """What every line says that is written here: whose request is being answered, if any."""
+    """The ids that every line here carries: of the request that is being answered, if any."""
     return _ids.get()
-
-
-def current_request_id() -> str | None:
-    """The id of the request being answered here, if any."""
-    return _ids.get().get("request_id")

@@ -5,49 +5,72 @@ up. Labels are only task, model, version, status, reason and provider: none of t
 what clients send.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable
-from typing import Any, Final, Self
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Final, TypeVar
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, disable_created_metrics
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from app.telemetry.deferred import catch_up
+from app.telemetry.deferred import run_deferred
+from app.telemetry.log import dropped_lines
+
+_Any = TypeVar("_Any", bound=Collector)
 
 
-class _Counter(Counter):
-    """Looks a child up that is there already; the library checks and locks first."""
-
-    def labels(self, *values: object, **named: object) -> Self:
-        child: Any = self._metrics.get(values)  # type: ignore[arg-type]  # others are not found
-        return child if child is not None else super().labels(*values, **named)
-
-
-class _Histogram(Histogram):
-    """The same; and finds an amount's bucket by bisection, not by trying one after the other."""
-
-    def labels(self, *values: object, **named: object) -> Self:
-        child: Any = self._metrics.get(values)  # type: ignore[arg-type]  # others are not found
-        return child if child is not None else super().labels(*values, **named)
-
-    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
-        self._sum.inc(amount)
-        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
-
-
-class _CatchUp(Collector):
-    """Is asked first, so that what was put off is counted before anybody reads the others."""
+class _Deferred(Collector):
+    """Registered, and so asked, first: what was deferred is counted before others are read."""
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        catch_up()
+        run_deferred()
         return ()
 
 
-REGISTRY.register(_CatchUp())
+class _DroppedLines(Collector):
+    """Reads the count where lines are dropped, so that dropping one needs no lock of a metric."""
+
+    def describe(self) -> Iterable[Metric]:
+        return [self._family(None)]
+
+    def collect(self) -> Iterable[Metric]:
+        return [self._family(dropped_lines())]
+
+    def _family(self, value: float | None) -> Metric:
+        return CounterMetricFamily(
+            "unroll_log_lines_dropped_total",
+            "Lines of the log that were dropped because nobody read them in time.",
+            value=value,
+        )
+
+
+# Every collector of this module with the names of its labels, which a collector tells nobody.
+LABELS: Final[dict[Collector, tuple[str, ...]]] = {}
+
+
+def _declared(collector: _Any, labels: Sequence[str] = ()) -> _Any:
+    LABELS[collector] = tuple(labels)
+    return collector
+
+
+def _counter(name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
+    return _declared(Counter(name, meaning, labels), labels)
+
+
+def _gauge(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
+    return _declared(Gauge(name, meaning, labels), labels)
+
+
+def _histogram(
+    name: str, meaning: str, labels: Sequence[str], *, buckets: Sequence[float]
+) -> Histogram:
+    return _declared(Histogram(name, meaning, labels, buckets=buckets), labels)
+
+
+REGISTRY.register(_Deferred())
 
 # The `_created` gauge beside every series doubles the page and no query of ours uses it.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -57,198 +80,220 @@ _SECONDS: Final = (
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
 
-REQUESTS: Final = _Counter(
+REQUESTS: Final = _counter(
     "unroll_requests_total",
     "Requests answered, by HTTP status.",
     ("task", "model", "version", "status"),
 )
-REQUEST_SECONDS: Final = _Histogram(
+REQUEST_SECONDS: Final = _histogram(
     "unroll_request_seconds",
     "Time from the first byte of a request to the last byte of its answer.",
     ("task", "model"),
     buckets=_SECONDS,
 )
-IN_FLIGHT: Final = Gauge("unroll_in_flight", "Requests being answered now.")
-INPUT_LENGTH: Final = _Histogram(
+IN_FLIGHT: Final = _gauge("unroll_in_flight", "Requests being answered now.")
+INPUT_LENGTH: Final = _histogram(
     "unroll_input_length",
     "Length of one input as the client sent it: points of a series, characters of a text, bytes of "
     "an image.",
     ("task", "model"),
     buckets=(2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000),
 )
-MISSING_VALUES: Final = _Counter(
+MISSING_VALUES: Final = _counter(
     "unroll_missing_values_total",
     "Missing points of input series that were imputed.",
     ("model",),
 )
 
 # Free of scale and of the quantiles that are asked for: it moves when what is sent changes.
-INTERVAL_WIDTH: Final = _Histogram(
+INTERVAL_WIDTH: Final = _histogram(
     "unroll_interval_width",
     "Mean width of a forecast's 80 % interval, in units of how far its series usually moves.",
     ("model", "version"),
     buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0, 50.0),
 )
-UNKNOWN_TOKEN_RATIO: Final = _Histogram(
+UNKNOWN_TOKEN_RATIO: Final = _histogram(
     "unroll_unknown_token_ratio",
     "Share of one text's tokens that the model's vocabulary does not know, 0 to 1.",
     ("model", "version"),
     buckets=(0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0),
 )
-PREDICTION_CONFIDENCE: Final = _Histogram(
+PREDICTION_CONFIDENCE: Final = _histogram(
     "unroll_prediction_confidence",
     "Probability of the label or author that was answered, or of a caption per word, 0 to 1.",
     ("task", "model", "version"),
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
-ABSTENTIONS: Final = _Counter(
+ABSTENTIONS: Final = _counter(
     "unroll_abstentions_total",
     "Texts for whose author the evidence was too thin: answered with `abstained`.",
     ("model", "version"),
 )
 
-QUEUE_SECONDS: Final = _Histogram(
+QUEUE_SECONDS: Final = _histogram(
     "unroll_queue_seconds",
     "Time one input waited for a worker.",
     ("model", "version"),
     buckets=_SECONDS,
 )
-INFERENCE_SECONDS: Final = _Histogram(
+INFERENCE_SECONDS: Final = _histogram(
     "unroll_inference_seconds",
     "Time one batch took on its worker.",
     ("model", "version"),
     buckets=_SECONDS,
 )
-BATCH_SIZE: Final = _Histogram(
+BATCH_SIZE: Final = _histogram(
     "unroll_batch_size",
     "Inputs in one batch.",
     ("model", "version"),
     buckets=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128),
 )
-PADDING_RATIO: Final = _Histogram(
+PADDING_RATIO: Final = _histogram(
     "unroll_padding_ratio",
     "Padded steps over all steps of one batch, 0 to 1.",
     ("model", "version"),
     buckets=(0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
 )
-STEP_SECONDS: Final = _Histogram(
+STEP_SECONDS: Final = _histogram(
     "unroll_step_seconds",
     "Time one step of a decoder took, for all runs that shared it.",
     ("model", "version"),
     buckets=_SECONDS,
 )
-STEP_ROWS: Final = _Histogram(
+STEP_ROWS: Final = _histogram(
     "unroll_step_rows",
     "Rows in one step of a decoder: the beams of all runs that shared it.",
     ("model", "version"),
     buckets=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128),
 )
-STEPS: Final = _Counter(
+STEPS: Final = _counter(
     "unroll_steps_total",
     "Steps computed, padding included.",
     ("model", "version"),
 )
-PADDED_STEPS: Final = _Counter(
+PADDED_STEPS: Final = _counter(
     "unroll_padded_steps_total",
     "Steps computed only because a batch-mate was longer.",
     ("model", "version"),
 )
-QUEUE_DEPTH: Final = Gauge(
+QUEUE_DEPTH: Final = _gauge(
     "unroll_queue_depth",
     "Inputs waiting for a worker now.",
     ("model", "version"),
 )
-QUEUE_LIMIT: Final = Gauge(
+QUEUE_LIMIT: Final = _gauge(
     "unroll_queue_limit",
     "Inputs that may wait for a worker, at most.",
     ("model", "version"),
 )
-WORKERS: Final = Gauge(
+WORKERS: Final = _gauge(
     "unroll_workers",
     "Worker threads.",
     ("model", "version"),
 )
-WORKER_REPLACEMENTS: Final = _Counter(
+WORKER_REPLACEMENTS: Final = _counter(
     "unroll_worker_replacements_total",
     "Worker threads that died and were replaced.",
     ("model", "version"),
 )
-REJECTIONS: Final = _Counter(
+REJECTIONS: Final = _counter(
     "unroll_rejections_total",
     "Inputs that were not computed to their end: queue_full, not_ready, deadline, cancelled"
     " or, for requests that were not let in, overload.",
     ("model", "reason"),
 )
 
-PROCESSES: Final = Gauge(
-    "unroll_processes",
-    "Processes that serve behind the port; absent where one serves alone.",
-    registry=None,
+PROCESSES: Final = _declared(
+    Gauge(
+        "unroll_processes",
+        "Processes that serve behind the port; absent where one serves alone.",
+        registry=None,
+    )
 )
-PROCESS_DEATHS: Final = Counter(
-    "unroll_process_deaths_total",
-    "Processes that ended unasked and were replaced; absent where one serves alone.",
-    registry=None,
+PROCESS_DEATHS: Final = _declared(
+    Counter(
+        "unroll_process_deaths_total",
+        "Processes that ended unasked and were replaced; absent where one serves alone.",
+        registry=None,
+    )
 )
-BUILD_INFO: Final = Gauge(
+BUILD_INFO: Final = _gauge(
     "unroll_build_info",
     "1 for the version of the service itself.",
     ("version",),
 )
-MODEL_INFO: Final = Gauge(
+MODEL_INFO: Final = _gauge(
     "unroll_model_info",
     "1 for every model version that is served.",
     ("task", "model", "version"),
 )
-MODEL_LOADS: Final = _Counter(
+MODEL_LOADS: Final = _counter(
     "unroll_model_loads_total",
     "Model versions loaded or refused.",
     ("model", "status"),
 )
-LOAD_SECONDS: Final = _Histogram(
+LOAD_SECONDS: Final = _histogram(
     "unroll_load_seconds",
     "Time from the first byte read of a version until it was verified and warm.",
     ("model",),
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
 )
-SWAPS: Final = _Counter(
+SWAPS: Final = _counter(
     "unroll_swaps_total",
     "Changes of what a model serves: first, newer, older, reloaded or unloaded.",
     ("model", "reason"),
 )
-REFUSED_VERSIONS: Final = Gauge(
+REFUSED_VERSIONS: Final = _gauge(
     "unroll_refused_versions",
     "Versions that lie in the repository and failed a check when they were last tried.",
     ("model",),
 )
-SESSIONS: Final = Gauge(
+SESSIONS: Final = _gauge(
     "unroll_sessions",
     "Open network sessions, by the execution provider they run on.",
     ("model", "version", "provider"),
 )
+LOG_LINES_DROPPED: Final = _declared(_DroppedLines())
+REGISTRY.register(LOG_LINES_DROPPED)
+
+
+# Looking a child up by its labels takes over a microsecond, and these two are observed for every
+# request. They may be kept, since no series without a version is ever forgotten.
+@cache
+def request_seconds(task: str, model: str) -> Histogram:
+    """The child of REQUEST_SECONDS with these labels."""
+    return REQUEST_SECONDS.labels(task, model)
+
+
+@cache
+def input_length(task: str, model: str) -> Histogram:
+    """The child of INPUT_LENGTH with these labels."""
+    return INPUT_LENGTH.labels(task, model)
 
 
 def forget_gauges(model: str, version: str) -> None:
     """Take the gauges of a version that is closed off the page; what was counted stays."""
-    for collector in _collectors():
+    for collector, labels in LABELS.items():
         if isinstance(collector, Gauge):
-            _forget(collector, model, version)
+            _forget(collector, labels, model, version)
 
 
 def forget_version(model: str, version: str) -> None:
-    """Take everything about a version off the page, so that it does not grow for ever."""
-    for collector in _collectors():
-        _forget(collector, model, version)
+    """Take everything about a version off the page, so that it does not grow for ever.
+
+    A child that somebody holds counts no longer; `labels` makes a new one, which starts at zero.
+    """
+    for collector, labels in LABELS.items():
+        if isinstance(collector, Counter | Gauge | Histogram):
+            _forget(collector, labels, model, version)
 
 
-def _collectors() -> list[MetricWrapperBase]:
-    return [each for each in globals().values() if isinstance(each, MetricWrapperBase)]
-
-
-def _forget(collector: MetricWrapperBase, model: str, version: str) -> None:
-    labels = collector._labelnames
+def _forget(
+    collector: Counter | Gauge | Histogram, labels: tuple[str, ...], model: str, version: str
+) -> None:
     if {"model", "version"} <= set(labels):
         (family,) = collector.collect()
-        for sample in family.samples:  # once per bucket, too: removing again does nothing
-            if (sample.labels["model"], sample.labels["version"]) == (model, version):
-                collector.remove(*(sample.labels[label] for label in labels))
+        found = {tuple(each.labels[label] for label in labels) for each in family.samples}
+        for values in found:
+            if (values[labels.index("model")], values[labels.index("version")]) == (model, version):
+                collector.remove(*values)

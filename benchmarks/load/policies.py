@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import REGISTRY
 
 from app.features.padding import pad
 from app.main import TASKS
 from app.serving.models.loader import LoadedModel, ServingOptions, load_version
 from app.serving.runtime.session import Session
-from app.telemetry import metrics
 from benchmarks.load.corpus import arrivals, rows, word
 
 THREADS: Final = 2
@@ -103,14 +103,18 @@ def _ours(model: LoadedModel, trace: Sequence[Row], due: Sequence[float]) -> Pol
     def submit(row: Row) -> "Future[Any]":
         return model.scheduler.submit(model.task.encode(" ".join(map(word, row))))
 
-    labels = (model.name, model.version)
-    counters = metrics.STEPS.labels(*labels), metrics.PADDED_STEPS.labels(*labels)
-    before = [each._value.get() for each in counters]
+    before = _steps(model)
     rate = _saturated(submit, trace)
-    steps, padded = (
-        each._value.get() - start for each, start in zip(counters, before, strict=True)
-    )
+    steps, padded = (now - start for now, start in zip(_steps(model), before, strict=True))
     return Policy("Unroll", rate, 1 - padded / steps, *_paced(submit, trace, due))
+
+
+def _steps(model: LoadedModel) -> tuple[float, float]:
+    """Steps that this version computed so far, and those of them that were padding."""
+    labels = {"model": model.name, "version": model.version}
+    names = ("unroll_steps_total", "unroll_padded_steps_total")
+    steps, padded = (REGISTRY.get_sample_value(name, labels) or 0.0 for name in names)
+    return steps, padded
 
 
 def _saturated(submit: Submit, trace: Sequence[Row]) -> float:

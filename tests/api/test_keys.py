@@ -180,6 +180,7 @@ def test_a_file_that_goes_wrong_changes_nothing(tmp_path: Path, stream: io.Strin
             file.write_text(content, encoding="utf-8")
         assert ring.knows(b"good")
         assert ring.knows(b"good")  # and it is said once
+    log.flush()
     first, *lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (first["event"], first["keys"]) == ("api_keys_loaded", 1)
     assert [line["event"] for line in lines] == ["api_keys_refused"] * 5

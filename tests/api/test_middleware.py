@@ -4,13 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
-from app.telemetry import metrics
 from tests.api.service import Service, running
+from tests.samples import sample
 
 
-def counted(*labels: str) -> float:
-    return float(metrics.REQUESTS.labels(*labels)._value.get())
+def counted(task: str, model: str, version: str, status: str) -> float:
+    return sample("unroll_requests_total", task=task, model=model, version=version, status=status)
+
+
+def total_length() -> float:
+    return sample("unroll_input_length_sum", task="forecast", model="forecast")
 
 
 @pytest.mark.parametrize("request_id", ["a", "trace-1.2:3_4", "x" * 128])
@@ -67,12 +72,11 @@ def test_probes_are_quiet(service: Service) -> None:
 def test_requests_are_counted(service: Service) -> None:
     labels = ("forecast", "forecast", "2", "200")
     before = counted(*labels)
-    lengths = metrics.INPUT_LENGTH.labels("forecast", "forecast")
-    length_before = lengths._sum.get()
+    length_before = total_length()
     service.lines(service.forecast(series=[[1, 2], [3]]).headers["x-request-id"])
     assert counted(*labels) == before + 1
-    assert lengths._sum.get() == length_before + 3
-    assert metrics.IN_FLIGHT._value.get() == 0
+    assert total_length() == length_before + 3
+    assert REGISTRY.get_sample_value("unroll_in_flight") == 0
 
 
 def test_what_clients_send_makes_no_new_labels(service: Service) -> None:

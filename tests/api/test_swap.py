@@ -11,6 +11,7 @@ import httpx
 from app.main import TASKS
 from app.serving.runtime.session import Session
 from app.tasks.forecast import ForecastTask
+from app.telemetry import log
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until
 from tests.forecaster import FEATURES, quantile_graph, write_still_version
@@ -127,6 +128,7 @@ def test_a_client_that_does_not_read_its_answer_holds_no_version(tmp_path: Path)
             assert connection.recv(15) == b"HTTP/1.1 200 OK"
             write_version(tmp_path, "forecast", "2")
             assert service.app.services.repository.load("forecast").version == "2"
+            log.flush()
             retired = [
                 json.loads(line)
                 for line in LOG.getvalue().splitlines()

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from app.telemetry import tracing
+from app.telemetry import log, tracing
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until
 
@@ -188,6 +188,7 @@ def test_spans_reach_a_collector(service: Service, monkeypatch: pytest.MonkeyPat
 def test_lines_and_spans_hold_nothing_of_what_is_sent(
     service: Service, spans: InMemorySpanExporter
 ) -> None:
+    log.flush()
     before = len(LOG.getvalue())
     sent = {"series": [271828.25, 2, 3], "horizon": 2, "start": "private", "frequency": "private"}
     for body in (sent, sent | {"series": ["private"]}, sent | {"private": 1}, [sent], "private"):

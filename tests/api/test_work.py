@@ -4,15 +4,15 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from app.telemetry import metrics
 from tests.api.service import Service, until
 from tests.api.test_errors import check
+from tests.samples import sample
 
 _DROPPED = ("cancelled", "deadline", "queue_full")
 
 
 def rejected(reason: str) -> float:
-    return float(metrics.REJECTIONS.labels("slow", reason)._value.get())
+    return sample("unroll_rejections_total", model="slow", reason=reason)
 
 
 def test_a_full_queue_says_when_to_come_back(narrow: Service) -> None:

@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.errors import ConfigurationError
@@ -119,15 +122,18 @@ def test_the_sdk_is_not_imported_while_tracing_is_off() -> None:
 def test_nothing_but_the_setting_turns_it_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """FastAPI would export by itself when these are set."""
+    """FastAPI would export by itself when these are set, or when the process has a provider."""
     monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     with running(tmp_path, wait=False) as one:
-        assert not one.app._native_telemetry.enabled()
         one.http.get("/models")
-        from opentelemetry import trace
-
         assert type(trace.get_tracer_provider()).__name__ == "ProxyTracerProvider"
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    with running(tmp_path, wait=False) as one:
+        one.http.get("/models")
+    assert exporter.get_finished_spans() == ()
 
 
 def test_a_collector_that_does_not_answer_does_not_hold_up_the_end(

@@ -100,7 +100,7 @@ def routes(services: Services) -> APIRouter:
         ]
         with tracing.span("encode"):
             examples = await prepare(request, record, steps, inline=False)
-        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        lengths = metrics.input_length(TASK, model.name)
         for image in sent.images:
             lengths.observe(len(image) if isinstance(image, bytes) else len(image) * 3 // 4)
         if streamed:

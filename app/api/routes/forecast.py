@@ -169,7 +169,7 @@ def routes(services: Services) -> APIRouter:
         ]
         with tracing.span("encode"):
             examples = await prepare(request, record, steps, inline=_is_short(body, series))
-        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        lengths = metrics.input_length(TASK, model.name)
         for each in series:
             lengths.observe(len(each))
         predictions = await run(request, record, model, examples)

@@ -149,7 +149,7 @@ def endpoint(services: Services) -> Endpoint:
         if head.timeout is not None:
             record.deadline = min(record.deadline, record.started + head.timeout)
         record.inputs = len(examples)
-        lengths = metrics.INPUT_LENGTH.labels(TASK, model.name)
+        lengths = metrics.input_length(TASK, model.name)
         for example in examples:
             lengths.observe(example.length)
         predictions = await run(request, record, model, examples)

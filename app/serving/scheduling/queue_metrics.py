@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.serving.scheduling.statistics import statistics_of
 from app.telemetry import metrics
-from app.telemetry.deferred import put_off
+from app.telemetry.deferred import defer
 
 
 class QueueMetrics:
@@ -50,7 +50,7 @@ class QueueMetrics:
         self, waits: Sequence[float], lengths: Sequence[int], seconds: float
     ) -> None:
         """A batch was computed without a worker; its entries waited so long. Deferred work."""
-        put_off(self._computed_inline, waits, lengths, seconds)
+        defer(self._computed_inline, waits, lengths, seconds)
 
     def _computed_inline(
         self, waits: Sequence[float], lengths: Sequence[int], seconds: float

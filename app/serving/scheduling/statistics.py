@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.telemetry.deferred import catch_up
+from app.telemetry.deferred import run_deferred
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class Statistics:
 
     def snapshot(self) -> Snapshot:
         """A copy of the figures."""
-        catch_up()
+        run_deferred()
         with self._lock:
             now = self._now
             return Snapshot(

@@ -14,6 +14,7 @@ from onnx import helper
 from app.errors import ConfigurationError
 from app.main import create_app
 from app.settings import load_settings
+from app.telemetry import log
 from tests import tensors
 from tests.api.service import LOG, Service
 from tests.api.v2.triton import ROWS, Refused, check, client, inputs, protocol_service
@@ -213,6 +214,7 @@ def test_control_needs_a_key_of_its_own(root: Path, ordinary: str | None) -> Non
         triton.load_model("sums", headers=bearer("admin-key"))
         schema = service.http.get("/openapi.json", headers=bearer("admin-key")).json()
         assert schema["paths"]["/v2/repository/models/{name}/load"]["post"]["security"]
+    log.flush()
     assert "admin-key" not in LOG.getvalue()
 
 
