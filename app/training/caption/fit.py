@@ -17,6 +17,7 @@ from app.training.caption.network import Captioner
 from app.training.caption.scores import CiderD
 from app.training.caption.words import BOS, EOS, PAD, UNK, Vocabulary, words_of
 from app.training.common.loop import Fit, LoopOptions, Progress, fit
+from app.training.common.precision import mixed_precision
 
 _CHUNK = 16
 """Batches whose captions are sorted by length together."""
@@ -25,7 +26,7 @@ _CHUNK = 16
 @dataclass(frozen=True)
 class CaptionLoop:
     """How a captioner is trained: `rows` captions a step; label smoothing as in Szegedy et al. 2016
-    (section 7); `bfloat16`: products in bfloat16 where torch does so by itself."""
+    (section 7); `bfloat16`: products in bfloat16 where torch does so and the CPU can."""
 
     loop: LoopOptions
     rows: int = 100
@@ -107,7 +108,7 @@ class Captions:
 def caption_loss(network: nn.Module, batch: Batch, options: CaptionLoop) -> Tensor:
     """Cross-entropy of the words said, mean over words; unknown words are heard, never taught."""
     assert isinstance(network, Captioner)
-    with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+    with mixed_precision(options.bfloat16):
         context, state = network.begin(batch.pooled, batch.cells)
         outputs = network(context, state, batch.heard)
         taught = (batch.said != PAD) & (batch.said != UNK)
