@@ -69,7 +69,7 @@ def test_a_published_model_is_served(
     try:
         model = repository.get("mine", "1", "authorship")
         example = model.task.encode("upon the people there is power, whilst the law " * 20, True)
-        answer = model.scheduler.submit(example, deadline=None).result(timeout=10).prediction
+        answer = model.scheduler.submit(example, deadline=None).result(timeout=60).prediction
         assert answer.author == "Anna"
         with pytest.raises(InvalidInput):
             model.task.encode("too short")
