@@ -1,7 +1,8 @@
-"""What every test shares: hypothesis, logs, spans. Knows no part of it."""
+"""What every test shares: hypothesis, logs, spans, the shipped models. Knows no part of it."""
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.telemetry import log, tracing
+from tests.shipped import link_shipped
 
 settings.register_profile("unroll", max_examples=50, deadline=None)
 settings.load_profile("unroll")
@@ -27,3 +29,9 @@ def in_memory() -> Iterator[InMemorySpanExporter]:
     tracing.use(provider)
     yield exporter
     tracing.shutdown()
+
+
+@pytest.fixture(scope="session")
+def shipped_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository of what ships, whatever else lies in models/. Only to be read."""
+    return link_shipped(tmp_path_factory.mktemp("shipped"))

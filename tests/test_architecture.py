@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield node.module
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -146,7 +148,7 @@ def test_a_module_says_what_it_knows(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if path.name == "__init__.py" and not text:
         return
-    docstring = ast.get_docstring(ast.parse(text)) or ""
+    docstring = ast.get_docstring(parsed(path)) or ""
     assert docstring, "no docstring"
     assert docstring.splitlines()[0].endswith((".", ":", ",")) or len(docstring.splitlines()) > 1
 

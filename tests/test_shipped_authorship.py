@@ -13,16 +13,16 @@ from app.tasks.authorship import AuthorshipFeatures, AuthorshipTask
 from app.training.authorship.card import rows_markdown
 from app.training.authorship.data import COURSE_UNKNOWN, read_corpus
 from app.training.authorship.evaluate import evaluate_authorship
+from tests.shipped import shipped_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS = ROOT / "models"
 NAMES = ("authorship", "authorship-reuters")
 DATA = Path(os.environ.get("UNROLL_DATA", ROOT.parent / "shared" / "data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="UNROLL_DATA names no folder of data")
 
 
 def shipped(name: str) -> tuple[Path, Manifest, AuthorshipTask]:
-    folder = max((MODELS / name).iterdir(), key=lambda path: int(path.name))
+    folder = shipped_folder(name)
     manifest = read_manifest(folder)
     return folder, manifest, AuthorshipTask.load(folder, manifest, lambda f: Session(folder / f))
 
@@ -64,8 +64,9 @@ def test_no_author_is_among_the_words_that_are_left(name: str) -> None:
 
 
 @needs_data
-def test_the_disputed_papers_are_madisons_and_the_five_are_told_apart() -> None:
-    rows, joint = evaluate_authorship(MODELS, "authorship", DATA / "federalist", baselines=False)
+def test_the_disputed_papers_are_madisons_and_the_five_are_told_apart(shipped_models: Path) -> None:
+    data = DATA / "federalist"
+    rows, joint = evaluate_authorship(shipped_models, "authorship", data, baselines=False)
     right = {row.texts: (row.right, row.count) for row in rows}
     assert right["disputed"][0] >= 11
     assert right["disputed"][1] == 12
@@ -86,6 +87,6 @@ def test_what_was_kept_back_was_not_learned() -> None:
 
 
 @needs_data
-def test_reuters_has_nothing_left_to_be_scored_on() -> None:
+def test_reuters_has_nothing_left_to_be_scored_on(shipped_models: Path) -> None:
     with pytest.raises(ValueError, match="has learned every text"):
-        evaluate_authorship(MODELS, "authorship-reuters", DATA / "reuters_c50")
+        evaluate_authorship(shipped_models, "authorship-reuters", DATA / "reuters_c50")

@@ -1,40 +1,40 @@
 """The versions that ship: complete, small, documented, and as good as they say."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.main import TASKS
-from app.serving.models.manifest import Manifest, read_manifest
+from app.serving.models.manifest import read_manifest
 from app.serving.models.repository import Repository
 from app.training.forecast.evaluate import evaluate_forecast
 from app.training.waves.evaluate import evaluate_waves
+from tests.shipped import FOLDERS, SHIPPED, shipped_manifests
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS = ROOT / "models"
-VERSIONS = sorted(path.parent for path in MODELS.glob("*/*/manifest.json"))
 DATA = Path(os.environ.get("UNROLL_DATA", ROOT.parent / "shared" / "data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="UNROLL_DATA names no folder of data")
 
 
-def manifests() -> list[Manifest]:
-    return [read_manifest(folder) for folder in VERSIONS]
-
-
-def test_both_forecasters_ship() -> None:
-    assert {manifest.name for manifest in manifests()} >= {"forecast", "forecast-waves"}
+def test_every_model_on_the_page_ships() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    named = re.findall(r"^## `([a-z-]+)`$", page, flags=re.MULTILINE)
+    assert sorted(named) == sorted(SHIPPED)
+    told = [(manifest.name, manifest.version) for manifest in shipped_manifests()]
+    assert told == [(folder.parent.name, folder.name) for folder in FOLDERS]
 
 
 def test_one_version_of_each_model_ships() -> None:
-    names = [manifest.name for manifest in manifests()]
+    names = [manifest.name for manifest in shipped_manifests()]
     assert sorted(names) == sorted(set(names))
 
 
 def test_figures_measured_on_a_sibling_say_so() -> None:
     """A version that has learned the held-out texts must not show figures as its own."""
-    for folder in VERSIONS:
+    for folder in FOLDERS:
         manifest = read_manifest(folder)
         measured_on = manifest.training.get("refit_of")
         if measured_on is not None:
@@ -44,22 +44,23 @@ def test_figures_measured_on_a_sibling_say_so() -> None:
             assert f"--version {measured_on}" in card
 
 
-def test_every_version_loads() -> None:
-    repository = Repository(MODELS, TASKS)
+def test_the_newest_version_of_every_model_is_served(shipped_models: Path) -> None:
+    repository = Repository(shipped_models, TASKS)
     repository.load_all()
     try:
         assert repository.refused() == []
-        assert {model.name for model in repository.loaded()} == {m.name for m in manifests()}
+        served = {model.name: model.version for model in repository.loaded()}
+        assert served == {name: versions[-1] for name, versions in SHIPPED.items()}
     finally:
         repository.close()
 
 
 def test_all_versions_together_stay_small() -> None:
-    size = sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file())
-    assert size < 80e6
+    files = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 80e6
 
 
-@pytest.mark.parametrize("folder", VERSIONS, ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_every_version_tells_how_it_was_made(folder: Path) -> None:
     manifest = read_manifest(folder)
     assert {"recipe", "libraries"} <= manifest.training.keys()
@@ -74,13 +75,13 @@ def test_every_version_tells_how_it_was_made(folder: Path) -> None:
 
 def test_the_figures_in_the_docs_are_those_of_the_manifests() -> None:
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    for shipped in manifests():
+    for shipped in shipped_manifests():
         if shipped.name in {"forecast", "sentiment"}:
             assert str(shipped.evaluation["table"]) in page, shipped.name
 
 
-def test_waves_are_forecast_near_the_noise_floor() -> None:
-    rows = {row.method: row for row in evaluate_waves(MODELS, count=400, seed=5)}
+def test_waves_are_forecast_near_the_noise_floor(shipped_models: Path) -> None:
+    rows = {row.method: row for row in evaluate_waves(shipped_models, count=400, seed=5)}
     ours = next(row for method, row in rows.items() if method.startswith("forecast-waves/"))
     assert ours.one_step < 0.0014
     assert ours.ten_steps < 0.0018
@@ -88,9 +89,15 @@ def test_waves_are_forecast_near_the_noise_floor() -> None:
 
 
 @needs_data
-def test_series_it_never_saw_are_forecast_better_than_naive2() -> None:
+def test_series_it_never_saw_are_forecast_better_than_naive2(shipped_models: Path) -> None:
     rows = evaluate_forecast(
-        "forecast", MODELS, DATA, ("m3", "m4_weekly"), ("unseen",), baselines="none", limit=100
+        "forecast",
+        shipped_models,
+        DATA,
+        ("m3", "m4_weekly"),
+        ("unseen",),
+        baselines="none",
+        limit=100,
     )
     ours = [row for row in rows if row.method.endswith("median")]
     assert len(ours) == 2

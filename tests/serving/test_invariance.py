@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +10,12 @@ from hypothesis import strategies as st
 
 from app.main import TASKS
 from app.serving.models.loader import LoadedModel, ServingOptions, load_version
-from app.training.common.publish import latest_version
-
-MODELS = Path(__file__).resolve().parents[2] / "models"
-NAMES = sorted(path.name for path in MODELS.iterdir())
+from tests.shipped import SHIPPED, shipped_folder
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=SHIPPED)
 def model(request: pytest.FixtureRequest) -> Iterator[LoadedModel]:
-    folder = MODELS / request.param / latest_version(MODELS / request.param)
-    one = load_version(folder, TASKS, ServingOptions(workers=2))
+    one = load_version(shipped_folder(request.param), TASKS, ServingOptions(workers=2))
     yield one
     assert one.close(timeout=60)
 

@@ -223,7 +223,7 @@ def test_wrong_features_are_refused(changes: dict[str, object]) -> None:
 def test_a_version_is_loaded(tmp_path: Path) -> None:
     model = load_version(write_classifier(tmp_path), TASKS)
     future = model.scheduler.submit(model.task.encode(text="good"))
-    assert future.result(10).prediction.label == "positive"
+    assert future.result(60).prediction.label == "positive"
     assert model.close()
 
 

@@ -89,9 +89,9 @@ def test_an_outcome_says_when_the_network_ran(tmp_path: Path, spans: InMemorySpa
     model = load_version(write_mean(tmp_path), MEAN_TASKS)
     example = model.task.encode(values=[1.0, 2.0])
     try:
-        outcome = model.scheduler.submit(example).result(10)
+        outcome = model.scheduler.submit(example).result(60)
         tracing.shutdown()
-        without = model.scheduler.submit(example).result(10)
+        without = model.scheduler.submit(example).result(60)
     finally:
         model.close()
     ((start, end),) = outcome.runs
@@ -142,14 +142,15 @@ def test_a_collector_that_does_not_answer_does_not_hold_up_the_end(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "4")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "20")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         tracing.configure("otlp")
         with tracing.span("lost"):
             pass
         start = time.monotonic()
         tracing.shutdown()
-        assert 1.0 < time.monotonic() - start < 3.0
+        # It gives up after 2 s; the collector has 20.
+        assert 1.0 < time.monotonic() - start < 15.0
 
 
 def test_without_the_extra_the_start_is_stopped_in_one_line(

@@ -17,6 +17,7 @@ from app.training.caption.network import Captioner
 from app.training.caption.scores import CiderD
 from app.training.caption.words import BOS, EOS, PAD, UNK, Vocabulary, words_of
 from app.training.common.loop import Fit, LoopOptions, Progress, fit
+from app.training.common.precision import mixed_precision
 
 _CHUNK = 16
 """Batches whose captions are sorted by length together."""
@@ -108,7 +109,7 @@ class Captions:
 def caption_loss(network: nn.Module, batch: Batch, options: CaptionLoop) -> Tensor:
     """Cross-entropy of the next words, mean over words; unknown words are inputs, never targets."""
     assert isinstance(network, Captioner)
-    with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+    with mixed_precision(options.bfloat16):
         context, state = network.begin(batch.pooled, batch.cells)
         outputs = network(context, state, batch.inputs)
         taught = (batch.targets != PAD) & (batch.targets != UNK)

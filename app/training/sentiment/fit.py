@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from app.training.common.loop import Fit, fit
 from app.training.common.members import Report, train_members
+from app.training.common.precision import mixed_precision
 from app.training.sentiment.batches import Batch, Encoded, Ids, Shuffled, collate
 from app.training.sentiment.labels import LABELS
 from app.training.sentiment.language_model import LanguageModel
@@ -128,7 +129,7 @@ def warm_up(
         return collate(rows[at : at + size], np.zeros(size, np.int64))
 
     def loss(module: nn.Module, batch: Batch) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             value: Tensor = module(batch.token_ids, batch.lengths)
         return value
 
@@ -175,7 +176,7 @@ def train_phase(
     def loss(module: nn.Module, batches: dict[str, Batch]) -> Tensor:
         values = []
         for source, each in batches.items():
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed_precision():
                 logits = module(each.token_ids, each.lengths)
             value = functional.cross_entropy(
                 logits.float(),
@@ -226,7 +227,7 @@ def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:
     order = np.argsort([len(ids) for ids in tokens], kind="stable")
     answers = np.zeros((len(tokens), len(LABELS)), np.float32)
     size = 64
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), mixed_precision():
         for at in range(0, len(order), size):
             rows = order[at : at + size]
             each = collate([tokens[row] for row in rows], np.zeros(len(rows), np.int64))

@@ -281,4 +281,4 @@ def test_files_that_change_while_they_are_read(tmp_path: Path) -> None:
         repository.refresh()
         assert repository.get("mean").version == "2"
     finally:
-        assert repository.close(timeout=10)
+        assert repository.close(timeout=60)

@@ -4,7 +4,7 @@ import threading
 
 from app.serving.models.leases import Leases
 
-PATIENCE = 10.0
+PATIENCE = 60.0  # seconds; a limit for what hangs, not a measure
 
 
 def test_leases_are_waited_for() -> None:

@@ -55,10 +55,10 @@ def test_a_good_version_answers_and_shows_in_the_metrics(tmp_path: Path) -> None
 
     examples = [model.task.encode(values=values) for values in ([1.0, 2.0], [5.0], [0.0] * 9)]
     futures = model.scheduler.submit_many(examples)
-    assert [future.result(10).prediction.mean for future in futures] == [1.5, 5.0, 0.0]
+    assert [future.result(60).prediction.mean for future in futures] == [1.5, 5.0, 0.0]
 
-    assert model.close(timeout=10)
-    assert model.close(timeout=10)
+    assert model.close(timeout=60)
+    assert model.close(timeout=60)
     assert REGISTRY.get_sample_value("unroll_sessions", sessions) is None
 
 

@@ -19,7 +19,7 @@ def loaded(root: Path, pins: Mapping[str, str] | None = None) -> Iterator[Reposi
     try:
         yield repository
     finally:
-        assert repository.close(timeout=10)
+        assert repository.close(timeout=60)
 
 
 def test_the_highest_version_by_number_is_served(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_when_the_highest_is_refused_the_next_lower_serves(tmp_path: Path, damag
         assert refusal.reason
         model = repository.get("mean")
         future = model.scheduler.submit(model.task.encode(values=[1.0, 3.0]))
-        assert future.result(10).prediction.mean == 2.0
+        assert future.result(60).prediction.mean == 2.0
 
 
 def test_a_pinned_version_that_is_refused_has_no_stand_in(tmp_path: Path) -> None:
@@ -137,14 +137,14 @@ def test_nothing_is_handed_out_before_loading_or_after_closing(tmp_path: Path) -
     repository.load_all()
     model = repository.get("mean")
     seen.append(repository.status)
-    assert repository.close(timeout=10)
+    assert repository.close(timeout=60)
     seen.append(repository.status)
     assert seen == ["loading", "ready", "draining"]
     with pytest.raises(NotReady, match="shutting down"):
         repository.get("mean")
     with pytest.raises(NotReady):
         model.scheduler.submit(model.task.encode(values=[1.0]))
-    assert repository.close(timeout=10)
+    assert repository.close(timeout=60)
 
 
 def test_closing_while_loading_leaves_nothing_running(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from app.serving.scheduling.entry import Outcome
 from app.serving.scheduling.options import SchedulerOptions
 from app.serving.task import Example, ExampleDefaults
 
-PATIENCE = 10.0
+PATIENCE = 60.0  # seconds; a limit for what hangs, not a measure
 
 
 @dataclass(frozen=True)

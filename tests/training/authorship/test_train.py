@@ -1,5 +1,7 @@
 """From folders of texts to a version that is served, reported and evaluated, with tiny networks."""
 
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from app.serving.models.repository import Repository
 from app.training.authorship.baselines import BASELINES
 from app.training.authorship.evaluate import evaluate_authorship, record_authorship
 from app.training.authorship.recipe import AuthorshipRecipe
+from app.training.authorship.scores import Row
 from app.training.authorship.train import TASKS, train_authorship
 from tests.training.authorship.tables import RECIPE, WHOLE, write_folders
 
@@ -19,18 +22,39 @@ def folders(tmp_path: Path) -> Path:
     return write_folders(tmp_path / "data")
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, WHOLE], ids=["style", "whole"])
-def test_a_published_model_is_served(data: Path, tmp_path: Path, recipe: AuthorshipRecipe) -> None:
+@dataclass(frozen=True)
+class Trained:
+    """A version trained from `data` in the repository `models`, and what was told of it."""
+
+    data: Path
+    models: Path
+    folder: Path
+    rows: list[Row]
+    said: list[str]
+
+
+def train(root: Path, recipe: AuthorshipRecipe) -> Trained:
+    data, models = write_folders(root / "data"), root / "models"
     said: list[str] = []
     folder, rows = train_authorship(
-        data,
-        recipe,
-        name="mine",
-        repository=tmp_path / "models",
-        work=tmp_path / "work",
-        tell=said.append,
+        data, recipe, name="mine", repository=models, work=root / "work", tell=said.append
     )
-    assert folder == tmp_path / "models" / "mine" / "1"
+    return Trained(data, models, folder, rows, said)
+
+
+@pytest.fixture(name="trained", scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """By RECIPE; only to be read."""
+    return train(tmp_path_factory.mktemp("trained"), RECIPE)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, WHOLE], ids=["style", "whole"])
+def test_a_published_model_is_served(
+    trained: Trained, tmp_path: Path, recipe: AuthorshipRecipe
+) -> None:
+    one = trained if recipe is RECIPE else train(tmp_path, recipe)
+    folder, rows, said = one.folder, one.rows, one.said
+    assert folder == one.models / "mine" / "1"
     first = rows[0]
     assert first.method == "network"
     assert first.count == (12 if recipe.folds else 4)
@@ -40,12 +64,12 @@ def test_a_published_model_is_served(data: Path, tmp_path: Path, recipe: Authors
         recipe.network.profile
     )
     assert "held out" in said[0]
-    repository = Repository(tmp_path / "models", TASKS)
+    repository = Repository(one.models, TASKS)
     repository.load_all()
     try:
         model = repository.get("mine", "1", "authorship")
         example = model.task.encode("upon the people there is power, whilst the law " * 20, True)
-        answer = model.scheduler.submit(example, deadline=None).result(timeout=10).prediction
+        answer = model.scheduler.submit(example, deadline=None).result(timeout=60).prediction
         assert answer.author == "Anna"
         with pytest.raises(InvalidInput):
             model.task.encode("too short")
@@ -56,9 +80,12 @@ def test_a_published_model_is_served(data: Path, tmp_path: Path, recipe: Authors
     assert "| network | held out |" in card
 
 
-def test_the_published_model_is_scored_on_what_it_never_learned(data: Path, tmp_path: Path) -> None:
-    models, work = tmp_path / "models", tmp_path / "work"
-    train_authorship(data, RECIPE, name="mine", repository=models, work=work, tell=lambda _: None)
+def test_the_published_model_is_scored_on_what_it_never_learned(
+    trained: Trained, tmp_path: Path
+) -> None:
+    data, models = tmp_path / "data", tmp_path / "models"
+    shutil.copytree(trained.data, data)
+    shutil.copytree(trained.models, models)
     rows, guesses = evaluate_authorship(models, "mine", data)
     assert rows == []
     assert [text for text, _, _ in guesses] == ["unknown: Unknown/0.txt", "unknown: Unknown/1.txt"]
@@ -78,18 +105,10 @@ def test_the_published_model_is_scored_on_what_it_never_learned(data: Path, tmp_
         evaluate_authorship(models, "other", data)
 
 
-def test_the_same_seed_gives_the_same_graph(data: Path, tmp_path: Path) -> None:
-    graphs = []
-    for run in ("first", "second"):
-        folder, _ = train_authorship(
-            data,
-            RECIPE,
-            repository=tmp_path / run,
-            work=tmp_path / f"{run}-work",
-            tell=lambda _: None,
-        )
-        graphs.append((folder / "model.onnx").read_bytes())
-    assert graphs[0] == graphs[1]
+def test_the_same_seed_gives_the_same_graph(trained: Trained, tmp_path: Path) -> None:
+    again = train(tmp_path, RECIPE)
+    first, second = ((one.folder / "model.onnx").read_bytes() for one in (trained, again))
+    assert first == second
 
 
 def test_texts_that_are_too_short_to_judge_are_left_out(data: Path, tmp_path: Path) -> None:

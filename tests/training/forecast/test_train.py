@@ -57,7 +57,7 @@ def test_a_published_model_is_served(data: Path, tmp_path: Path, jobs: int) -> N
         assert model.manifest.network.members == 2
         assert model.manifest.training["series"] == 14
         example = model.task.encode([1.0, 2.0, 3.0], 5)
-        outcome = model.scheduler.submit(example, deadline=None).result(timeout=10)
+        outcome = model.scheduler.submit(example, deadline=None).result(timeout=60)
         assert len(outcome.prediction.mean) == 5
     finally:
         repository.close()

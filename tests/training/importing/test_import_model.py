@@ -51,9 +51,9 @@ def test_what_is_imported_serves(tmp_path: Path, net: Net, told: Told) -> None:
         assert lengths == ([1] * 3 if net.time == 9 else [5, 1, 8])
         futures = model.scheduler.submit_many(examples)
         for future, golden in zip(futures, model.manifest.golden, strict=True):
-            assert future.result(10).prediction.to_json().keys() == golden.answer.keys()
+            assert future.result(60).prediction.to_json().keys() == golden.answer.keys()
     finally:
-        assert model.close(timeout=10)
+        assert model.close(timeout=60)
 
 
 def test_the_manifest_and_the_card_tell_where_it_comes_from(tmp_path: Path) -> None:
