@@ -53,7 +53,8 @@ def test_a_version_that_has_learned_the_texts_is_not_scored(
     arguments = ("evaluate", "sentiment", "--data", str(data), "--url", server.url)
     code, out, err = run(*arguments, "--version", "8")
     assert (code, out) == (1, "")
-    assert err.startswith("sentiment/8 has learned from these texts; score sentiment/7")
+    assert err.startswith("sentiment/8 has learned these texts")
+    assert err.endswith("--version 7\n")
     assert not server.requests
 
 
