@@ -57,8 +57,8 @@ def expected_calibration_error(confidence: Array, right: NDArray[np.bool_]) -> f
     sure of most answers, so that bins of equal width would put nearly all rows into one bin and
     a few rows into each of the others.
 
-    Rows of equal confidence share one bin, the one in which the middle row of them falls. So the
-    order of the rows does not matter, and no bin is split between rows that cannot be told apart.
+    Rows of equal confidence share one bin: that of the middle one of them, of an even number the
+    later of the two in the middle. So the order of the rows does not matter.
     """
     _same_rows(confidence, right)
     if not len(confidence):

@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
@@ -52,7 +52,10 @@ def calibration_error(rows: Answers) -> float:
 
 
 def naive_calibration_error(rows: Answers) -> float:
-    """Row by row: 15 bins of equal mass, equal confidences in the bin of their middle row."""
+    """Row by row: 15 bins of equal mass, equal confidences in the bin of their middle row.
+
+    Of an even number of rows the middle one is the later of the two.
+    """
     rows = sorted(rows)
     small, larger = divmod(len(rows), 15)
     sizes = [small + 1] * larger + [small] * (15 - larger)
@@ -60,7 +63,7 @@ def naive_calibration_error(rows: Answers) -> float:
     bins: dict[int, Answers] = {}
     for row in rows:
         alike = [place for place, other in enumerate(rows) if other[0] == row[0]]
-        bins.setdefault(places[alike[(len(alike) - 1) // 2]], []).append(row)
+        bins.setdefault(places[alike[len(alike) // 2]], []).append(row)
     total = 0.0
     for members in bins.values():
         confidence = sum(sure for sure, _ in members) / len(members)
@@ -70,6 +73,7 @@ def naive_calibration_error(rows: Answers) -> float:
 
 
 @given(answers)
+@example([(0.4, False)] * 12 + [(0.5, True)] * 10)  # twelve rows across bins of two and one
 @settings(deadline=None)
 def test_the_calibration_error_is_that_of_a_naive_computation(rows: Answers) -> None:
     assert calibration_error(rows) == pytest.approx(naive_calibration_error(rows), abs=1e-12)
