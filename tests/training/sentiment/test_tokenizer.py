@@ -25,7 +25,7 @@ def tokenizer() -> Tokenizer:
         ("don\u2019t", ["don't"]),
         ("@someone_1 http://t.co/x?y=1", ["xxuser", "xxlink"]),
         ("good<br /><br />film", ["good", "film"]),
-        ("` best '' -lrb- worst -rrb-", ['"', "best", '"', "(", "worst", ")"]),
+        ("`` best '' -lrb- worst -rrb-", ['"', "best", '"', "(", "worst", ")"]),
         ("not good :(", ["not", "good", ":("]),
         ("wow &amp; more", ["wow", "&", "more"]),
         ("...........", [".."]),
