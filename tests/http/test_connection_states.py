@@ -230,10 +230,10 @@ def test_a_broken_body_is_answered_in_its_turn() -> None:
         assert app.started == ["/a"]
 
     async def alone(wire: Wire) -> None:
-        wire.send(broken[:-5])
+        wire.send(broken[:-7])
         await wire.settle()
         assert app.started == ["/b"]
-        wire.send(broken[-5:])
+        wire.send(broken[-7:])
         await wire.settle()
         assert statuses(wire.transport.written) == [400]
         assert app.left == ["/b"], "the application is told"
@@ -250,7 +250,9 @@ def shed_all(path: str, headers: Any, load: Any) -> bytes | None:
 
 def test_refusals_keep_their_places_however_many_there_are() -> None:
     async def scenario(wire: Wire) -> None:
-        wire.send(get("/free") + post("/a", b"body") * 3000 + get("/free") + get("/", method="HEAD"))
+        wire.send(
+            get("/free") + post("/a", b"body") * 3000 + get("/free") + get("/", method="HEAD")
+        )
         while wire.state.total_requests < 3003:
             await asyncio.sleep(0)
         assert statuses(wire.transport.written) == [200, *[429] * 3000, 200, 429]
@@ -262,7 +264,11 @@ def test_refusals_keep_their_places_however_many_there_are() -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [get("/", "Connection: close"), get("/", version="1.0"), post("/", b"x", "Expect: 100-continue")],
+    [
+        get("/", "Connection: close"),
+        get("/", version="1.0"),
+        post("/", b"x", "Expect: 100-continue"),
+    ],
 )
 def test_a_refusal_says_that_it_closes(request_: bytes) -> None:
     async def scenario(wire: Wire) -> None:
