@@ -15,8 +15,8 @@ def test_nothing_is_loaded_before_the_start(tmp_path: Path) -> None:
 
 def test_two_applications_share_nothing(tmp_path: Path) -> None:
     one, other = (create_app(Settings(models_dir=tmp_path)) for _ in range(2))
-    assert one.state.repository is not other.state.repository
-    assert one.state.lifecycle is not other.state.lifecycle
+    assert one.services.repository is not other.services.repository
+    assert one.services.lifecycle is not other.services.lifecycle
 
 
 def test_every_task_has_a_path() -> None:
