@@ -13,10 +13,11 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from app.api.application import Application
 from app.api.errors import add_error_handlers
-from app.api.fast_path import Endpoint, FastPath
+from app.api.fast_path import FastPath
 from app.api.keys import KeyMiddleware, access_of
 from app.api.lifecycle import Lifecycle
 from app.api.load_shedding import LoadShedder
@@ -111,21 +112,17 @@ def create_app(
         # FastAPI would send spans and tracebacks by itself when a variable of its own is set.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    infer = inference.endpoint(services)
-    endpoints: dict[str, Endpoint] = {}
+    found: dict[str, APIRoute] = {}
     for route, _ in _TASKS:
         router = route.routes(services)
-        endpoints |= {each.path: each.endpoint for each in router.routes}
+        found |= {each.path: each for each in router.routes if isinstance(each, APIRoute)}
         app.include_router(router)
     for other in (models, health, metadata, repository_routes):
         app.include_router(other.routes(services))
-    app.include_router(inference.routes(services))
+    inferring = inference.routes(services)
+    app.include_router(inferring)
     if fast_path:
-        app.add_middleware(
-            FastPath,
-            endpoints=endpoints,
-            find=lambda path: infer if inference.is_inference(path) else None,
-        )
+        app.add_middleware(FastPath, routes=found, find=inference.find_in(inferring))
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.

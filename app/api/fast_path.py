@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,25 +22,26 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class FastPath:
-    """Answers POST requests to `endpoints`, and to what `find` knows; `app` answers the others."""
+    """Answers POST requests to `routes`, and to what `find` knows; `app` answers the others."""
 
     def __init__(
         self,
         app: ASGIApp,
-        endpoints: Mapping[str, Endpoint],
-        find: Callable[[str], Endpoint | None],
+        routes: Mapping[str, APIRoute],
+        find: Callable[[str], APIRoute | None],
     ) -> None:
-        """endpoints: by path. find: the endpoint of a path that is not among them, or None."""
+        """routes: by path; their endpoints take a request. find: that of any other path, or None."""
         self._app = app
-        self._endpoints = endpoints
+        self._routes = routes
         self._find = find
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
             path = scope["path"]
-            endpoint = self._endpoints.get(path) or self._find(path)
-            if endpoint is not None:
-                response = await answer(endpoint, Request(scope, receive))
+            route = self._routes.get(path) or self._find(path)
+            if route is not None:
+                scope["route"] = route  # as the router does; spans are named after it
+                response = await answer(route.endpoint, Request(scope, receive))
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL, STATUSES, Problem, ProblemKind
 from app.api.keys import HEADER
@@ -82,7 +83,9 @@ def protocol_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def json_body(body: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads its JSON body by itself."""
-    content = {"schema": body.model_json_schema(), "examples": dict(examples)}
+    kind = (body, "validation")
+    references, schemas = models_json_schema([kind], ref_template=_REFERENCE + "{model}")
+    content = {"schema": references[kind] | schemas, "examples": dict(examples)}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
@@ -107,6 +110,7 @@ def add_openapi(app: FastAPI, needs_key: Callable[[str], bool] | None = None) ->
             _drop_default_errors(schema)
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+            schemas |= _definitions_of_bodies(schema)
             if needs_key is not None:
                 _declare_keys(schema, needs_key)
             _declare_headers(schema)
@@ -114,6 +118,16 @@ def add_openapi(app: FastAPI, needs_key: Callable[[str], bool] | None = None) ->
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _definitions_of_bodies(schema: dict[str, Any]) -> dict[str, Any]:
+    """What bodies refer to, by name; taken out of them, where `json_body` has put it."""
+    definitions: dict[str, Any] = {}
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            for each in operation.get("requestBody", {}).get("content", {}).values():
+                definitions |= each.get("schema", {}).pop("$defs", {})
+    return definitions
 
 
 def _declare_keys(schema: dict[str, Any], needs_key: Callable[[str], bool]) -> None:

@@ -5,24 +5,18 @@ import re
 import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
-from urllib.parse import unquote
 
-import httptools
-
+from app.http.reader import Headers, Target
 from app.telemetry.log import get_logger
 
 Message: TypeAlias = Any  # a dict with a "type"
-Headers: TypeAlias = list[tuple[bytes, bytes]]
-Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, query
 
-# What `parse_url` would give back as it is: nothing to decode, no query, no host.
-_PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }
 _OK, _TOO_MANY = _STATUS_LINES[200], _STATUS_LINES[429]
-_UNKNOWN: Final = 2**62  # bytes of an answer whose length nobody has stated
+_CRASHED: Final = _STATUS_LINES[500] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 _NO_BODY: Final = (204, 304)
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _log = get_logger(__name__)
@@ -44,7 +38,7 @@ class Channel(Protocol):
         """Return when what is written has left, or nearly."""
 
     def answered(self, exchange: "Exchange") -> None:
-        """The answer is written, and nothing more of the request is expected."""
+        """The answer is written. Told again when the rest of a request has come that had not."""
 
     def buffered(self, size: int) -> None:
         """So many bytes of a body wait to be read by the application."""
@@ -61,8 +55,8 @@ class Exchange:
 
     __slots__ = (
         *("_bodiless", "_body", "_chunked", "_complete", "_connection", "_continued"),
-        *("_delivered", "_disconnected", "_ended", "_head_sent", "_left", "_start", "_waiter"),
-        *("arrived", "keep_alive", "scope"),
+        *("_delivered", "_disconnected", "_left", "_start", "_waiter"),
+        *("arrived", "ended", "head_sent", "keep_alive", "scope"),
     )
 
     def __init__(
@@ -95,13 +89,13 @@ class Exchange:
         self.arrived = time.monotonic()
         self._connection = connection
         self._body = b""
-        self._ended = False  # all of the request is here
+        self.ended = False  # all of the request is here
         self._delivered = False  # and the application has it
         self._continued = False  # the client was told to send the body
         self._start: Message = None  # the head of the answer, until the first part of its body
-        self._head_sent = False
+        self.head_sent = False
         self._bodiless = self._chunked = False
-        self._left = 0  # bytes of the answer that are still to come
+        self._left: int | None = 0  # bytes of the answer still to come, if that is known
         self._complete = False  # the answer is written
         self._disconnected = False
         self._waiter: asyncio.Future[None] | None = None  # of `receive`
@@ -116,11 +110,16 @@ class Exchange:
 
     def refuse(self, answer: bytes) -> None:
         """Answer 429 without the application; `answer` follows the headers of every answer."""
-        self.write_whole(b"%b%b%b" % (_TOO_MANY, self._common(), answer))
+        if self._expects_continue():
+            self.keep_alive = False
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        if self.scope["method"] == "HEAD":
+            answer = answer[: answer.index(b"\r\n\r\n") + 4]
+        self.write_whole(b"%b%b%b%b" % (_TOO_MANY, self._common(), close, answer))
 
     def whole_body(self) -> bytes | None:
         """The body, for `respond`; None if it is not all here, or nobody waits for an answer."""
-        plain = self._ended and self.keep_alive and not self._disconnected
+        plain = self.ended and self.keep_alive and not self._disconnected
         return self._body if plain and not self._connection.write_paused else None
 
     def respond(self, answer: bytes) -> None:
@@ -129,7 +128,7 @@ class Exchange:
 
     def write_whole(self, answer: bytes) -> None:
         """Write a whole answer, head and all, instead of asking the application."""
-        self._head_sent = True
+        self.head_sent = True
         self._connection.transport.write(answer)
         self._finish()
 
@@ -137,13 +136,13 @@ class Exchange:
         """A part of the body has come."""
         if self._complete:
             return  # it was answered without this
-        self._body = self._body + body if self._body else body
+        self._body = self._body + body if self._body else bytes(body)
         self._connection.buffered(len(self._body))
         self._wake()
 
     def receive_end(self) -> None:
         """All of the request is here."""
-        self._ended = True
+        self.ended = True
         self._wake()
         if self._complete:
             self._connection.answered(self)
@@ -153,24 +152,16 @@ class Exchange:
         self._disconnected = True
         self._wake()
 
-    def spoil(self, answer: bytes) -> None:
-        """What follows is not HTTP; `answer` says so, if this request was still to come."""
-        if not self._ended:
-            self.keep_alive = False
-            if not self._head_sent:
-                self.write_whole(answer)
-            self.disconnect()
-
     async def receive(self) -> Message:
         """ASGI's `receive`: parts of the body, then `http.disconnect`."""
         connection = self._connection
         while not (self._disconnected or self._complete):
-            if not self._delivered and (self._body or self._ended):
+            if not self._delivered and (self._body or self.ended):
                 body, self._body = self._body, b""
-                self._delivered = self._ended
+                self._delivered = self.ended
                 connection.resume_reading()
-                return {"type": "http.request", "body": body, "more_body": not self._ended}
-            if not self._delivered and self._expects_continue():
+                return {"type": "http.request", "body": body, "more_body": not self.ended}
+            if not (self._delivered or self.head_sent) and self._expects_continue():
                 self._continued = True
                 connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             if self._waiter is None or self._waiter.done():
@@ -181,17 +172,18 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """ASGI's `send`. An answer of one part leaves in one write."""
         connection = self._connection
+        if connection.write_paused:
+            await connection.drain()
         if self._disconnected:
-            self._complete = self._complete or not message.get("more_body", False)
             return
-        if message["type"] == "http.response.start" and self._start is None and not self._head_sent:
+        if message["type"] == "http.response.start" and self._start is None and not self.head_sent:
             self._start = message
             return
         if message["type"] != "http.response.body" or self._complete:
             raise RuntimeError(f"unexpected {message['type']}")
         body, more = message.get("body", b""), message.get("more_body", False)
         head = b""
-        if not self._head_sent:
+        if not self.head_sent:
             if self._start is None:
                 raise RuntimeError("a body before its head")
             head = self._head(self._start, body, more)
@@ -201,16 +193,15 @@ class Exchange:
             part = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             part += b"" if more else b"0\r\n\r\n"
         else:
-            self._left -= len(body)
-            if self._left < 0 or (self._left and not more):
-                raise RuntimeError("the body is not as long as its content-length says")
+            if self._left is not None:
+                self._left -= len(body)
+                if self._left < 0 or (self._left and not more):
+                    raise RuntimeError("the body is not as long as its content-length says")
             part = body
-        self._head_sent = True
+        self.head_sent = True
         connection.transport.write(head + part)
         if not more:
             self._finish()
-        elif connection.write_paused:
-            await connection.drain()
 
     def _head(self, start: Message, body: bytes, more: bool) -> bytes:
         """Status line and headers; notes how the body is framed."""
@@ -233,12 +224,12 @@ class Exchange:
                 self._chunked = True
                 parts.append(b"transfer-encoding: chunked\r\n")
             elif more:
-                self.keep_alive, length = False, _UNKNOWN  # the end of the connection ends it
+                self.keep_alive = False  # the end of the connection ends it
             else:
                 length = len(body)
                 parts.append(b"content-length: %d\r\n" % length)
-        self._left = length or 0
-        if not self._ended and self._expects_continue():
+        self._left = length
+        if self._expects_continue():
             self.keep_alive = False  # whether a body follows is the client's guess
         parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         return b"".join(parts)
@@ -255,21 +246,18 @@ class Exchange:
     def _give_up(self) -> None:
         """The application has ended, or was cancelled, without a whole answer."""
         if self._disconnected:
-            self._finish()
-        elif self._head_sent:
+            self._complete = True
+        elif self.head_sent:
             self._connection.abort()
         else:
             self.keep_alive = False
-            self.write_whole(b"HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\n\r\n")
+            self.write_whole(_CRASHED)
 
     def _finish(self) -> None:
         self._complete = True
+        self._body = b""
         self._wake()
-        if self._ended or self._disconnected or not self.keep_alive:
-            self._connection.answered(self)
-        elif self._expects_continue():
-            self.keep_alive = False
-            self._connection.answered(self)
+        self._connection.answered(self)
 
     def _common(self) -> bytes:
         """The headers of every answer, as lines."""
@@ -277,25 +265,18 @@ class Exchange:
         return b"".join([b"%b: %b\r\n" % each for each in headers])
 
     def _expects_continue(self) -> bool:
-        """Whether the client waits for a word before it sends the body."""
-        return not self._continued and (b"expect", b"100-continue") in self.scope["headers"]
+        """Whether the client waits for a word before it sends the body, if it sends it at all."""
+        if self._continued or self.ended or self._body or self.scope["http_version"] == "1.0":
+            return False
+        return any(
+            name == b"expect" and value.lower() == b"100-continue"
+            for name, value in self.scope["headers"]
+        )
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-
-
-def target_of(url: bytes) -> Target | None:
-    """What a request's first line asks for; None if that is nothing."""
-    if _PLAIN_PATH.fullmatch(url):
-        return url.decode("ascii"), url, b""
-    try:
-        parsed = httptools.parse_url(url)
-        path = parsed.path.decode("ascii")
-    except (httptools.HttpParserError, AttributeError, UnicodeDecodeError):
-        return None
-    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
 
 
 def _status_line(status: int) -> bytes:

@@ -13,12 +13,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
 
+from app.api.application import Application
+from app.http.connection import Connection
+from app.http.dispatch import Dispatcher
 from app.http.server import DrainingServer, make_server, serve
 from app.main import create_app
 from app.serving.models.loader import TaskTypes
@@ -36,7 +39,7 @@ class Service:
 
     http: httpx.Client
     port: int
-    app: FastAPI
+    app: Application
     server: DrainingServer
 
     def forecast(self, **body: Any) -> httpx.Response:
@@ -58,6 +61,13 @@ class Service:
         """A bare connection, for what no well-behaved client would send."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             yield connection
+
+
+def raw(body: Any, *headers: str, path: str = "/v2/models/int64/infer") -> bytes:
+    """A whole POST request with a JSON body."""
+    content = json.dumps(body).encode()
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(content)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
 def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, str], bytes]]:
@@ -98,15 +108,25 @@ def send_in_two(connection: socket.socket, request: bytes, cut: int) -> None:
 
 @contextmanager
 def running(
-    models_dir: Path, *, wait: bool = True, tasks: TaskTypes = TASKS, **settings: Any
+    models_dir: Path,
+    *,
+    wait: bool = True,
+    tasks: TaskTypes = TASKS,
+    fast_path: bool = True,
+    **settings: Any,
 ) -> Iterator[Service]:
-    """Run the application in a thread, with the doubles; with `wait`, yield when it is ready."""
+    """Run the application in a thread, with the doubles; with `wait`, yield when it is ready.
+
+    fast_path: False has FastAPI's router find every endpoint, and an ASGI call for each request.
+    """
     log.configure("json", "DEBUG", LOG)
     known = load_settings(
         models_dir=models_dir, host="127.0.0.1", port=0, **({"worker_threads": 1} | settings)
     )
-    app = create_app(known, tasks)
+    app = create_app(known, tasks, fast_path=fast_path)
     server = make_server(app, known)
+    if not fast_path:
+        server.config.http = partial(Connection, Dispatcher(app.shed), 64 * 1024)  # type: ignore[assignment]
     thread = threading.Thread(target=server.run, name="service")
     thread.start()
     try:
@@ -120,16 +140,6 @@ def running(
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
-
-
-@contextmanager
-def by_the_router(service: Service) -> Iterator[None]:
-    """Inside, every request is answered by FastAPI's router: a dependency is overridden."""
-    service.app.dependency_overrides[by_the_router] = lambda: None
-    try:
-        yield
-    finally:
-        service.app.dependency_overrides.clear()
 
 
 def until(condition: Any, seconds: float = 10.0) -> None:

@@ -1,12 +1,15 @@
 """What is answered when the service has been told to stop, where no application is needed."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.api.service import until
-from tests.api.test_at_once import ROW, raw, read
+from tests.api.service import answers, raw
 from tests.api.v2.triton import protocol_service, write_models
+
+ROW = {"inputs": [{"name": "value", "datatype": "INT64", "shape": [1, 2], "data": [1, 2]}]}
 
 
 @pytest.fixture(name="models", scope="module")
@@ -17,19 +20,22 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_stopping_service_answers_what_it_took(models: Path) -> None:
     with protocol_service(models) as service, service.connection() as connection:
         connection.sendall(raw(ROW))
-        assert read(connection, 1)[0][0] == 200
+        assert answers(connection, 1)[0][0] == 200
         service.app.services.lifecycle.drain()
         connection.sendall(raw(ROW))
-        assert read(connection, 1)[0][0] == 503
+        [(status, headers, content)] = answers(connection, 1)
+        assert (status, headers["connection"]) == (503, "close")
+        assert json.loads(content).keys() == {"error"}
 
 
-def test_a_body_may_come_after_the_stop(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.http.connection._BODY_SECONDS", 10.0)
+def test_a_body_may_come_after_the_stop(models: Path) -> None:
     with protocol_service(models) as service, service.connection() as connection:
         request = raw(ROW)
         connection.sendall(request[:-1])
-        state = service.server.server_state
-        until(lambda: any(getattr(each, "_held", None) for each in state.connections))
+        end = time.monotonic() + 10
+        while service.app.services.lifecycle.in_flight == 0:
+            assert time.monotonic() < end
+            time.sleep(0.001)
         service.app.services.lifecycle.drain()
         connection.sendall(request[-1:])
-        assert read(connection, 1)[0][0] == 200
+        assert answers(connection, 1)[0][0] == 200

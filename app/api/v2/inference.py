@@ -4,12 +4,13 @@ What a request may take is limited before anything is made of it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from app.api.context import record_of
 from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
@@ -112,8 +113,20 @@ def graph_of(model: LoadedModel, name: str) -> TensorTask:
     raise ModelNotFound(f"there is no graph {clipped(name)!r}; those of {base}: {others}")
 
 
+def find_in(router: APIRouter) -> Callable[[str], APIRoute | None]:
+    """What finds the route of a path among `routes`, None for a path that is no inference."""
+    plain, versioned = (each for each in router.routes if isinstance(each, APIRoute))
+
+    def find(path: str) -> APIRoute | None:
+        if not is_inference(path):
+            return None
+        return plain if path.count("/") == plain.path.count("/") else versioned
+
+    return find
+
+
 def routes(services: Services) -> APIRouter:
-    """The route of this file; `endpoint` is what it calls."""
+    """The routes of this file: without a version, and with one."""
     router = APIRouter(prefix=PROTOCOL, tags=["inference protocol"])
     infer = endpoint(services)
     router.post(

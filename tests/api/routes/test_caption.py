@@ -12,7 +12,8 @@ from prometheus_client import REGISTRY
 from app.api.routes.caption import CaptionOptions
 from app.api.routes.caption_schema import Attention, Caption, CaptionCandidate, WordAttention
 from tests.api.captions import TASK, expected, raw, refused
-from tests.api.service import Service
+from tests.api.conftest import IMAGE_TASKS
+from tests.api.service import Service, running
 from tests.captioner import WORDS, as_text, encoded, png
 
 
@@ -181,12 +182,9 @@ def test_bodies_that_cannot_be_read(
 
 def test_compressed_and_large_bodies(images: Service) -> None:
     refused(raw(images, png(1), headers={"Content-Encoding": "gzip"}), 415)
-    settings = images.app.services.settings
-    images.app.services.settings = settings.model_copy(update={"max_body_bytes": 100})
-    try:
-        refused(raw(images, png(1)), 413)
-    finally:
-        images.app.services.settings = settings
+    root = images.app.services.settings.models_dir
+    with running(root, tasks=IMAGE_TASKS, max_body_bytes=100) as narrow:
+        refused(raw(narrow, png(1)), 413)
 
 
 def test_the_licence_is_told(images: Service) -> None:

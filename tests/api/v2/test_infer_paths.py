@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 
 from app.serving.scheduling.entry import Entry
-from tests.api.service import Service, by_the_router, until
+from tests.api.service import Service, until
 from tests.api.v2.triton import FP32, ROWS, check, post, protocol_service, write_models
 from tests.tensors import running_sum, write_tensor_version
 
@@ -80,14 +80,14 @@ def held(scheduler: Any) -> Iterator[None]:
         scheduler._queue._waiting.remove([0])
 
 
-def test_the_router_answers_as_the_shortcut_does(served: Service) -> None:
-    """The short way and the one through FastAPI: the same bodies, to the byte."""
+def test_the_router_answers_as_the_fast_path_does(served: Service) -> None:
+    """The same bodies, to the byte."""
     bodies: list[Any] = [{"inputs": [FP32]}, {"inputs": []}, b"{", {"inputs": [FP32], "id": "1"}]
-    short = [post(served, body) for body in bodies]
-    with by_the_router(served):
-        long = [post(served, body) for body in bodies]
-    assert [each.content for each in long] == [each.content for each in short]
-    assert [each.status_code for each in long] == [200, 422, 400, 200]
+    fast = [post(served, body) for body in bodies]
+    with protocol_service(served.app.services.settings.models_dir, fast_path=False) as other:
+        routed = [post(other, body) for body in bodies]
+    assert [each.content for each in routed] == [each.content for each in fast]
+    assert [each.status_code for each in routed] == [200, 422, 400, 200]
 
 
 def test_what_was_refused_is_freed_at_once(served: Service) -> None:
