@@ -52,7 +52,8 @@ def margins(logits: Floats) -> Floats:
     labels = ["still", "shake", "circle"]
     right = np.zeros(logits.shape, bool)
     right[np.arange(len(PROMISED)), [labels.index(label) for label in PROMISED]] = True
-    return logits[right] - np.where(right, -np.inf, logits).max(1)
+    found: Floats = logits[right] - np.where(right, -np.inf, logits).max(1)
+    return found
 
 
 def main() -> None:

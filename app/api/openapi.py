@@ -83,7 +83,7 @@ def protocol_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def json_body(body: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads its JSON body by itself."""
-    kind = (body, "validation")
+    kind: Any = (body, "validation")
     references, schemas = models_json_schema([kind], ref_template=_REFERENCE + "{model}")
     content = {"schema": references[kind] | schemas, "examples": dict(examples)}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}

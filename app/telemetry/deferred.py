@@ -16,7 +16,7 @@ _DELAY_SECONDS: Final = 0.02  # a process that is killed loses what was deferred
 _LIMIT: Final = 20_000  # calls that may wait; beyond, whoever defers another one runs them
 _log = logging.getLogger(__name__)
 
-_waiting: Final[deque[tuple[Callable[..., None], tuple[Any, ...]]]] = deque()
+_waiting: Final[deque[tuple[Callable[..., object], tuple[Any, ...]]]] = deque()
 _due: Final = threading.Event()
 # One call at a time, in order. Its owner may take it again: what is called may run the others.
 _running: Final = threading.RLock()
@@ -24,7 +24,7 @@ _thread: threading.Thread | None = None
 _starting: Final = threading.RLock()
 
 
-def defer(work: Callable[..., None], *arguments: Any) -> None:
+def defer(work: Callable[..., object], *arguments: Any) -> None:
     """Call `work` within some milliseconds, after all that was deferred before. Thread-safe."""
     _waiting.append((work, arguments))
     if not _due.is_set():

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Final, Literal, TextIO, TypeAlias, cast
 
 import structlog
@@ -20,7 +20,6 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 from app.telemetry.log_writer import LogWriter
 
 Fact: TypeAlias = str | int | float
-_Error: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | None
 LogFormat = Literal["auto", "json", "console"]
 
 _ids: Final[ContextVar[Mapping[str, str]]] = ContextVar("request_ids", default=MappingProxyType({}))
@@ -102,7 +101,7 @@ class _Handler(logging.Handler):
     def _dropped(self, lines: int) -> str:
         return self._line(logging.WARNING, "log_lines_dropped", {"lines": lines})
 
-    def _line(self, level: int, event: str, facts: Mapping[str, Fact], error: _Error = None) -> str:
+    def _line(self, level: int, event: str, facts: Mapping[str, Fact], error: Any = None) -> str:
         record = logging.LogRecord(__name__, level, __file__, 0, event, None, error)
         record.__dict__.update(facts)
         return self.format(record) + "\n"

@@ -104,7 +104,7 @@ def test_a_request_may_outlive_its_version(tmp_path: Path) -> None:
     """It is prepared, queued and computed by the version that it found, however long that takes."""
     write_version(tmp_path, "forecast", "1", encode_seconds=0.1, predict_seconds=0.1)
     with running(tmp_path, watch_seconds=0) as service, ThreadPoolExecutor(1) as other:
-        task = service.app.services.repository.get("forecast").task
+        task: Any = service.app.services.repository.get("forecast").task
         replayed = task.encoded
         asked = other.submit(service.forecast, series=[[1, 2]] * 6)  # in a thread: it is a list
         until(lambda: task.encoded > replayed)

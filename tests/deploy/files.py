@@ -52,7 +52,7 @@ def rules(file: str) -> list[dict[str, Any]]:
 
 def unknown_metrics(expression: str) -> set[str]:
     """Names in a query that neither the service nor a recording rule gives."""
-    families = {family.name for each in metrics.LABELS for family in each.describe()}
+    families = {family.name for each in metrics.LABELS for family in each.collect()}
     recorded = {rule["record"] for rule in rules("rules.yml")}
     asked = set(re.findall(r"[a-z_]+:unroll_[a-z0-9_:]+|\bunroll_[a-z_]+", expression))
     return {

@@ -75,7 +75,7 @@ def serving(
     app: Any, shed: Any = admit, http: Any = None, **options: Any
 ) -> Iterator[tuple[int, uvicorn.Server]]:
     """(port, server) of a real uvicorn that runs `app` in a thread. http: another protocol."""
-    ours = partial(Connection, Dispatcher(shed), LIMIT)
+    ours: Any = partial(Connection, Dispatcher(shed), LIMIT)
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.http.workers.channel import Channel, Unanswered
+from app.errors import Unanswered
+from app.http.workers.channel import Channel
 
 
 def talk(use: Callable[[Channel, Channel], Awaitable[None]]) -> None:

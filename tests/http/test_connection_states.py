@@ -54,14 +54,14 @@ class Held:
 def test_a_quiet_connection_is_closed() -> None:
     async def scenario(wire: Wire) -> None:
         await wire.later(4.9)
-        assert not wire.transport.closed
+        assert not wire.transport.is_closing()
         for _ in range(10):  # silence counts from the last answer
             wire.send(get())
             await wire.settle()
             await wire.later(4.0)
-            assert not wire.transport.closed
+            assert not wire.transport.is_closing()
         await wire.later(1.1)
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
         assert wire.state.total_requests == 10
 
     on_wire(echo, scenario)
@@ -76,9 +76,9 @@ def test_a_connection_is_not_closed_while_it_is_answered() -> None:
         await wire.settle()
         assert statuses(wire.transport.written) == [200]
         await wire.later(4.9)
-        assert not wire.transport.closed
+        assert not wire.transport.is_closing()
         await wire.later(0.2)
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
 
     app = Held()
     on_wire(app, scenario)
@@ -100,7 +100,7 @@ def test_a_head_that_takes_too_long_is_refused() -> None:
         wire.send(b"x" * 1000)
         for _ in range(40):
             await wire.later(1.0)
-        assert wire.transport.closed, "a client that does not close is not waited for"
+        assert wire.transport.is_closing(), "a client that does not close is not waited for"
 
     on_wire(echo, scenario)
 
@@ -113,7 +113,7 @@ def test_a_body_that_never_comes_is_not_waited_for_once_it_is_answered() -> None
         assert wire.transport.reading
         for _ in range(40):
             await wire.later(1.0)
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
 
     on_wire(echo, scenario)
 
@@ -257,7 +257,7 @@ def test_refusals_keep_their_places_however_many_there_are() -> None:
             await asyncio.sleep(0)
         assert statuses(wire.transport.written) == [200, *[429] * 3000, 200, 429]
         assert wire.transport.written.endswith(b"content-length: 4\r\n\r\n"), "HEAD has no body"
-        assert not wire.transport.closed
+        assert not wire.transport.is_closing()
 
     on_wire(echo, scenario, shed_all)
 
@@ -275,7 +275,7 @@ def test_a_refusal_says_that_it_closes(request_: bytes) -> None:
         wire.send(request_)
         await wire.settle()
         assert b"connection: close\r\n" in wire.transport.written
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
 
     on_wire(echo, scenario, shed_all)
 
@@ -285,18 +285,18 @@ def test_what_is_being_answered_is_finished_when_the_server_stops() -> None:
         wire.send(get("/a") + get("/b"))
         await wire.settle()
         wire.connection.shutdown()
-        assert not wire.transport.closed
+        assert not wire.transport.is_closing()
         app.go.set()
         await wire.settle()
         assert statuses(wire.transport.written) == [200]
         assert b"connection: close\r\n" in wire.transport.written
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
         assert app.started == ["/a"]
 
     async def quiet(wire: Wire) -> None:
         wire.send(b"GET")
         wire.connection.shutdown()
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
 
     app = Held()
     on_wire(app, scenario)
@@ -326,7 +326,7 @@ def test_a_stream_ends_without_an_error(version: str) -> None:
     async def scenario(wire: Wire) -> None:
         wire.send(get("/stream", "Connection: close", version=version))
         await wire.settle()
-        assert wire.transport.closed
+        assert wire.transport.is_closing()
 
     on_wire(app, scenario)
     assert ends == ["well"]

@@ -63,7 +63,7 @@ def test_nobody_is_nothing() -> None:
     [
         family.name
         for collector in metrics.LABELS
-        for family in collector.describe()
+        for family in collector.collect()
         if family.type == "gauge"
     ],
 )

@@ -10,7 +10,9 @@ def test_an_lstm_learns_in_it_on_every_cpu() -> None:
     with mixed_precision():
         outputs, _ = cell(torch.ones(5, 2, 3))
     outputs.float().sum().backward()
-    assert all(bool(weights.grad.any()) for weights in (cell.weight_ih, cell.weight_hh))
+    for weights in (cell.weight_ih, cell.weight_hh):
+        assert weights.grad is not None
+        assert bool(weights.grad.any())
 
 
 @pytest.mark.parametrize("able", [True, False])
