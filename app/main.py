@@ -81,6 +81,8 @@ def create_app(
     services = Services(settings, repository, lifecycle, fleet)
 
     def is_full(task: str, seconds: float) -> bool:
+        if task == inference.TASK:
+            return False  # which model is asked stands in the path
         doing = [each for each in repository.loaded() if each.manifest.task == task]
         return bool(doing) and all(each.scheduler.is_full(seconds) for each in doing)
 

@@ -2,8 +2,11 @@
 
 import math
 import time
+from typing import Final
 
 from app.errors import NotReady
+
+_CROWDED_SECONDS: Final = 1.0  # for which a request of another connection is remembered
 
 
 class Lifecycle:
@@ -17,15 +20,23 @@ class Lifecycle:
     def __init__(self) -> None:
         self.in_flight = 0
         self.closed_at = math.inf
+        self._client: object = None
+        self._crowded_until = 0.0
 
     @property
     def draining(self) -> bool:
         """Whether no more work is taken."""
         return self.closed_at < math.inf
 
+    def note_client(self, client: object) -> None:
+        """A request of this connection has begun."""
+        if client != self._client:
+            self._client = client
+            self._crowded_until = time.monotonic() + _CROWDED_SECONDS
+
     def is_alone(self) -> bool:
-        """Whether no more than one request is being answered."""
-        return self.in_flight <= 1
+        """Whether one request is being answered, and one connection has asked of late."""
+        return self.in_flight <= 1 and time.monotonic() >= self._crowded_until
 
     def drain(self) -> None:
         """Take no more work than has arrived. There is no way back."""

@@ -63,6 +63,7 @@ class RequestMiddleware:
 
         if record.task:
             self._lifecycle.in_flight += 1
+            self._lifecycle.note_client(scope.get("client"))
             metrics.IN_FLIGHT.inc()
         quiet = path.startswith(QUIET)
         with (

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from app.telemetry.log import get_logger
 
-_ROUND_SECONDS: Final = 0.003  # of work on the loop before it looks at its sockets again
+_ROUND_SECONDS: Final = 0.008  # of work on the loop before it looks at its sockets again
 _MOST: Final = 64  # requests in one round
 _SMOOTHING: Final = 0.1  # weight of the newest round in what a request costs
 

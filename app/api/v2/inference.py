@@ -5,7 +5,7 @@ What a request may take is limited before anything is made of it.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy.typing as npt
@@ -83,6 +83,7 @@ _DESCRIPTION: Final[dict[str, Any]] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def is_inference(path: str) -> bool:
     """Whether a request to `path` is one that a network answers."""
     return _PATH.fullmatch(path) is not None

@@ -36,8 +36,10 @@ from app.serving.models.loader import LoadedModel
 from app.serving.scheduling.entry import Outcome
 from app.tasks.tensor.task import TensorExample, TensorPrediction, TensorTask
 from app.telemetry import tracing
+from app.telemetry.deferred import run_deferred
 from app.telemetry.log import get_logger
 
+_MANY: Final = 8  # requests of a round, for which the log and the metrics are not left to a thread
 _log = get_logger(__name__)
 
 
@@ -100,6 +102,8 @@ class Rounds:
                 else:
                     reading.request.respond(answer)
                     write_access_log(reading.record, "POST", reading.request.scope["path"], 200)
+        if len(requests) >= _MANY:
+            run_deferred()  # while all that it needs is in the processor's caches
         return left
 
     def _read(self, request: WholeRequest) -> _Reading | None:

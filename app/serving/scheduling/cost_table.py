@@ -5,8 +5,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-CHEAP_SECONDS: Final = 200e-6  # about what waking a worker and being woken by it takes
-SHORT_SECONDS: Final = 5e-3  # for which an event loop that is idle may compute
+# About what a request costs more when a worker computes it: a task, a future, two threads woken.
+CHEAP_SECONDS: Final = 500e-6
+SHORT_SECONDS: Final = 10e-3  # for which an event loop that is idle may compute
 _LENGTHS: Final = tuple(float(1 << power) for power in range(21))
 # As long as nothing was measured, a further row is assumed to cost this part of the first one:
 # little enough for large batches to be tried, which then shows what they cost.

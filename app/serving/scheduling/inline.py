@@ -62,6 +62,10 @@ class InlineRunner(Generic[E, P]):
         request waits.
         """
         results: list[Result[P]] = [None] * len(examples)
+        if len(examples) == 1:
+            if self._costs.is_cheap(examples[0].graph, examples[0].length, idle=idle):
+                self._compute([0], examples, since, results)
+            return results
         rows: dict[tuple[str | None, Hashable], list[_Row]] = {}
         for place, example in enumerate(examples):
             graph, length = example.graph, example.length
