@@ -7,7 +7,7 @@ from typing import Final
 
 # About what a request costs more when a worker computes it: a task, a future, two threads woken.
 CHEAP_SECONDS: Final = 500e-6
-SHORT_SECONDS: Final = 10e-3  # for which an event loop that is idle may compute
+SHORT_SECONDS: Final = 50e-3  # for which an event loop that is idle may compute
 _LENGTHS: Final = tuple(float(1 << power) for power in range(21))
 # As long as nothing was measured, a further row is assumed to cost this part of the first one:
 # little enough for large batches to be tried, which then shows what they cost.
