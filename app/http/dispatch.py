@@ -23,14 +23,18 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from app.telemetry.log import get_logger
 
-_ROUND_SECONDS: Final = 0.008  # of work on the loop before it looks at its sockets again
-_MOST: Final = 64  # requests in one round
+# A round is so much work on the loop, and so many requests at most, before sockets are looked at
+# again; more in proportion if reading and refusing took longer than that since the round before: in
+# a flood, too, half of the time goes into answers.
+_ROUND_SECONDS: Final = 0.008
+_MOST: Final = 64
+_PRESUMED_SECONDS: Final = 0.0005  # that a request costs, before any was measured
 _SMOOTHING: Final = 0.1  # weight of the newest round in what a request costs
 
 _UNNOTICED_SECONDS: Final = 0.002  # a backlog that refuses nobody
 _WINDOW_SECONDS: Final = 0.1
 _STANDING_SECONDS: Final = 0.005  # least backlog of a window from which a queue is a standing one
-_SHRINKING: Final = 0.8  # of the least backlog before: less, and the queue is going
+_SHRINKING: Final = 0.8  # of the backlog at a window's start: if it was less, the queue is going
 # Shares of a request's time that the backlog may take: of a burst; of a standing queue; of one that
 # has stood for half of that time, but then at least and at most so many seconds.
 _BURST, _STANDING, _LASTING = 0.25, 0.04, 0.02
@@ -72,11 +76,13 @@ class Dispatcher:
         self._answer = answer
         self._clock = clock
         self._waiting: deque[Request] = deque()
-        self._cost = 0.0  # seconds of the loop that a request took of late
+        self._cost = _PRESUMED_SECONDS  # seconds of the loop that answering a request took of late
         self._in_round = False
-        self._round = (0.0, 0)  # when it began, and how many requests it had
+        self._reading_since = 0.0  # for the next round
+        self._count = 0  # requests in this one
+        self._tasks_since = 0.0
         self._window_end = 0.0
-        self._least = self._least_before = 0.0  # backlog, of this window and of the one before
+        self._first = self._least = 0.0  # backlog of this window: at its start, and at the least
         self._standing_since = math.inf
 
     @property
@@ -93,6 +99,7 @@ class Dispatcher:
             self._waiting.append(request)
             if not self._in_round:
                 self._in_round = True
+                self._reading_since = self._clock()
                 asyncio.get_running_loop().call_soon(self._start)
 
     def is_too_long(self, patience: float) -> bool:
@@ -109,31 +116,38 @@ class Dispatcher:
 
     def _start(self) -> None:
         """Begin a round: answer what can be answered here, and start the others."""
-        waiting = self._waiting
-        count = min(len(waiting), _MOST)
-        if self._cost > 0:
-            count = min(count, max(1, int(_ROUND_SECONDS / self._cost)))
-        self._round = self._clock(), count
-        requests: Sequence[Request] = [waiting.popleft() for _ in range(count)]
+        waiting, began, loop = self._waiting, self._clock(), asyncio.get_running_loop()
+        count = min(_MOST, _ROUND_SECONDS / self._cost) if self._cost > 0 else _MOST
+        count *= max(1.0, (began - self._reading_since) / _ROUND_SECONDS)
+        self._count = min(max(1, int(count)), len(waiting))
+        requests: Sequence[Request] = [waiting.popleft() for _ in range(self._count)]
         left = requests
         try:
             left = self._answer(requests)
         except Exception:
             _log.exception("round_failed")
         if left:
+            # What is read before their tasks run is none of their work.
+            loop.call_soon(self._resume, self._clock() - began)
             for request in left:
                 request.run()
-            asyncio.get_running_loop().call_soon(self._end)  # behind their tasks
+            loop.call_soon(self._end)
         else:
-            self._end()
+            self._end_at(self._clock(), began)
+
+    def _resume(self, worked: float) -> None:
+        """The tasks of this round run now."""
+        self._tasks_since = self._clock() - worked
 
     def _end(self) -> None:
         """The requests of this round have run, as far as they did not wait for anything."""
-        now = self._clock()
-        began, count = self._round
-        self._cost += _SMOOTHING * ((now - began) / count - self._cost)
+        self._end_at(self._clock(), self._tasks_since)
+
+    def _end_at(self, now: float, since: float) -> None:
+        self._cost += _SMOOTHING * ((now - since) / self._count - self._cost)
         self._in_round = bool(self._waiting)
         if self._in_round:
+            self._reading_since = now
             asyncio.get_running_loop().call_soon(self._start)
         self._watch(now, len(self._waiting) * self._cost)
 
@@ -144,10 +158,10 @@ class Dispatcher:
             self._standing_since = math.inf
         if now < self._window_end:
             return
-        least, before = self._least, self._least_before
+        first, least = self._first, self._least
         if least <= _STANDING_SECONDS:
             self._standing_since = math.inf
-        elif self._standing_since == math.inf and least > _SHRINKING * before:
+        elif self._standing_since == math.inf and least > _SHRINKING * first:
             self._standing_since = now
-        self._least_before, self._least = least, backlog
+        self._first = self._least = backlog
         self._window_end = now + _WINDOW_SECONDS

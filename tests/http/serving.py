@@ -201,6 +201,14 @@ class Wire:
         for _ in range(30):
             await asyncio.sleep(0)
 
+    async def answered(self, count: int) -> None:
+        """Let things run until so many requests have been answered."""
+        for _ in range(100_000):
+            if self.state.total_requests >= count:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("they never were")
+
     async def later(self, seconds: float) -> None:
         """Put the clock forward."""
         self.loop.ahead += seconds

@@ -149,9 +149,7 @@ def test_requests_that_wait_are_not_piled_up() -> None:
         wire.send(get("/") * 50)
         for _ in range(49):
             assert not wire.transport.reading
-            seen = wire.state.total_requests
-            while wire.state.total_requests == seen:
-                await asyncio.sleep(0)
+            await wire.answered(wire.state.total_requests + 1)
         await wire.settle()
         assert wire.transport.reading
         assert statuses(wire.transport.written) == [200] * 50
@@ -254,8 +252,7 @@ def test_refusals_keep_their_places_however_many_there_are() -> None:
         wire.send(
             get("/free") + post("/a", b"body") * 3000 + get("/free") + get("/", method="HEAD")
         )
-        while wire.state.total_requests < 3003:
-            await asyncio.sleep(0)
+        await wire.answered(3003)
         assert statuses(wire.transport.written) == [200, *[429] * 3000, 200, 429]
         assert wire.transport.written.endswith(b"content-length: 4\r\n\r\n"), "HEAD has no body"
         assert not wire.transport.is_closing()
@@ -309,8 +306,7 @@ def test_an_upgrade_is_ignored_however_often_it_is_asked_for() -> None:
 
     async def scenario(wire: Wire) -> None:
         wire.send(request * 3000)
-        while wire.state.total_requests < 3000:
-            await asyncio.sleep(0)
+        await wire.answered(3000)
         assert set(statuses(wire.transport.written)) == {200}
 
     on_wire(echo, scenario)
