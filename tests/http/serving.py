@@ -4,6 +4,7 @@ Knows HTTP only.
 """
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -68,6 +69,30 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         query = scope["query_string"]
         said = b"%b %b?%b %b" % (scope["method"].encode(), path.encode(), query, body)
         await respond(send, said)
+
+
+class Held:
+    """An application that answers when it is told to, and notes what it was sent."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.left: list[str] = []
+        self.go = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.started.append(scope["path"])
+        body = await body_of(receive)
+        going, gone = (asyncio.ensure_future(each) for each in (self.go.wait(), receive()))
+        await asyncio.wait((going, gone), return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            self.left.append(scope["path"])
+        going.cancel()
+        gone.cancel()
+        await respond(send, b"%b %d" % (scope["path"].encode(), len(body)))
+
+
+def statuses(content: bytes) -> list[int]:
+    return [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3}) ", content)]
 
 
 @contextmanager

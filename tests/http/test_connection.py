@@ -1,13 +1,22 @@
 """What leaves a connection for what comes in: over a real socket, under the real server."""
 
-import re
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from tests.api.service import answers
-from tests.http.serving import ask, chunked, connect, echo, get, post, serving, until_closed
+from tests.http.serving import (
+    ask,
+    chunked,
+    connect,
+    echo,
+    get,
+    post,
+    serving,
+    statuses,
+    until_closed,
+)
 
 CLOSE = "Connection: close"
 NONSENSE = b"NONSENSE\r\n\r\n"
@@ -21,10 +30,6 @@ def served() -> Iterator[int]:
 
 def bodies(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
     return [(status, body) for status, _, body in answers(connection, count)]
-
-
-def statuses(content: bytes) -> list[int]:
-    return [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3}) ", content)]
 
 
 def test_pipelined_requests_are_answered_in_order(port: int) -> None:
