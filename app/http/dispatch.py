@@ -28,6 +28,7 @@ from app.telemetry.log import get_logger
 # a flood, too, half of the time goes into answers.
 _ROUND_SECONDS: Final = 0.008
 _MOST: Final = 64
+_LONGEST: Final = 4.0  # rounds' worth in one
 _PRESUMED_SECONDS: Final = 0.0005  # that a request costs, before any was measured
 _SMOOTHING: Final = 0.1  # weight of the newest round in what a request costs
 
@@ -118,7 +119,7 @@ class Dispatcher:
         """Begin a round: answer what can be answered here, and start the others."""
         waiting, began, loop = self._waiting, self._clock(), asyncio.get_running_loop()
         count = min(_MOST, _ROUND_SECONDS / self._cost) if self._cost > 0 else _MOST
-        count *= max(1.0, (began - self._reading_since) / _ROUND_SECONDS)
+        count *= min(_LONGEST, max(1.0, (began - self._reading_since) / _ROUND_SECONDS))
         self._count = min(max(1, int(count)), len(waiting))
         requests: Sequence[Request] = [waiting.popleft() for _ in range(self._count)]
         left = requests

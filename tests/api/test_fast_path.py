@@ -106,7 +106,9 @@ def test_tensors_are_answered_alike(tmp_path: Any) -> None:
     write_models(tmp_path)
     good = b'{"inputs": [{"name": "value", "datatype": "INT64", "shape": [1, 1], "data": [1]}]}'
     paths = ["int64", "int64/versions/1", "int64/versions/7", "nope", "int64.nope", "%2e%2e", "a/b"]
-    requests = [(f"/v2/models/{path}/infer", good, {}) for path in paths]
+    requests: list[tuple[str, bytes, dict[str, str]]] = [
+        (f"/v2/models/{path}/infer", good, {}) for path in paths
+    ]
     requests += [("/v2/models/int64/infer", body, {}) for body in (b"{", b"[]", b"{}", b"")]
     requests += [("/v2/models/int64/foo/1/infer", good, {}), ("/v2/models//infer", good, {})]
     requests += [("/v2/models/int64/infer", good, {"Accept-Encoding": "identity"})]

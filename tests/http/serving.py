@@ -217,6 +217,11 @@ class Wire:
     state: Any
     loop: Loop
 
+    @property
+    def reading(self) -> bool:
+        """Whether the connection takes more from its socket now."""
+        return self.transport.reading
+
     def send(self, data: bytes) -> None:
         """The client sends `data`."""
         self.connection.data_received(data)

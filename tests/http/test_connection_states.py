@@ -83,15 +83,14 @@ def test_a_body_is_not_read_faster_than_the_application_takes_it() -> None:
     async def scenario(wire: Wire) -> None:
         request = post("/", LARGE)
         at = 0
-        for at in range(0, 100_000, 10_000):
-            if not wire.transport.reading:
-                break
+        while wire.reading:
             wire.send(request[at : at + 10_000])
-        assert at < 90_000, "it never stopped to read"
+            at += 10_000
+        assert at < 100_000
         go.set()
         while at < len(request):
             await wire.settle()
-            assert wire.transport.reading
+            assert wire.reading
             wire.send(request[at : at + 10_000])
             at += 10_000
         await wire.settle()
