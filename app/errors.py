@@ -9,6 +9,7 @@ Exception
     |-- DeadlineExceeded     the caller's time ran out before the work began
     |-- InferenceFailed      the network raised while computing; the cause is chained
     |-- ModelRefused         a version in the repository failed a check while loading
+    |-- Unanswered           another process of the service did not answer this one
     `-- ConfigurationError   a setting is wrong; one line that names it
 """
 

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         4096, ge=1, description="Inputs that may wait per model version, at most."
     )
     max_in_flight: int = Field(
-        4096, ge=1, description="Requests that are answered at once, at most; others get 429."
+        4096, ge=1, description="Requests in flight, at most; others get 429."
     )
     request_timeout_seconds: float = Field(
         30.0, gt=0, allow_inf_nan=False, description="Seconds a request may take, at most."

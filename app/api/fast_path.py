@@ -30,7 +30,7 @@ class FastPath:
         routes: Mapping[str, APIRoute],
         find: Callable[[str], APIRoute | None],
     ) -> None:
-        """routes: by path; their endpoints take a request. find: the route of any other path."""
+        """routes: by path; their endpoints take a request. find: that of another path, or None."""
         self._app = app
         self._routes = routes
         self._find = find
