@@ -23,10 +23,12 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from app.telemetry.log import get_logger
 
-# Of work on the loop before it looks at its sockets again; or as much as it has read and refused
-# since the round before, if that took longer: in a flood, too, half of the time goes into answers.
+# A round is so much work on the loop, and so many requests at most, before sockets are looked at
+# again; more in proportion if reading and refusing took longer than that since the round before: in
+# a flood, too, half of the time goes into answers.
 _ROUND_SECONDS: Final = 0.008
-_MOST: Final = 256  # requests in one round
+_MOST: Final = 64
+_LONGEST: Final = 4.0  # rounds' worth in one
 _PRESUMED_SECONDS: Final = 0.0005  # that a request costs, before any was measured
 _SMOOTHING: Final = 0.1  # weight of the newest round in what a request costs
 
@@ -116,9 +118,9 @@ class Dispatcher:
     def _start(self) -> None:
         """Begin a round: answer what can be answered here, and start the others."""
         waiting, began, loop = self._waiting, self._clock(), asyncio.get_running_loop()
-        seconds = max(_ROUND_SECONDS, began - self._reading_since)
-        count = int(seconds / self._cost) if self._cost > 0 else _MOST
-        self._count = max(1, min(count, _MOST, len(waiting)))
+        count = min(_MOST, _ROUND_SECONDS / self._cost) if self._cost > 0 else _MOST
+        count *= min(_LONGEST, max(1.0, (began - self._reading_since) / _ROUND_SECONDS))
+        self._count = min(max(1, int(count)), len(waiting))
         requests: Sequence[Request] = [waiting.popleft() for _ in range(self._count)]
         left = requests
         try:

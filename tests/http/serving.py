@@ -217,8 +217,7 @@ class Wire:
     state: Any
     loop: Loop
 
-    @property
-    def reading(self) -> bool:
+    def is_reading(self) -> bool:
         """Whether the connection takes more from its socket now."""
         return self.transport.reading
 

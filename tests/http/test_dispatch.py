@@ -48,7 +48,7 @@ def test_requests_start_in_their_order() -> None:
     assert asyncio.run(run()) == list(range(500))
 
 
-@pytest.mark.parametrize(("cost", "most"), [(0.0001, 40), (0.001, 4), (0.1, 1)])
+@pytest.mark.parametrize(("cost", "most"), [(0.0001, 64), (0.001, 8), (0.1, 1)])
 def test_a_round_is_as_long_as_its_requests_cost(cost: float, most: int) -> None:
     """A few milliseconds, so that sockets are looked at again."""
     machine = Machine(cost)
@@ -66,7 +66,7 @@ def test_a_round_is_as_long_as_its_requests_cost(cost: float, most: int) -> None
 
     asyncio.run(run())
     *settled, _ = sizes[-6:]
-    assert most // 2 <= min(settled) <= max(settled) <= most
+    assert most * 0.7 <= min(settled) <= max(settled) <= most
     assert sum(sizes) == 1000
 
 
