@@ -17,6 +17,7 @@ from app.api.limits import patience_of
 from app.api.middleware import request_id_of
 from app.errors import QueueFull
 from app.telemetry import metrics
+from app.telemetry.deferred import defer
 
 _KIND: Final = ERRORS[QueueFull]
 _HEAD: Final = (
@@ -69,8 +70,7 @@ class LoadShedder:
         why = self._why(task, patience_of(headers, self._request_seconds), load)
         if not why:
             return None
-        metrics.REJECTIONS.labels("", "overload").inc()
-        metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
+        defer(_count, task)
         sent = next((value for name, value in headers if name == b"x-request-id"), None)
         request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
         kind, body = _body(path, request_id, why)
@@ -86,6 +86,11 @@ class LoadShedder:
         if self._is_full(task, patience):
             return "inputs are waiting that take too long to compute"
         return ""
+
+
+def _count(task: str) -> None:
+    metrics.REJECTIONS.labels("", "overload").inc()
+    metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
 
 
 def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:

@@ -37,7 +37,7 @@ from typing import Any, Final, cast
 
 from app.http.dispatch import Dispatcher
 from app.http.exchange import Exchange
-from app.http.reader import Headers, RequestReader, Target
+from app.http.reader import Head, RequestReader
 
 _MAX_BUFFERED: Final = 64 * 1024  # bytes of a body that nobody has read, before reading stops
 _READING_SECONDS: Final = 30.0  # that a head may take, or the rest of what is answered already
@@ -134,12 +134,10 @@ class Connection(asyncio.Protocol):
         if self._state is State.WAITING:
             self._enter(State.READING)
 
-    def receive_head(
-        self, method: str, version: str, target: Target, headers: Headers, keep_alive: bool
-    ) -> None:
-        exchange = Exchange(self, method, version, target, headers, keep_alive=keep_alive)
+    def receive_head(self, head: Head, body: bytes | None = None) -> None:
+        exchange = Exchange(self, head, body)
         self._exchanges.append(exchange)
-        self._receiving = exchange
+        self._receiving = None if exchange.ended else exchange
         if len(self._exchanges) == 1:
             self._enter(State.ANSWERING)
             self._dispatcher.submit(exchange)

@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
-from app.http.reader import Headers, Target
+from app.http.reader import Head
 from app.telemetry.log import get_logger
 
 Message: TypeAlias = Any  # a dict with a "type"
@@ -59,37 +59,29 @@ class Exchange:
         *("arrived", "ended", "head_sent", "keep_alive", "scope"),
     )
 
-    def __init__(
-        self,
-        connection: Channel,
-        method: str,
-        version: str,
-        target: Target,
-        headers: Headers,
-        *,
-        keep_alive: bool,
-    ) -> None:
-        path, raw_path, query = target
+    def __init__(self, connection: Channel, head: Head, body: bytes | None = None) -> None:
+        """body: all of it, if it has come with its head."""
+        path, raw_path, query = head.target
         self.scope: dict[str, Any] = {
             "type": "http",
             "asgi": _ASGI,
-            "http_version": version,
-            "method": method,
+            "http_version": head.version,
+            "method": head.method,
             "scheme": "http",
             "path": path,
             "raw_path": raw_path,
             "query_string": query,
             "root_path": "",
-            "headers": headers,
+            "headers": head.headers.copy(),
             "client": connection.client,
             "server": connection.server,
             "state": connection.app_state.copy(),
         }
-        self.keep_alive = keep_alive
+        self.keep_alive = head.keep_alive
         self.arrived = time.monotonic()
         self._connection = connection
-        self._body = b""
-        self.ended = False  # all of the request is here
+        self._body = body or b""
+        self.ended = body is not None  # all of the request is here
         self._delivered = False  # and the application has it
         self._continued = False  # the client was told to send the body
         self._start: Message = None  # the head of the answer, until the first part of its body

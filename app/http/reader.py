@@ -1,7 +1,11 @@
-"""Reads HTTP/1.1 requests from bytes, with httptools. Knows no socket, no answer and no route."""
+"""Reads HTTP/1.1 requests from bytes, with httptools. Knows no socket, no answer and no route.
+
+Clients send the same heads again and again. What httptools found in a head is remembered by the
+bytes of that head, so that a request which comes alone and whole need not be read a second time.
+"""
 
 import re
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import unquote
 
 import httptools
@@ -12,7 +16,19 @@ Target: TypeAlias = tuple[str, bytes, bytes]  # path, the path as it was sent, q
 # What `parse_url` would give back as it is: nothing to decode, no query, no host.
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9_.~/-]*")
 _VERSIONS: Final = ("1.1", "1.0")
+_REMEMBERED: Final = 1000  # heads
+_SHORT: Final = 1000  # bytes of a head that is remembered
 _UPGRADE: Final = (b"upgrade", b"http2-settings")
+
+
+class Head(NamedTuple):
+    """What a head says. headers: their names in lower case."""
+
+    method: str
+    version: str
+    target: Target
+    headers: Headers
+    keep_alive: bool
 
 
 class Receiver(Protocol):
@@ -21,10 +37,8 @@ class Receiver(Protocol):
     def begin_head(self) -> None:
         """The first byte of a request has come."""
 
-    def receive_head(
-        self, method: str, version: str, target: Target, headers: Headers, keep_alive: bool
-    ) -> None:
-        """A head is complete; the names of headers are in lower case."""
+    def receive_head(self, head: Head, body: bytes | None = None) -> None:
+        """A head is complete. body: all of its body, if it has come with it; then this is all."""
 
     def receive_body(self, body: bytes) -> None:
         """A part of the body of the last head has come."""
@@ -43,15 +57,26 @@ class RequestReader:
         self.head_open = False  # a head has begun and is not complete
         self._receiver: Receiver | None = receiver  # None once something was refused
         self._max_head_bytes = max_head_bytes
+        self._head: Head | None = None  # the last one
         self._new_parser()
 
     def feed(self, data: bytes) -> None:
         """Read on."""
         if self._receiver is None:
             return
+        end, known = 0, None
+        if self._between:
+            end = data.find(b"\r\n\r\n") + 4
+            known = _heads.get(data[:end])
+            if known is not None and known[1] == len(data) - end:
+                self._receiver.begin_head()
+                self._receiver.receive_head(known[0], data[end:])
+                return
         heads = self._heads
         try:
             self._parser.feed_data(data)
+            if known is None and 4 < end <= _SHORT and self._between and self._heads == heads + 1:
+                self._remember(data, end)
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrades(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserError:
@@ -68,6 +93,7 @@ class RequestReader:
     # What the parser finds.
 
     def on_message_begin(self) -> None:
+        self._between = False
         self._heads += 1
         self._head_bytes = 0
         self._url = b""
@@ -98,20 +124,33 @@ class RequestReader:
             self.head_open = False
             method = parser.get_method().decode("ascii")
             keep_alive = version == "1.1" and parser.should_keep_alive()
-            receiver.receive_head(method, version, target, self._headers, keep_alive)
+            self._head = Head(method, version, target, self._headers, keep_alive)
+            receiver.receive_head(self._head)
 
     def on_body(self, body: bytes) -> None:
         if self._receiver is not None:
             self._receiver.receive_body(body)
 
     def on_message_complete(self) -> None:
+        self._between = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         if self._receiver is not None and not self.head_open:
             self._receiver.receive_end()
 
     def _new_parser(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._heads = 0  # that have begun
+        self._between = True  # nothing of the next request is here
         self._head_bytes = 0  # of the one that is open, without those that came before its first
+
+    def _remember(self, data: bytes, end: int) -> None:
+        """`data` was one request, the first `end` bytes of it its head."""
+        head = self._head
+        sizes = [] if head is None else [each for each in head.headers if each[0] in _FRAMING]
+        body = b"%d" % (len(data) - end)
+        if head is not None and (sizes == [(b"content-length", body)] or not (sizes or data[end:])):
+            if len(_heads) >= _REMEMBERED:
+                _heads.clear()
+            _heads[data[:end]] = head, len(data) - end
 
     def _ignore_upgrades(self, rest: memoryview) -> None:
         """No other protocol is spoken here, so a request is read as if it had not asked for one.
@@ -145,6 +184,11 @@ class RequestReader:
         self.close()
         if receiver is not None:
             receiver.refuse(status, why)
+
+
+# By the bytes of a head: what it says, and how long its body is. For all connections.
+_heads: Final[dict[bytes, tuple[Head, int]]] = {}
+_FRAMING: Final = (b"content-length", b"transfer-encoding", *_UPGRADE)
 
 
 def target_of(url: bytes) -> Target | None:
