@@ -33,7 +33,7 @@ from app.api.v2.inference import (
 )
 from app.errors import UnrollError
 from app.serving.models.loader import LoadedModel
-from app.serving.scheduling.entry import Outcome
+from app.serving.scheduling.entry import Outcome, Result
 from app.tasks.tensor.task import TensorExample, TensorPrediction, TensorTask
 from app.telemetry import tracing
 from app.telemetry.deferred import run_deferred
@@ -93,7 +93,7 @@ class Rounds:
                 readings.setdefault(id(reading.model), []).append(reading)
         for found in readings.values():
             since = [each.request.arrived for each in found]
-            results = found[0].model.scheduler.run_inline([each.example for each in found], since)
+            results = _computed(found[0].model, [each.example for each in found], since)
             for reading, result in zip(found, results, strict=True):
                 reading.model.leases.give_back()
                 answer = self._write(reading, result) if isinstance(result, Outcome) else None
@@ -194,6 +194,17 @@ class Rounds:
             record.server_timing(),
             content,
         )
+
+
+def _computed(
+    model: LoadedModel, examples: Sequence[TensorExample], since: Sequence[float]
+) -> list[Result[TensorPrediction]]:
+    """What `run_inline` gives; None for each if it crashes, so that the endpoint is asked."""
+    try:
+        return model.scheduler.run_inline(examples, since)
+    except Exception:
+        _log.exception("round_left")
+        return [None] * len(examples)
 
 
 _HEAD: Final = b"content-length: %d\r\n%bx-request-id: %b\r\nserver-timing: %b\r\n\r\n%b"

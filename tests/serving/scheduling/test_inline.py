@@ -81,6 +81,19 @@ def test_what_is_known_to_be_cheap_runs_inline() -> None:
     assert run(scheduler, item) is None, "it is closed"
 
 
+def test_an_idle_service_computes_some_milliseconds_inline() -> None:
+    scheduler = scheduler_with(Inline(), costs=Fixed(cheap=False))
+    try:
+        short, long = Item(3, length=5), Item(3, length=500_000)
+        assert run(scheduler, short) is None
+        [outcome] = scheduler.run_inline([short], [time.monotonic()], idle=True)
+        assert isinstance(outcome, Outcome)
+        assert outcome.prediction == 6
+        assert scheduler.run_inline([long], [time.monotonic()], idle=True) == [None]
+    finally:
+        assert scheduler.close(timeout=PATIENCE)
+
+
 def test_what_is_expensive_or_unknown_does_not() -> None:
     for costs in (Fixed(cheap=False), Costs(4)):
         scheduler = scheduler_with(Inline(), costs=costs)
