@@ -20,7 +20,7 @@ from app.telemetry.deferred import run_deferred
 from app.telemetry.log import get_logger
 
 # Connections that are still open when the work is done: idle ones, or a client that will not read.
-_CLOSING_SECONDS: Final = 2
+CLOSING_SECONDS: Final = 2
 _MAX_HEAD_BYTES: Final = 64 * 1024
 
 # Objects more than before a search among the young; of those as many as before one among the older;
@@ -77,7 +77,7 @@ def make_server(app: Application, settings: Settings) -> DrainingServer:
         server_header=False,
         proxy_headers=False,  # nothing here asks where a request came from
         lifespan="on",
-        timeout_graceful_shutdown=_CLOSING_SECONDS,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     return DrainingServer(config, app)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.http.server import _CLOSING_SECONDS
+from app.http.server import CLOSING_SECONDS
 from tests.deploy.files import (
     COMPOSE,
     DEFAULTS,
@@ -50,7 +50,7 @@ def test_compose_mounts_are_read_only_and_where_they_are_looked_for() -> None:
 
 
 def test_compose_waits_for_accepted_work_before_it_kills() -> None:
-    needed = DEFAULTS.drain_timeout_seconds + _CLOSING_SECONDS
+    needed = DEFAULTS.drain_timeout_seconds + CLOSING_SECONDS
     assert seconds(UNROLL["stop_grace_period"]) > needed
 
 

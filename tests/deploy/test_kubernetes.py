@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from app.http.server import _CLOSING_SECONDS
+from app.http.server import CLOSING_SECONDS
 from app.main import create_app
 from app.settings import Settings
 from tests.deploy.files import DEFAULTS, FIELDS, ROOT, last_stage, load_yaml, unknown_metrics
@@ -93,7 +93,7 @@ def test_a_pod_gets_the_time_to_finish_its_work() -> None:
     drain = float(ENVIRONMENT["UNROLL_DRAIN_TIMEOUT_SECONDS"])
     readiness = CONTAINER["readinessProbe"]
     assert asleep >= readiness["periodSeconds"] * readiness["failureThreshold"]
-    assert POD["terminationGracePeriodSeconds"] > asleep + drain + _CLOSING_SECONDS
+    assert POD["terminationGracePeriodSeconds"] > asleep + drain + CLOSING_SECONDS
 
 
 def test_a_pod_may_do_nothing_but_serve() -> None:

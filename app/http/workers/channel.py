@@ -34,6 +34,11 @@ class Channel:
         end.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=end, limit=_LINE)
 
+    def close(self) -> None:
+        """Close this side; the other one notices."""
+        assert self._writer is not None
+        self._writer.close()
+
     async def listen(self) -> None:
         """Answer, and hand out answers, until the other side closes its end."""
         assert self._reader is not None

@@ -3,16 +3,14 @@
 import gc
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
-from app.serving.scheduling.entry import Entry
+from app.errors import QueueFull
 from tests.api.service import Service, until
 from tests.api.v2.triton import FP32, ROWS, check, post, protocol_service, write_models
 from tests.tensors import running_sum, write_tensor_version
@@ -55,29 +53,20 @@ def test_nothing_else_has_that_body(served: Service) -> None:
     assert "error" not in served.http.get("/v2x").json()
 
 
-def test_a_queue_that_is_full(tmp_path: Path) -> None:
+def test_a_queue_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(examples: Any, **_: Any) -> None:
+        raise QueueFull(f"{len(examples)} inputs are waiting already", retry_after=0.3)
+
     write_tensor_version(tmp_path, "running-sum", running_sum(), ROWS)
     with protocol_service(tmp_path, max_queue_size=1) as service:
         scheduler = service.app.services.repository.get("running-sum").scheduler
-        with held(scheduler):
-            tensor = {"name": "values", "datatype": "FP32", "shape": [1, 1], "data": [1]}
-            lengths = {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [1]}
-            body = {"inputs": [tensor, lengths]}
-            response = post(service, body, "running-sum")
-            check(response, 429, "1 inputs are waiting already")
-            assert int(response.headers["retry-after"]) >= 1
-
-
-@contextmanager
-def held(scheduler: Any) -> Iterator[None]:
-    """The scheduler looks full: an entry waits, and its workers are not told."""
-    inline, scheduler._inline = scheduler._inline, None
-    scheduler._queue._waiting.add([Entry(SimpleNamespace(length=1, group=None), None, 0.0)])
-    try:
-        yield
-    finally:
-        scheduler._inline = inline
-        scheduler._queue._waiting.remove([0])
+        monkeypatch.setattr(scheduler, "run_inline", lambda examples, *_, **__: [None])
+        monkeypatch.setattr(scheduler, "submit_many", refuse)
+        tensor = {"name": "values", "datatype": "FP32", "shape": [1, 1], "data": [1]}
+        lengths = {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [1]}
+        response = post(service, {"inputs": [tensor, lengths]}, "running-sum")
+        check(response, 429, "1 inputs are waiting already")
+        assert int(response.headers["retry-after"]) >= 1
 
 
 def test_the_router_answers_as_the_fast_path_does(served: Service) -> None:
