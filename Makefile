@@ -26,7 +26,7 @@ IMAGE ?= unroll
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-lowest coverage check audit format train evaluate bench soak image clean
+.PHONY: help serve test test-lowest attack coverage check audit format train evaluate bench soak image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -39,6 +39,9 @@ test: $(DEVELOPMENT) ## run every test (OPTIONS="-k name" picks some)
 
 test-lowest: $(LOWEST)/.installed ## run every test with the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(OPTIONS)
+
+attack: $(DEVELOPMENT) ## every known attack on a service, the long ones too, and what each did (OPTIONS="-k name" picks)
+	$(BIN)/python -m pytest tests/attack --attack -s $(OPTIONS)
 
 coverage: $(DEVELOPMENT) ## run every test and fail if too few lines and branches of app/ were run
 	$(BIN)/python -m pytest --cov --cov-report=term $(OPTIONS)

@@ -20,6 +20,10 @@ settings.load_profile("unroll")
 log.configure("json", "WARNING", io.StringIO())
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--attack", action="store_true", help="carry out the long attacks, too")
+
+
 @pytest.fixture(name="spans")
 def in_memory() -> Iterator[InMemorySpanExporter]:
     """Tracing is on, and this holds its spans."""
