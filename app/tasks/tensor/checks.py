@@ -75,6 +75,7 @@ class Checks:
     def __init__(self, features: TensorFeatures) -> None:
         self._features = features
         self._masked = features.masked
+        self._optional = features.optional
         self._known: dict[Hashable, Sizes] = {}  # by shapes, which repeat
         # Per input and axis: a fixed size, a name whose sizes must be equal, or None for any size.
         self._axes = {
@@ -109,9 +110,12 @@ class Checks:
         beside = 0
         for tensor in self._features.inputs:
             shape = shapes.get(tensor.name)
+            axes = self._axes[tensor.name]
+            if shape is None and tensor.name in self._optional:
+                group.append(tuple(size for size in axes if isinstance(size, int)))
+                continue
             if shape is None:
                 raise wrong(tensor, "this input is required")
-            axes = self._axes[tensor.name]
             if len(shape) != len(axes):
                 raise wrong(tensor, f"its shape {list(shape)} has {len(shape)} axes")
             own = []
@@ -151,8 +155,8 @@ class Checks:
                 )
         return [max(1, length) for length in lengths] if self._masked else None
 
-    def full_lengths(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """The lengths input for one row that fills its time axis."""
+    def full_lengths(self, arrays: Mapping[str, Array], rows: int = 1) -> dict[str, Array]:
+        """The lengths input for rows that fill their time axis."""
         name = self._features.lengths
         assert name is not None
         (dtype,) = (NUMPY[each.datatype] for each in self._features.inputs if each.name == name)
@@ -161,7 +165,7 @@ class Checks:
             for tensor in self._features.inputs
             if tensor.time_axis is not None and tensor.name in arrays
         ]
-        return {name: np.array([max(steps, default=0)], dtype)}
+        return {name: np.full(rows, max(steps, default=0), dtype)}
 
 
 def wrong(tensor: Tensor, message: str) -> InvalidInput:

@@ -7,7 +7,7 @@ the same from a graph that follows the conventions of this project.
 from collections.abc import Sequence
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.errors import ModelRefused
 from app.serving.runtime.datatypes import OF_ONNX, Datatype
@@ -60,9 +60,12 @@ class Tensor(BaseModel):
 class TensorFeatures(BaseModel):
     """The tensors of a graph, the input with the length of each row, and the states.
 
-    states: from the name of a state input to the output that continues it; the engine treats both
-    as ordinary tensors. labels: of the last axis of an output, for classification. padding: whether
-    rows may be padded with zeros; None means that they may if the graph has a lengths input.
+    states: from the name of a state input to the output that continues it. streams: whether a
+    sequence in parts, the states carried over, is answered as the whole; then a request may leave
+    out states and lengths. initial: what such a state begins with, as nested lists of one row,
+    without the batch axis; zeros where a state is not named. labels: of the last axis of an output,
+    for classification. padding: whether rows may be padded with zeros; None means that they may if
+    the graph has a lengths input.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +74,8 @@ class TensorFeatures(BaseModel):
     outputs: tuple[Tensor, ...] = Field(min_length=1)
     lengths: str | None = None
     states: dict[str, str] = Field(default_factory=dict)
+    streams: bool = False
+    initial: dict[str, JsonValue] = Field(default_factory=dict)
     labels: tuple[str, ...] = ()
     padding: bool | None = None
 
@@ -93,7 +98,45 @@ class TensorFeatures(BaseModel):
         for state, continued in self.states.items():
             if state not in inputs or continued not in outputs:
                 raise ValueError(f"the state {state} -> {continued} is no input and output")
+        for state in self.initial.keys() - self.states.keys():
+            raise ValueError(f"{state} has an initial value and is no state")
+        if self.streams:
+            self._states_go_on()
         return self
+
+    def _states_go_on(self) -> None:
+        """Whether every state has a known size and comes out as it goes in."""
+        inputs = {tensor.name: tensor for tensor in self.inputs}
+        outputs = {tensor.name: tensor for tensor in self.outputs}
+        if not self.states or not self.batched:
+            raise ValueError("a graph that streams has states, and a batch axis in every tensor")
+        if self.states.keys() >= inputs.keys() - {self.lengths}:
+            raise ValueError("a graph that streams has an input beside its states")
+        for state, continued in self.states.items():
+            before, after = inputs[state], outputs[continued]
+            sizes = [size for axis, size in enumerate(before.shape) if axis != before.batch_axis]
+            if not all(isinstance(size, int) for size in sizes):
+                raise ValueError(f"the state {state} {before.shown()} has no fixed size")
+            if (before.datatype, before.shape) != (after.datatype, after.shape):
+                raise ValueError(f"{continued} {after.shown()} is not like {state}")
+            if before.datatype == "BYTES" or before.batch_axis != after.batch_axis:
+                raise ValueError(f"{continued} cannot continue the state {state}")
+
+    def compare(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+        """Whether these are the features of a graph with such inputs and outputs.
+
+        Raises:
+            ModelRefused: they are not; the message names the tensor.
+        """
+        _compare("input", self.inputs, inputs)
+        _compare("output", self.outputs, outputs)
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Inputs that a request may leave out: states and lengths of a graph that streams."""
+        if not self.streams:
+            return frozenset()
+        return frozenset(self.states) | ({self.lengths} if self.lengths is not None else set())
 
     @property
     def batched(self) -> bool:
@@ -157,3 +200,18 @@ def _tensor(spec: TensorSpec) -> Tensor:
         batch_axis=0 if spec.shape[:1] == (BATCH,) else None,
         time_axis=spec.shape.index(TIME) if TIME in spec.shape[1:] else None,
     )
+
+
+def _compare(kind: str, tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None:
+    names = [tensor.name for tensor in tensors]
+    if names != [spec.name for spec in specs]:
+        found = ", ".join(spec.name for spec in specs)
+        raise ModelRefused(
+            f"the features name the {kind}s {', '.join(names)}, the graph has {found}"
+        )
+    for tensor, spec in zip(tensors, specs, strict=True):
+        if OF_ONNX.get(spec.type) != tensor.datatype or len(spec.shape) != len(tensor.shape):
+            raise ModelRefused(
+                f"the {kind} {tensor.name} is {spec.type} {list(spec.shape)} in the graph, "
+                f"{tensor.datatype} {list(tensor.shape)} in the features"
+            )

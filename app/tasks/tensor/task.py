@@ -26,12 +26,13 @@ from pydantic import JsonValue, ValidationError
 
 from app.errors import InvalidInput, ModelRefused
 from app.serving.models.manifest import Manifest
-from app.serving.runtime.datatypes import NUMPY, OF_ONNX
-from app.serving.runtime.session import Refused, Session, TensorSpec
+from app.serving.runtime.datatypes import NUMPY
+from app.serving.runtime.session import Refused, Session
 from app.serving.task import ExampleDefaults, OpenSession
 from app.tasks.tensor.checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor.features import Tensor, TensorFeatures
 from app.tasks.tensor.rows import alone, row_of, stacked
+from app.tasks.tensor.states import initial_states
 from app.tasks.tensor.values import from_json, shape_of, to_json
 
 Array = npt.NDArray[Any]
@@ -97,13 +98,14 @@ class TensorTask:
         Raises:
             ModelRefused: `features` are not those of the session's graph.
         """
-        _compare("input", features.inputs, session.inputs)
-        _compare("output", features.outputs, session.outputs)
+        features.compare(session.inputs, session.outputs)
         self.features = features
         self.graph = graph
         self.inputs = {tensor.name: tensor for tensor in features.inputs}
         self.outputs = {tensor.name: tensor for tensor in features.outputs}
         self._session = session
+        # One row of each state before the first step, without the batch axis.
+        self.initial: Mapping[str, Array] = initial_states(features) if features.streams else {}
         self._checks = Checks(features)
         self._all = tuple(self.outputs)
         self._batched, self._masked = features.batched, features.masked
@@ -175,11 +177,25 @@ class TensorTask:
             sizes = self.sizes({name: array.shape for name, array in arrays.items()})
         if not self._batched:
             return [self._example(arrays, wanted, sizes, 0, sizes.steps, object())]
+        if len(arrays) < len(self.inputs):
+            arrays = self._completed(arrays, sizes.rows)
         ends = self._checks.ends(arrays, sizes) or [sizes.steps] * sizes.rows
         group = (self.graph, sizes.group)
         return [
             self._example(arrays, wanted, sizes, row, end, group) for row, end in enumerate(ends)
         ]
+
+    def _completed(self, arrays: Mapping[str, Array], rows: int) -> dict[str, Array]:
+        """With the states and lengths that a request has left out: it is the whole sequence."""
+        states = {
+            name: stacked(self.inputs[name], [row] * rows)
+            for name, row in self.initial.items()
+            if name not in arrays
+        }
+        lengths = self.features.lengths
+        if lengths is None or lengths in arrays:
+            return {**arrays, **states}
+        return {**arrays, **states, **self._checks.full_lengths(arrays, rows)}
 
     def _example(
         self,
@@ -282,18 +298,3 @@ class TensorTask:
                     allowed=f"one of {', '.join(self._all)}",
                 )
         return tuple(outputs) or self._all
-
-
-def _compare(kind: str, tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None:
-    names = [tensor.name for tensor in tensors]
-    if names != [spec.name for spec in specs]:
-        found = ", ".join(spec.name for spec in specs)
-        raise ModelRefused(
-            f"the features name the {kind}s {', '.join(names)}, the graph has {found}"
-        )
-    for tensor, spec in zip(tensors, specs, strict=True):
-        if OF_ONNX.get(spec.type) != tensor.datatype or len(spec.shape) != len(tensor.shape):
-            raise ModelRefused(
-                f"the {kind} {tensor.name} is {spec.type} {list(spec.shape)} in the graph, "
-                f"{tensor.datatype} {list(tensor.shape)} in the features"
-            )

@@ -92,5 +92,34 @@ def test_features_that_cannot_be(fields: dict[str, Any], words: str) -> None:
         TensorFeatures.model_validate(sound | fields)
 
 
+def row(name: str, *shape: int | str | None, **fields: Any) -> dict[str, Any]:
+    return tensor(name, "n", *shape, batch_axis=0, **fields)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"states": {}, "initial": {}}, "has states"),
+        ({"outputs": [row("y"), tensor("g", 4)]}, "a batch axis in every tensor"),
+        ({"inputs": [row("h", 4)]}, "an input beside its states"),
+        ({"inputs": [row("x"), row("h", "size")]}, "no fixed size"),
+        ({"outputs": [row("y"), row("g", 5)]}, "not like h"),
+        ({"outputs": [row("y"), row("g", 4) | {"datatype": "FP32"}]}, "not like h"),
+        ({"initial": {"x": [0]}}, "no state"),
+    ],
+)
+def test_features_that_cannot_stream(changes: dict[str, Any], words: str) -> None:
+    sound = {
+        "inputs": [row("x"), row("h", 4)],
+        "outputs": [row("y"), row("g", 4)],
+        "states": {"h": "g"},
+        "streams": True,
+        "initial": {"h": [1, 2, 3, 4]},
+    }
+    assert TensorFeatures.model_validate(sound).optional == {"h"}
+    with pytest.raises(ValidationError, match=words):
+        TensorFeatures.model_validate(sound | changes)
+
+
 def test_a_shape_is_shown_as_clients_read_it() -> None:
     assert Tensor(name="x", datatype="FP32", shape=("batch", None, 6)).shown() == "[batch, any, 6]"
