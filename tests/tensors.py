@@ -112,6 +112,20 @@ def accumulator() -> bytes:
     )
 
 
+def label() -> bytes:
+    """value (batch, 2) -> name (batch): "first" or "second", where the greater value is."""
+    nodes = [
+        helper.make_node("ArgMax", ["value"], ["index"], axis=1, keepdims=0),
+        helper.make_node("Gather", ["names", "index"], ["name"]),
+    ]
+    return graph(
+        nodes,
+        [info("value", "FP32", ("batch", 2))],
+        [info("name", "BYTES", ("batch",))],
+        names=np.array(["first", "second"], object),
+    )
+
+
 def lookup(classes: int = 3) -> bytes:
     """token_ids (batch, time), lengths (batch) -> logits (batch, classes): rows of a table added.
 

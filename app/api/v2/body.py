@@ -102,10 +102,18 @@ def _read_raw(body: bytes, task: TensorTask, limits: Limits) -> tuple[Head, Mapp
     shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
     if text:  # the one element is the body, and needs no length of its own
         body = PREFIX.pack(len(body)) + body
-    elif free:
-        shape[free[0]] = len(body) // (prod(shape) * NUMPY[tensor.datatype].itemsize)
-    if 0 in shape:
-        raise InvalidInput("the body is empty", field="the body", allowed="one element or more")
+    else:
+        each = prod(shape) * NUMPY[tensor.datatype].itemsize
+        count, rest = divmod(len(body), each)
+        if not body or (free and rest):
+            raise InvalidInput(
+                f"it has {len(body)} bytes" if body else "it is empty",
+                field="the body",
+                allowed=f"{'a multiple of ' if free else ''}{each} bytes, "
+                f"for {tensor.datatype} {tensor.shown()}",
+            )
+        if free:
+            shape[free[0]] = count
     array = from_buffer(body, 0, len(body), tensor, tuple(shape), "the body")
     wanted = tuple(Wanted(name, binary=True) for name in task.outputs)
     sizes = task.sizes({tensor.name: array.shape}, limits)

@@ -137,23 +137,26 @@ class Checks:
         return Sizes(known.get(_BATCH, 1), known.get(_TIME, 0), beside, tuple(group))
 
     def ends(self, arrays: Mapping[str, Array], sizes: Sizes) -> list[int] | None:
-        """Steps to keep of each row, at least one; None if rows must not be cut.
+        """Steps to keep of each row; None if rows must not be cut.
+
+        A row of no steps is refused: what is pooled over it is no number, and ONNX Runtime gives
+        zeros for its last state where the initial one would be right.
 
         Raises:
-            InvalidInput: a length does not fit the time axis.
+            InvalidInput: a length is 0 or does not fit the time axis.
         """
         name = self._features.lengths
         if name is None:
             return None
         lengths: list[int] = arrays[name].tolist()
         for row, length in enumerate(lengths):
-            if not 0 <= length <= sizes.steps:
+            if not 1 <= length <= sizes.steps:
                 raise InvalidInput(
                     f"the length of row {row} is {length}",
                     field=f"inputs.{name}",
-                    allowed=f"0 to {sizes.steps}, the size of the time axis",
+                    allowed=f"1 to {sizes.steps}, the size of the time axis",
                 )
-        return [max(1, length) for length in lengths] if self._masked else None
+        return lengths if self._masked else None
 
     def full_lengths(self, arrays: Mapping[str, Array], rows: int = 1) -> dict[str, Array]:
         """The lengths input for rows that fill their time axis."""

@@ -50,7 +50,7 @@ def stacked(tensor: Tensor, rows: Sequence[Array], steps: int | None = None) -> 
     if axis == 0 and not time:  # most are like this
         for index, row in enumerate(rows):
             if time is None:
-                padded[index] = row
+                padded[index, ...] = row  # the ellipsis unpacks a row of one text
             else:
                 padded[index, : len(row)] = row
         return padded

@@ -32,8 +32,9 @@ def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
     """An array of `shape` from values in row-major order, flat or nested as deep as the shape.
 
     Raises:
-        ValueError: too few values, wrong nesting, a value of another type, or one that the element
-            type cannot hold; the message says which.
+        ValueError: too few values, wrong nesting, a value of another type, one that the element
+            type cannot hold, or `NaN` and `Infinity`, which are no JSON and which parsers let
+            pass; the message says which.
     """
     flat = _flattened(values, shape)
     wrong_types = set(map(type, flat)) - _TYPES.get(datatype, _INTEGERS)
@@ -42,12 +43,17 @@ def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
         raise ValueError(f"value {at} is not {_WORDS.get(datatype, 'a whole number')}")
     try:
         with np.errstate(over="raise"):
-            if datatype == "BF16":
-                array = _bfloat16(np.array(flat, np.float32))
-            else:
-                array = np.array(flat, NUMPY[datatype])
+            array = np.array(flat, np.float32 if datatype == "BF16" else NUMPY[datatype])
     except (OverflowError, FloatingPointError):
         raise ValueError(f"a value is out of the range of {datatype}") from None
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        at = int(np.argmin(np.isfinite(array)))
+        raise ValueError(
+            f"value {at} is no finite number; JSON has none but finite ones, so send this tensor "
+            "as binary"
+        )
+    if datatype == "BF16":
+        array = _bfloat16(array)
     return array.reshape(tuple(shape))
 
 
@@ -62,9 +68,10 @@ def plain_array(values: Any, datatype: Datatype, shape: Sequence[Any]) -> Array 
     if set(map(type, shape)) != {int} or min(shape) < 1:
         return None
     try:
-        return np.array(values, NUMPY[datatype]).reshape(shape)
+        array = np.array(values, NUMPY[datatype]).reshape(shape)
     except (OverflowError, ValueError):
         return None
+    return array if datatype != "FP64" or np.isfinite(array).all() else None
 
 
 def to_json(array: Array, datatype: Datatype) -> Any:
@@ -87,10 +94,10 @@ def bfloat16_values(bits: Array) -> npt.NDArray[np.float32]:
 
 
 def _bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    """The BF16 bits of values, rounded to the nearest, ties to even; NaN stays one."""
+    """The BF16 bits of values, rounded to the nearest, ties to even. None of them is NaN."""
     bits = values.view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) >> 16
-    return np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16)
+    return rounded.astype(np.uint16)
 
 
 def _flattened(values: Any, shape: Sequence[int]) -> list[Any]:

@@ -70,7 +70,7 @@ class Fuzzer:
     def honest(self) -> tuple[str, bytes, dict[str, str]]:
         rows, steps = self._rng.randint(1, 5), self._rng.randint(1, 30)
         tokens = struct.pack(f"<{rows * steps}q", *self._ints(rows * steps, 9))
-        ends = struct.pack(f"<{rows}q", *(self._rng.randint(0, steps) for _ in range(rows)))
+        ends = struct.pack(f"<{rows}q", *(self._rng.randint(1, steps) for _ in range(rows)))
         sent = [
             self._binary("token_ids", "INT64", [rows, steps], len(tokens)),
             self._binary("lengths", "INT64", [rows], len(ends)),

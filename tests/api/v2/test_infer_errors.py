@@ -64,6 +64,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ({"data": [1, None]}, ["inputs[0].data"]),
         ({"data": [[1, 2, 3]]}, ["inputs[0].data"]),
         ({"data": [1, 1e300]}, ["out of the range of FP32"]),
+        ({"data": [1, float("nan")]}, ["inputs[0].data", "value 1", "as binary"]),
+        ({"data": [float("-inf"), 1]}, ["inputs[0].data", "value 0 is no finite number"]),
         ({"data": "12"}, ["inputs[0].data"]),
         ({"parameters": 5}, ["inputs[0].parameters"]),
         ({"parameters": {"binary_data_size": 8}}, ["sent twice"]),
@@ -212,6 +214,37 @@ def test_json_holds_no_infinity(served: Service, value: float) -> None:
         np.testing.assert_array_equal(found, [[value]])
         with pytest.raises(Refused, match=r"\[422\].*binary_data"):
             triton.infer("fp32", feeds, outputs=outputs(["same"], binary_data=False))
+
+
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+@pytest.mark.parametrize("datatype", ["fp16", "bf16", "fp32", "fp64"])
+def test_literals_that_are_no_json(served: Service, datatype: str, literal: bytes) -> None:
+    body = (
+        b'{"inputs": [{"name": "value", "datatype": "%b", "shape": [1, 2], "data": [0, %b]}]}'
+        % (datatype.upper().encode(), literal)
+    )
+    check(post(served, body, datatype), 422, "inputs[0].data", "value 1 is no finite number")
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "words"),
+    [
+        ("whole-rows", b"", ["it is empty", "a multiple of 12 bytes", "FP32 [batch, time, 3]"]),
+        ("whole-rows", b"123", ["it has 3 bytes", "a multiple of 12 bytes"]),
+        ("whole-rows", b"1" * 13, ["it has 13 bytes", "a multiple of 12 bytes"]),
+        ("fp32", b"12", ["it has 2 bytes", "a multiple of 4 bytes"]),
+    ],
+)
+def test_bodies_that_are_no_row(served: Service, model: str, body: bytes, words: list[str]) -> None:
+    check(post(served, body, model, headers={LENGTH: "0"}), 422, "the body", *words)
+
+
+def test_rows_of_no_steps(served: Service) -> None:
+    """ONNX Runtime gives zeros for the last state of such a row, where the initial one is right."""
+    values = FP32 | {"name": "values", "shape": [2, 2], "data": [1, 2, 3, 4]}
+    lengths = {"name": "lengths", "datatype": "INT64", "shape": [2], "data": [2, 0]}
+    response = post(served, {"inputs": [values, lengths]}, "running-sum")
+    check(response, 422, "inputs.lengths", "the length of row 1 is 0", "1 to 2")
 
 
 def test_texts_have_no_classes(served: Service) -> None:

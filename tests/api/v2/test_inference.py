@@ -80,6 +80,16 @@ def test_json_both_ways(triton: Any, datatype: Datatype) -> None:
         np.testing.assert_array_equal(found, value)
 
 
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_one_text_a_row(triton: Any, rows: int, binary: bool) -> None:
+    value = np.array([[1, 2], [2, 1], [3, 4]], np.float32)[:rows]
+    wanted = outputs(["name"], binary_data=binary)
+    result = triton.infer("label", inputs({"value": value}), outputs=wanted)
+    found = [each.decode() if binary else each for each in result.as_numpy("name").tolist()]
+    assert found == ["second", "first", "second"][:rows]
+
+
 def test_bfloat16_as_json(served: Service) -> None:
     """tritonclient sends it as binary only; others need not."""
     tensor = {"name": "value", "datatype": "BF16", "shape": [1, 3], "data": [1.5, -2.0, 3.14159]}

@@ -38,7 +38,7 @@ ROWS: Final[list[dict[str, Any]]] = [{"values": [1, 2, 3]}, {"values": [4]}]
 
 
 def write_models(root: Path) -> Path:
-    """One model per element type, named by it; and running-sum, accumulator, lookup, whole."""
+    """One model per element type, named by it; and others by their graph."""
     for datatype in NUMPY:
         special: dict[str, list[Any]] = {"BOOL": [True, False], "BYTES": ["a", ""]}
         values = special.get(datatype, [0, 1])
@@ -50,6 +50,11 @@ def write_models(root: Path) -> Path:
     labelled = features.model_copy(update={"labels": ("one", "two", "three")})
     write_tensor_version(root, "lookup", tensors.lookup(), tokens)
     write_tensor_version(root, "labelled", tensors.lookup(), tokens, labelled)
+    triples = tensors.identity("FP32", ("batch", "time", 3))
+    write_tensor_version(root, "whole-rows", triples, [{"value": [[1.0] * 3]}] * 2)
+    write_tensor_version(
+        root, "label", tensors.label(), [{"value": [1.0, 0.0]}, {"value": [0.0, 1.0]}]
+    )
     whole = tensors.identity("FP32", ("rows", "columns"))
     write_tensor_version(root, "whole", whole, [{"value": [[1.0]]}, {"value": [[1.0, 2.0]]}])
     return root

@@ -145,12 +145,6 @@ def test_texts_are_padded_with_empty_ones() -> None:
     assert found[0].value("same").tolist() == ["a", "b", "c"]
 
 
-def test_a_length_of_zero_keeps_one_step() -> None:
-    task = tensors.task_of(tensors.running_sum())
-    joined = answer(task, ragged([0, 2], steps=3))
-    assert joined["total"][0] == 0
-
-
 def test_golden_requests_are_rows() -> None:
     task = tensors.task_of(tensors.running_sum())
     example = task.encode({"values": [1, 2.5]})
@@ -173,6 +167,7 @@ REQUEST = ragged([2, 1], steps=2)
         ({"values": np.ones((2, 0), np.float32)}, "inputs.values", "holds nothing"),
         ({"lengths": np.array([2, 3])}, "inputs.lengths", "row 1 is 3"),
         ({"lengths": np.array([-1, 1])}, "inputs.lengths", "row 0 is -1"),
+        ({"lengths": np.array([2, 0])}, "inputs.lengths", "row 1 is 0"),
         ({"lengths": np.array([2.0, 1.0])}, "inputs.lengths", "float64"),
     ],
 )
