@@ -193,9 +193,8 @@ class TensorTask:
             if name not in arrays
         }
         lengths = self.features.lengths
-        if lengths is None or lengths in arrays:
-            return {**arrays, **states}
-        return {**arrays, **states, **self._checks.full_lengths(arrays, rows)}
+        told = lengths is None or lengths in arrays
+        return {**arrays, **states} | ({} if told else self._checks.full_lengths(arrays, rows))
 
     def _example(
         self,
