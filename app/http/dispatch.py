@@ -8,10 +8,10 @@ start in each round. What waits is then known, and a request that would wait for
 refused within milliseconds of its head (load shedding).
 
 How long is too long depends on the time that the request has, and on the queue. A queue that comes
-and goes is a burst, and may take a quarter of a request's time. One that stays serves nobody: it
-only makes everybody wait, in here and, unseen, at the clients. So once the least backlog of a
-whole window is more than a few milliseconds and does not shrink, the bound is much lower, and lower
-still when that goes on (after CoDel: Nichols and Jacobson, "Controlling queue delay", 2012).
+and goes is a burst, and may take half of a request's time. One that stays serves nobody: it only
+makes everybody wait, in here and, unseen, at the clients. So once the least backlog of a whole
+window is more than a few milliseconds and does not shrink, the bound is much lower, and lower still
+when that goes on (after CoDel: Nichols and Jacobson, "Controlling queue delay", 2012).
 """
 
 import asyncio
@@ -31,6 +31,9 @@ _MOST: Final = 64
 _LONGEST: Final = 4.0  # rounds' worth in one
 _PRESUMED_SECONDS: Final = 0.0005  # that a request costs, before any was measured
 _SMOOTHING: Final = 0.1  # weight of the newest round in what a request costs
+# What a request cost counts as so many times what it cost of late, at most: a round in which the
+# machine stood still says nothing of the next ones.
+_MOST_TIMES: Final = 4.0
 
 _UNNOTICED_SECONDS: Final = 0.002  # a backlog that refuses nobody
 _WINDOW_SECONDS: Final = 0.1
@@ -38,7 +41,7 @@ _STANDING_SECONDS: Final = 0.005  # least backlog of a window from which a queue
 _SHRINKING: Final = 0.8  # of the backlog at a window's start: if it was less, the queue is going
 # Shares of a request's time that the backlog may take: of a burst; of a standing queue; of one that
 # has stood for half of that time, but then at least and at most so many seconds.
-_BURST, _STANDING, _LASTING = 0.25, 0.04, 0.02
+_BURST, _STANDING, _LASTING = 0.5, 0.04, 0.02
 _LEAST_SECONDS, _MOST_SECONDS = 0.01, 0.1
 
 # From the path, the headers and the load: the rest of an answer 429, or None to let a request in.
@@ -145,7 +148,8 @@ class Dispatcher:
         self._end_at(self._clock(), self._tasks_since)
 
     def _end_at(self, now: float, since: float) -> None:
-        self._cost += _SMOOTHING * ((now - since) / self._count - self._cost)
+        newest = min((now - since) / self._count, _MOST_TIMES * self._cost)
+        self._cost += _SMOOTHING * (newest - self._cost)
         self._in_round = bool(self._waiting)
         if self._in_round:
             self._reading_since = now

@@ -53,7 +53,8 @@ class Sent:
     def _work(self) -> None:
         machine = self._machine
         machine.running -= 1
-        machine.now += machine.cost
+        machine.now += machine.cost + machine.standing_still
+        machine.standing_still = 0.0
         self._result.answered.append((machine.now, machine.now - self.arrived))
         if self._again is not None:
             self._again()
@@ -73,6 +74,7 @@ class Machine:
         self.now = 0.0
         self.cost = cost
         self.running = 0
+        self.standing_still = 0.0  # seconds, in the middle of the next request
         self.dispatcher = Dispatcher(self._shed, clock=lambda: self.now)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -128,6 +130,10 @@ class Machine:
     def stall(self, seconds: float) -> None:
         """Something else takes so long."""
         self.now += seconds
+
+    def stall_in_a_round(self, seconds: float) -> None:
+        """The machine stands still for so long while the next request is answered."""
+        self.standing_still = seconds
 
     def _send(self, result: Result, patience: float, again: Any) -> None:
         self.now += self.cost * READING
