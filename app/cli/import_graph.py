@@ -55,6 +55,7 @@ def import_graph(
     fixed_time: Annotated[
         bool, typer.Option("--fixed-time", help="The number of steps is meant to be fixed.")
     ] = False,
+    no_states: Annotated[bool, typer.Option("--no-states", help="No state is looked for.")] = False,
     description: Annotated[str, typer.Option(help="One sentence for the model card.")] = "",
     license: Annotated[str | None, typer.Option(help="Terms of the weights.")] = None,
     intended_use: Annotated[str | None, typer.Option(help="What it is for.")] = None,
@@ -78,6 +79,7 @@ def import_graph(
             "lengths": lengths,
             "states": dict(_pair("--state", each, "INPUT=OUTPUT") for each in state or ()),
             "values": dict(_range(each) for each in values or ()),
+            "find_states": not no_states,
             "padding": not no_padding,
             "fixed_time": fixed_time,
         }

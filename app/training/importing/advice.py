@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.serving.runtime.session import TensorSpec
 from app.training.importing.finding import EXPORT, Finding, note, problem
 from app.training.importing.graph_file import GraphFile, label
+from app.training.importing.state_pairs import shown
 
 _QUANTISED = ("DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul")
 _LENGTHS_FIX = (
@@ -123,6 +124,25 @@ def state_not_exposed() -> Finding:
         "another one ended",
         "for streams take h0 (and c0) as inputs and return hn (and cn), and say "
         "--state h0=hn --state c0=cn if other names are used",
+    )
+
+
+def states_by_shape(pairs: Mapping[str, str]) -> Finding:
+    """States whose names do not tell what belongs together, and whose shapes do."""
+    told = ", ".join(f"{before} -> {after}" for before, after in pairs.items())
+    return note(
+        f"{told}: taken for states by their shapes, and a sequence in two parts agreed",
+        "if they are none, say --no-states",
+    )
+
+
+def states_ambiguous(ways: Sequence[Mapping[str, str]]) -> Finding:
+    """States of one shape that could belong together in several ways."""
+    names = ", ".join(ways[0])
+    return problem(
+        f"the states {names} could each be continued by several outputs, and neither names nor "
+        "trial tell which",
+        f"say {shown(ways[0])}, or {shown(ways[1])}; --no-states if they are none",
     )
 
 

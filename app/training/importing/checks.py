@@ -25,18 +25,24 @@ from app.training.importing.advice import (
     not_finite,
     not_repeatable,
     padding_matters,
-    state_not_exposed,
-    wrong_state,
 )
 from app.training.importing.finding import Finding, note, problem
 from app.training.importing.graph_file import GraphFile
 from app.training.importing.placement import placement_notes
-from app.training.importing.probe import OTHERS, SHAPES, Array, Feeds, Probe, output_axes
+from app.training.importing.probe import (
+    OTHERS,
+    SHAPES,
+    TOLERANCE,
+    Array,
+    Feeds,
+    Probe,
+    distance,
+    output_axes,
+)
 from app.training.importing.roles import Told, find_roles, frozen_axes
+from app.training.importing.states import try_states
 
 _LENGTHS: Final = (11, 1, 7, 4, 2)
-# As app.serving.models.golden compares an answer in a batch with the one alone.
-_TOLERANCE: Final = 1e-5
 # A graph that runs with no shape of SHAPES may have been traced with one of these.
 _TRACED_ROWS: Final = (1, 2, 4, 8, 16, 32)
 _TRACED_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 28, 30, 32, 50, 64, 100, 128)
@@ -116,7 +122,7 @@ def _try(probe: Probe) -> Verdict:
     features, found = _padding(probe, features)
     if any(each.severity == "problem" for each in found):
         return Verdict(None, tuple(found))
-    features, of_states = _states(probe, features)
+    features, of_states = try_states(probe, features)
     found += of_states
     if any(each.severity == "problem" for each in found):
         return Verdict(None, tuple(found))
@@ -198,26 +204,14 @@ def _difference(task: TensorTask, rows: Sequence[Feeds]) -> str:
     """How the answers to these rows, alone and in one batch, differ at most; "" if they agree."""
     examples: list[TensorExample] = [task.split(row)[0] for row in rows]
     together = task.predict(examples)
-    worst, text = _TOLERANCE, ""
+    worst, text = TOLERANCE, ""
     for example, among in zip(examples, together, strict=True):
         (alone,) = task.predict([example])
         for name in alone.outputs:
-            off = _distance(alone.value(name), among.value(name))
+            off = distance(alone.value(name), among.value(name))
             if off > worst:
                 worst, text = off, f"{name} by {off:.2g} of its size"
     return text
-
-
-def _distance(expected: Array, actual: Array) -> float:
-    """How far apart, in units of the largest value; 1 for other shapes or other whole values."""
-    if expected.shape != actual.shape:
-        return 1.0
-    if expected.dtype.kind != "f":
-        return 0.0 if np.array_equal(expected, actual) else 1.0
-    if not expected.size:
-        return 0.0
-    one, other = expected.astype(np.float64), actual.astype(np.float64)
-    return float(np.max(np.abs(one - other)) / max(float(np.max(np.abs(one))), 1e-30))
 
 
 def _ignores_lengths(probe: Probe) -> bool:
@@ -227,51 +221,3 @@ def _ignores_lengths(probe: Probe) -> bool:
     shorter = feeds | {name: np.ones_like(feeds[name])}
     full, short = probe.run(feeds), probe.run(shorter)
     return all(np.array_equal(full[each], short[each]) for each in full)
-
-
-def _states(probe: Probe, features: TensorFeatures) -> tuple[TensorFeatures, list[Finding]]:
-    """Whether a sequence in two parts, the states carried over, is answered as in one."""
-    without = features.model_copy(update={"states": {}})
-    if not features.states:
-        return features, [state_not_exposed()] if probe.graph.recurrent else []
-    off = _continued(probe, features)
-    if not off:
-        return features, []
-    finding = wrong_state(features.states, off, told=bool(probe.told.states))
-    return without, [finding]
-
-
-def _continued(probe: Probe, features: TensorFeatures) -> str:
-    """How two parts differ from the whole; "" if they agree."""
-    whole = probe.feeds(2, 11)
-    answer = probe.run(whole)
-    for state, continued in features.states.items():
-        if answer[continued].shape != whole[state].shape:
-            return f"{continued} has another shape than {state}"
-    if not probe.roles.timed:
-        return ""
-    parts = []
-    carried: Feeds = {}
-    for start, end in ((0, 5), (5, 11)):
-        feeds = {
-            name: np.full_like(value, end - start)
-            if name == features.lengths
-            else _between(value, probe.roles.time[name], start, end)
-            for name, value in whole.items()
-        }
-        parts.append(probe.run(feeds | carried))
-        carried = {state: parts[-1][name] for state, name in features.states.items()}
-    for tensor in features.outputs:
-        axis = tensor.time_axis
-        last = parts[1][tensor.name]
-        got = last if axis is None else np.concatenate([parts[0][tensor.name], last], axis)
-        off = _distance(answer[tensor.name], got)
-        if off > _TOLERANCE:
-            return f"{tensor.name} differs by {off:.2g} of its size"
-    return ""
-
-
-def _between(value: Array, axis: int | None, start: int, end: int) -> Array:
-    if axis is None:
-        return value
-    return value[(slice(None),) * axis + (slice(start, end),)]

@@ -19,6 +19,8 @@ Feeds = dict[str, Array]
 # Primes that no layer is likely to have for its size, so that an axis is known by its size.
 SHAPES: Final = ((2, 5), (3, 5), (2, 7), (1, 1), (3, 11))
 OTHERS: Final = (3, 4)  # sizes of a free axis that is neither batch nor time
+# As app.serving.models.golden compares an answer in a batch with the one alone.
+TOLERANCE: Final = 1e-5
 _WORDS: Final = ("one", "two", "three")
 _UNKNOWN_TABLE: Final = 2  # ids below it are in any table
 
@@ -110,6 +112,18 @@ def output_axes(shapes: Sequence[tuple[int, ...]]) -> tuple[int | None, int | No
     ]
     right = [axis for axis in batch if (first[axis], rows[axis]) == (SHAPES[0][0], SHAPES[1][0])]
     return (right[0] if len(right) == 1 else None), (time[0] if time else None)
+
+
+def distance(expected: Array, actual: Array) -> float:
+    """How far apart, in units of the largest value; 1 for other shapes or other whole values."""
+    if expected.shape != actual.shape:
+        return 1.0
+    if expected.dtype.kind != "f":
+        return 0.0 if np.array_equal(expected, actual) else 1.0
+    if not expected.size:
+        return 0.0
+    one, other = expected.astype(np.float64), actual.astype(np.float64)
+    return float(np.max(np.abs(one - other)) / max(float(np.max(np.abs(one))), 1e-30))
 
 
 def _tensor(

@@ -12,6 +12,7 @@ from app.errors import ConfigurationError
 from app.serving.runtime.session import TensorSpec
 from app.training.importing.finding import EXPORT, Finding, problem
 from app.training.importing.graph_file import GraphFile
+from app.training.importing.state_pairs import pairs_by_name
 
 _BATCH: Final = re.compile(r"(mini_?)?(batch|bsz?|n|b)(_?(size|dim|axis))?", re.IGNORECASE)
 _TIME: Final = re.compile(
@@ -23,14 +24,6 @@ _LENGTHS: Final = re.compile(r"(.*_)?(seq(uence)?_?)?len(gth)?s?", re.IGNORECASE
 _MADE_UP: Final = re.compile(r"_dynamic_axes_\d+$|^unk__\d+$|^s\d+$|^dim_?\d+$")
 _WHOLE: Final = ("tensor(int64)", "tensor(int32)")
 
-# What is taken off a name before a state's input and output are compared: h0 and hn are both h.
-_BEFORE: Final = frozenset(
-    {"in", "input", "init", "initial", "prev", "previous", "past", "old", "0"}
-)
-_AFTER: Final = frozenset(
-    {"out", "output", "final", "last", "new", "next", "present", "updated", "n", "y", "1"}
-)
-
 
 @dataclass(frozen=True)
 class Told:
@@ -41,6 +34,7 @@ class Told:
     lengths: str | None = None  # input with the steps of each row
     # outputs that continue a state, by the state's input
     states: Mapping[str, str] = field(default_factory=dict)
+    find_states: bool = True  # whether to look for states that are not told
     # range from which random values of an input are drawn
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     padding: bool = True  # whether rows may be padded
@@ -86,7 +80,13 @@ def find_roles(
     """
     _check_told(inputs, outputs, told)
     lengths = told.lengths or _find_lengths(inputs, graph)
-    states = dict(told.states) or _find_states(inputs, outputs, lengths)
+    states = dict(told.states)
+    if not states and told.find_states:
+        states = pairs_by_name(
+            inputs,
+            outputs,
+            lambda spec: spec.name != lengths and _named(spec, _TIME) is None,
+        )
     batch: dict[str, int | None] = {}
     time: dict[str, int | None] = {}
     unsure = set()
@@ -222,32 +222,6 @@ def _find_lengths(inputs: Sequence[TensorSpec], graph: GraphFile) -> str | None:
         if name in graph.lengths:
             return name
     return next((name for name in possible if _LENGTHS.fullmatch(name)), None)
-
-
-def _find_states(
-    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], lengths: str | None
-) -> dict[str, str]:
-    """Inputs and outputs of one type and rank whose names differ by "before" and "after" only."""
-    after: dict[tuple[str, str, int], str] = {}
-    for spec in outputs:
-        stem = _stem(spec.name, _AFTER)
-        after.setdefault((stem, spec.type, len(spec.shape)), spec.name)
-    found = {}
-    for spec in inputs:
-        key = (_stem(spec.name, _BEFORE), spec.type, len(spec.shape))
-        if spec.name != lengths and _named(spec, _TIME) is None and key[0] and key in after:
-            found[spec.name] = after[key]
-    rest = [spec for spec in inputs if spec.name not in found and spec.name != lengths]
-    return found if rest else {}
-
-
-def _stem(name: str, marks: frozenset[str]) -> str:
-    """`initial_h`, `h_0`, `h0` and `h.in` are `h`; `Y_h`, `h_n`, `hn` and `h.out` are, too."""
-    words = [word for word in re.split(r"[^a-z0-9]+|(?<=[a-z])(?=[0-9])", name.lower()) if word]
-    kept = [word for word in words if word not in marks]
-    if len(kept) == 1 and len(kept[0]) == 2 and kept[0][1] in marks:
-        kept = [kept[0][0]]  # hn, cn
-    return " ".join(kept)
 
 
 def _state_batch(spec: TensorSpec) -> int | None:

@@ -7,12 +7,27 @@ import pytest
 from app.errors import ConfigurationError
 from app.serving.runtime.session import Session
 from app.tasks.tensor.task import TensorTask
+from app.training.common.graph import Graph
 from app.training.importing.checks import Verdict, examine
 from app.training.importing.graph_file import describe
 from app.training.importing.roles import Told
 from tests.training.importing.graphs import Net
 
 STATES = ("h0", "hn", "c0", "cn")
+STATES_TOLD = {"a": "b", "c": "d"}
+
+
+def one_step(first: str, second: str, *outputs: str) -> bytes:
+    """A cell without a time axis: x (batch, 4) and two states of (batch, 4)."""
+    graph = Graph("step")
+    x = graph.input("x", np.float32, ("batch", 4))
+    one = graph.input(first, np.float32, ("batch", 4))
+    two = graph.input(second, np.float32, ("batch", 4))
+    sums = graph.op("Add", x, one)
+    graph.output("y", graph.op("Concat", sums, two, axis=1), np.float32, ("batch", 8))
+    graph.output(outputs[0], graph.op("Tanh", sums), np.float32, ("batch", 4))
+    graph.output(outputs[1], graph.op("Mul", sums, two), np.float32, ("batch", 4))
+    return bytes(graph.build().SerializeToString())
 
 
 def examined(net: Net, told: Told | None = None) -> Verdict:
@@ -161,6 +176,13 @@ class TestStates:
             ("hidden_in", "hidden_out", "cell_in", "cell_out"),
             ("hidden", "new_hidden", "cell", "new_cell"),
             ("past_h", "present_h", "past_c", "present_c"),
+            ("hx", "hy", "cx", "cy"),
+            ("h", "new_h", "c", "new_c"),
+            ("h0", "h_out", "h1", "h1_out"),  # numbered by layer, and by time
+            ("state_in_h", "state_out_h", "state_in_c", "state_out_c"),
+            ("lstmStateIn0", "lstmStateOut0", "lstmStateIn1", "lstmStateOut1"),
+            ("prevH", "nextH", "prevC", "nextC"),
+            ("state", "stateN", "cell", "cellN"),
         ):
             verdict = examined(Net(states=names, pooling="steps"))
             assert verdict.problems == []
@@ -168,9 +190,55 @@ class TestStates:
             assert verdict.features.states == {names[0]: names[1], names[2]: names[3]}
             assert verdict.findings == ()
 
+    @pytest.mark.parametrize("crossed", [False, True])
+    def test_names_that_do_not_tell_are_tried(self, crossed: bool) -> None:
+        net = Net(states=("a", "b", "c", "d"), pooling="steps", crossed=crossed)
+        verdict = examined(net)
+        assert verdict.features is not None
+        assert verdict.features.states == ({"a": "d", "c": "b"} if crossed else STATES_TOLD)
+        assert "taken for states by their shapes" in notes(verdict)
+
+    def test_one_found_by_name_and_one_by_trial(self) -> None:
+        verdict = examined(Net(states=("h0", "hn", "c", "d"), pooling="steps"))
+        assert verdict.features is not None
+        assert verdict.features.states == {"h0": "hn", "c": "d"}
+        assert "c -> d: taken for states by their shapes" in notes(verdict)
+
+    def test_states_need_not_be_looked_for(self) -> None:
+        verdict = examined(Net(states=STATES), Told(find_states=False))
+        assert verdict.features is not None
+        assert verdict.features.states == {}
+
+    def test_an_input_of_an_output_s_shape_is_no_state(self) -> None:
+        """The hidden size is the number of classes, and what is given each time is no state."""
+        graph = Graph("static")
+        x = graph.input("x", np.float32, ("batch", "time", 4))
+        static = graph.input("static", np.float32, ("batch", 4))
+        mean = graph.op("ReduceSum", x, np.array([1], np.int64), keepdims=0)
+        graph.output("y", graph.op("Mul", mean, static), np.float32, ("batch", 4))
+        content = bytes(graph.build().SerializeToString())
+        verdict = examine(Session(content), describe(onnx.load_from_string(content)), Told())
+        assert verdict.features is not None
+        assert verdict.features.states == {}
+
+    def test_what_cannot_be_tried_is_not_guessed(self) -> None:
+        """One step a request: any of the two could be continued by any."""
+        content = one_step("cell", "hidden", "p", "q")
+        session, graph = Session(content), describe(onnx.load_from_string(content))
+        [problem] = examine(session, graph, Told()).problems
+        assert "the states cell, hidden could each be continued by several outputs" in problem.what
+        assert "--state cell=p --state hidden=q" in problem.fix
+        told = examine(session, graph, Told(states={"cell": "q", "hidden": "p"}))
+        assert told.problems == []
+        none = examine(session, graph, Told(find_states=False))
+        assert none.problems == []
+        named = one_step("h", "c", "h_out", "c_out")
+        verdict = examine(Session(named), describe(onnx.load_from_string(named)), Told())
+        assert verdict.features is not None
+        assert verdict.features.states == {"h": "h_out", "c": "c_out"}
+
     def test_other_names_can_be_told(self) -> None:
         net = Net(states=("a", "b", "c", "d"))
-        assert examined(net).features.states == {}  # type: ignore[union-attr]
         told = examined(net, Told(states={"a": "b", "c": "d"}))
         assert told.features is not None
         assert told.features.states == {"a": "b", "c": "d"}
