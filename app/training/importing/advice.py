@@ -1,5 +1,6 @@
 """Says what is wrong with a foreign graph in the words of the fix. Knows words; checks nothing."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from app.serving.runtime.session import TensorSpec
@@ -8,6 +9,10 @@ from app.training.importing.graph_file import GraphFile, label
 from app.training.importing.state_pairs import shown
 
 _QUANTISED = ("DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul")
+# What ONNX Runtime says of an LSTM or GRU (when it runs) and of an RNN (when it is loaded).
+DOUBLES = re.compile(
+    r"(LSTM|GRU) operator does not support double|Could not find an implementation for RNN"
+)
 _LENGTHS_FIX = (
     "give the graph an int64 input lengths (batch): pack_padded_sequence exports to the "
     "sequence_lens of the recurrent node, and what is pooled over time is masked by it; "
@@ -33,6 +38,8 @@ def frozen_inside(
 ) -> Finding:
     """The declared axes are free, and still only some shapes (rows, steps) run, or none does."""
     shape, reason = next(iter(reasons.items()))
+    if DOUBLES.search(reason):
+        return in_doubles(reason)
     if not worked:
         return problem(
             f"the graph computes no random rows: {reason}",
@@ -50,6 +57,15 @@ def frozen_inside(
         f"rows of {steps} steps, and with {shape[0]} rows of {shape[1]} not: {reason}",
         f"{EXPORT}, and make nothing in forward a Python number that depends on x.shape "
         "(int(...), len(...), a list of steps): tracing writes it down as it was",
+    )
+
+
+def in_doubles(reason: str) -> Finding:
+    """Recurrent layers in FP64."""
+    return problem(
+        f"precision: {reason}: ONNX Runtime computes recurrent layers in FP32 (and FP16) only",
+        "export in single precision: model.float() before torch.onnx.export, and float32 inputs in "
+        "its example; clients then send FP32",
     )
 
 

@@ -16,6 +16,12 @@ from app.errors import ModelRefused
 RECURRENT: Final = ("LSTM", "GRU", "RNN")
 _LOOPS: Final = ("Scan", "Loop")
 _SEQUENCE_LENS: Final = 4  # the place of `sequence_lens` among the inputs of a recurrent node
+_FLOATS: Final = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.BFLOAT16,
+    onnx.TensorProto.DOUBLE,
+)
 _PASS_ON: Final = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
 
 
@@ -29,6 +35,7 @@ class GraphFile:
 
     content: bytes
     opset: int
+    ir_version: int
     producer: str
     nodes: tuple[onnx.NodeProto, ...]
     lengths: frozenset[str]
@@ -86,6 +93,7 @@ def describe(model: onnx.ModelProto) -> GraphFile:
         opset=next(
             (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0
         ),
+        ir_version=model.ir_version,
         producer=f"{model.producer_name} {model.producer_version}".strip() or "unknown",
         nodes=nodes,
         lengths=frozenset(
@@ -99,7 +107,7 @@ def describe(model: onnx.ModelProto) -> GraphFile:
         parameters=sum(
             numpy_helper.to_array(tensor).size
             for tensor in weights.values()
-            if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+            if tensor.data_type in _FLOATS
         ),
     )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from pydantic import JsonValue
 
 from app.errors import ConfigurationError, ModelRefused
@@ -15,20 +14,19 @@ from app.serving.models.manifest import NAME_PATTERN, Network, read_manifest
 from app.serving.runtime.datatypes import Datatype
 from app.serving.runtime.session import Session
 from app.tasks.tensor.features import TensorFeatures
+from app.tasks.tensor.rows import row_of
 from app.tasks.tensor.task import TensorTask
 from app.tasks.tensor.values import to_json
 from app.training.common.publish import GRAPH, Draft, latest_version, publish
 from app.training.importing.card import import_card
 from app.training.importing.checks import Verdict, examine
-from app.training.importing.finding import Finding, problem
-from app.training.importing.graph_file import GraphFile, attribute, label, read_graph_file
+from app.training.importing.graph_file import GraphFile, read_graph_file
+from app.training.importing.loading import open_graph
 from app.training.importing.probe import Array, Probe
 from app.training.importing.roles import Roles, Told
 
 TASK: Final = "tensor"
 _GOLDEN_LENGTHS: Final = (5, 1, 8)
-_OLDEST_OPSET: Final = 7  # ONNX Runtime has no recurrent nodes from before
-_NEW_OPSET: Final = "export it again with torch.onnx.export(..., opset_version=20)"
 _UNSTATED: Final = "Not stated by whoever imported it."
 
 
@@ -68,7 +66,7 @@ def import_model(
             f"--name: {options.name!r} is no name; small letters, digits, _ and -, 64 at most"
         )
     graph = read_graph_file(path)
-    verdict = _verdict(graph, options)
+    graph, verdict = _verdict(graph, options)
     if verdict.features is None or dry_run:
         return Imported(graph, verdict, None)
     if options.like:
@@ -77,52 +75,34 @@ def import_model(
     return Imported(graph, verdict, publish(draft, repository, {TASK: TensorTask}))
 
 
-def _verdict(graph: GraphFile, options: ImportOptions) -> Verdict:
-    cannot = _cannot_load(graph)
-    if cannot:
-        return Verdict(None, tuple(cannot))
-    try:
-        session = Session(graph.content)
-    except ModelRefused as error:
-        return Verdict(None, (_refused(error.message, graph),))
+def _verdict(graph: GraphFile, options: ImportOptions) -> tuple[GraphFile, Verdict]:
+    """The verdict on a graph, and the graph as it is published."""
+    session, graph, found = open_graph(graph)
+    if session is None:
+        return graph, Verdict(None, tuple(found))
     verdict = examine(session, graph, options.told)
+    verdict = replace(verdict, findings=(*found, *verdict.findings))
     if verdict.features is None:
-        return verdict
+        return graph, verdict
+    _check_labels(verdict.features, options.labels)
     labelled = verdict.features.model_copy(update={"labels": options.labels})
-    return replace(verdict, features=labelled)
+    return graph, replace(verdict, features=labelled)
 
 
-def _cannot_load(graph: GraphFile) -> list[Finding]:
-    """What ONNX Runtime would refuse in words that do not help."""
-    if graph.opset < _OLDEST_OPSET:
-        return [
-            problem(
-                f"opset: {graph.opset} is older than what ONNX Runtime takes, {_OLDEST_OPSET}",
-                f"{_NEW_OPSET}, or convert it with onnx.version_converter",
-            )
-        ]
-    return [
-        problem(
-            f"layout: {label(node)} has layout=1 (batch first), and ONNX Runtime computes layout=0",
-            "export the node with layout=0 and put Transpose nodes around it",
+def _check_labels(features: TensorFeatures, labels: tuple[str, ...]) -> None:
+    """Whether some output has as many classes as there are labels."""
+    if not labels:
+        return
+    numbers = [each for each in features.outputs if each.datatype not in ("BYTES", "BOOL")]
+    if all(each.shape[-1:] != (len(labels),) for each in numbers):
+        shown = ", ".join(f"{each.name} {each.shown()}" for each in features.outputs)
+        raise ConfigurationError(
+            f"--labels: there are {len(labels)} labels, and no output whose last axis has that "
+            f"size: {shown}"
         )
-        for node in graph.recurrent
-        if attribute(node, "layout", 0) == 1
-    ]
-
-
-def _refused(message: str, graph: GraphFile) -> Finding:
-    if "Opset" in message or "IR version" in message:
-        return problem(
-            f"opset: {graph.opset} is newer than what ONNX Runtime {ort.__version__} takes",
-            _NEW_OPSET,
-        )
-    if "is not a registered function/op" in message or "No Op registered" in message:
-        return problem(
-            message,
-            "express the operator by those of ONNX; custom operators are not loaded",
-        )
-    return problem(message, "the same graph must load in onnxruntime.InferenceSession")
+    twice = {label for label in labels if labels.count(label) > 1}
+    if twice:
+        raise ConfigurationError(f"--labels: {', '.join(sorted(twice))} is there twice")
 
 
 def _compare(features: TensorFeatures, folder: Path) -> None:
@@ -204,9 +184,7 @@ def golden_requests(
     for seed, steps in enumerate(_GOLDEN_LENGTHS):
         feeds = probe.feeds(1, steps, seed)
         rows: dict[str, JsonValue] = {
-            tensor.name: _plain(
-                np.take(feeds[tensor.name], 0, axis=tensor.batch_axis), tensor.datatype
-            )
+            tensor.name: _plain(row_of(tensor, feeds[tensor.name], 0), tensor.datatype)
             for tensor in features.inputs
             if tensor.name != features.lengths
         }

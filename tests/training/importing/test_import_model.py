@@ -60,7 +60,7 @@ def test_the_manifest_and_the_card_tell_where_it_comes_from(tmp_path: Path) -> N
     done = imported(
         Net(states=STATES, peephole=True),
         tmp_path,
-        labels=("no", "yes"),
+        labels=("a", "b", "c", "d"),
         description="Guesses.",
         license="MIT",
         intended_use="Guessing games.",
@@ -71,7 +71,7 @@ def test_the_manifest_and_the_card_tell_where_it_comes_from(tmp_path: Path) -> N
     network = manifest.network
     assert (network.cell, network.num_layers, network.hidden_size) == ("lstm", 1, 4)
     features = TensorFeatures.model_validate(manifest.features)
-    assert (features.labels, features.states) == (("no", "yes"), {"h0": "hn", "c0": "cn"})
+    assert (features.labels, features.states) == (("a", "b", "c", "d"), {"h0": "hn", "c0": "cn"})
     source: Any = manifest.training["imported"]
     assert source["file"] == "net.onnx"
     card = (done.folder / "README.md").read_text(encoding="utf-8")
