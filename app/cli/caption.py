@@ -66,7 +66,7 @@ def evaluate_caption(
     models_dir: ModelsOption = None,
     baselines: Annotated[
         Literal["none", "simple", "all"],
-        typer.Option(help="all adds the nearest training image: some minutes."),
+        typer.Option(help="all adds the nearest image, other search: minutes."),
     ] = "simple",
     cache: Annotated[
         Path | None, typer.Option("--cache", help="Keep features and checkpoints.", metavar="DIR")

@@ -19,8 +19,8 @@ from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
-from app.tasks.caption.beam_search import MAX_BEAM_WIDTH
-from app.tasks.caption.task import MAX_LENGTH_PENALTY
+from app.tasks.decoding.beam_search import MAX_BEAM_WIDTH
+from app.tasks.decoding.options import MAX_LENGTH_PENALTY, MAX_NGRAM
 from app.telemetry import metrics, tracing
 
 TASK: Final = "caption"
@@ -50,6 +50,13 @@ class CaptionOptions(BaseModel):
         le=MAX_LENGTH_PENALTY,
         allow_inf_nan=False,
         description="The higher, the longer are the captions that win. Else the model's own.",
+    )
+    no_repeat_ngram: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_NGRAM,
+        description="Words of a phrase that a caption may not hold twice; 0 allows everything. "
+        "Else the model's own.",
     )
     attention: bool = Field(
         False, description="Whether to tell where the network looked at each word, if it does."
@@ -125,6 +132,7 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "num_captions": "a whole number, 1 to beam_width",
         "max_length": "a whole number from 1; the model's manifest has the longest",
         "length_penalty": f"a number, 0 to {MAX_LENGTH_PENALTY:g}",
+        "no_repeat_ngram": f"a whole number, 0 to {MAX_NGRAM}",
         "attention": "true or false; true needs a model that attends",
         "model": "the name of a model, at most 64 characters; GET /models lists them",
         "version": 'a version as text, such as "1", or null',

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import ModelRefused
 from app.features.image import ImageOptions
-from app.tasks.caption.beam_search import MAX_BEAM_WIDTH
+from app.tasks.decoding.beam_search import MAX_BEAM_WIDTH
+from app.tasks.decoding.options import MAX_NGRAM
 
 VOCABULARY_FILE: Final = "vocabulary.json"
 PAD, BOS, EOS, UNK = range(4)
@@ -43,7 +44,8 @@ class CaptionFeatures(BaseModel):
 
     encoder_output: the encoder's output that is its feature map, the first one if it is null.
     grid: rows and columns that the decoder attends over, null if it does not. max_length: words of
-    a caption, at most. beam_width, length_penalty: defaults for requests.
+    a caption, at most. beam_width, length_penalty, no_repeat_ngram: defaults for requests; the last
+    is 0 where a version does not say it, so that older versions answer as they did.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +56,7 @@ class CaptionFeatures(BaseModel):
     max_length: int = Field(ge=1, le=1000)
     beam_width: int = Field(3, ge=1, le=MAX_BEAM_WIDTH)
     length_penalty: float = Field(1.0, ge=0, le=5)
+    no_repeat_ngram: int = Field(0, ge=0, le=MAX_NGRAM)
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:

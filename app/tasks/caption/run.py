@@ -1,4 +1,4 @@
-"""One caption that is being computed: its search, its states, its words. Knows no graph.
+"""One caption that is being computed, and what it becomes: words. Knows no graph.
 
 `CaptionTask` of `app.tasks.caption.task` begins runs and takes their steps.
 """
@@ -13,8 +13,9 @@ from pydantic import JsonValue
 from app.errors import InferenceFailed
 from app.features.image import Pixels
 from app.serving.task import ExampleDefaults
-from app.tasks.caption.beam_search import BeamOptions, BeamSearch, EndedSequence
 from app.tasks.caption.features import BOS, piece, text_of
+from app.tasks.decoding.beam_search import BeamOptions, EndedSequence
+from app.tasks.decoding.run import SearchRun
 
 Array = npt.NDArray[Any]
 
@@ -88,11 +89,8 @@ class CaptionPrediction:
         return answer
 
 
-class CaptionRun:
-    """One image between two steps: its search, the states of its rows, its fixed contexts.
-
-    states: each (rows, ...). contexts: each (1, ...), the same for all rows.
-    """
+class CaptionRun(SearchRun):
+    """One image between two steps."""
 
     def __init__(
         self,
@@ -102,39 +100,18 @@ class CaptionRun:
         states: dict[str, Array],
         contexts: dict[str, Array],
     ) -> None:
-        self.search = BeamSearch(example.search, BOS)
-        self.states = states
-        self.contexts = contexts
-        self.attends = example.attention
+        super().__init__(
+            example.search,
+            BOS,
+            states,
+            contexts,
+            attends=example.attention,
+            listener=None if example.listener is None else self._say,
+        )
         self._words = words
         self._grid = grid
-        self._listener = example.listener
+        self._heard = example.listener
         self._silent = True
-
-    @property
-    def rows(self) -> int:
-        return self.search.rows
-
-    @property
-    def finished(self) -> bool:
-        return not self.search.rows
-
-    def advance(
-        self, values: list[list[float]], ids: list[list[int]], attention: Array | None
-    ) -> list[int]:
-        """Take one step with the network's answer, each (rows, k or cells).
-
-        Returns, for each row of the next step, the row that it continues.
-        """
-        seen = None if attention is None else [row.copy() for row in attention]
-        parents = self.search.advance(values, ids, seen)
-        newest = self.search.newest()
-        if self._listener is not None:
-            if newest is not None:
-                self._tell(newest)
-            elif (best := self.search.best()) and best[0].cut:
-                self._tell(best[0].ids[-1])
-        return parents
 
     def prediction(self) -> CaptionPrediction:
         """The captions.
@@ -151,9 +128,9 @@ class CaptionRun:
             found[0].seen if self.attends else (),
         )
 
-    def _tell(self, token: int) -> None:
-        assert self._listener is not None
-        self._listener(piece(self._words[token], first=self._silent))
+    def _say(self, token: int) -> None:
+        assert self._heard is not None
+        self._heard(piece(self._words[token], first=self._silent))
         self._silent = False
 
     def _candidate(self, found: EndedSequence) -> Candidate:

@@ -26,6 +26,7 @@ from app.training.caption.baselines import (
 )
 from app.training.caption.card import contact_sheet
 from app.training.caption.data import CaptionData
+from app.training.caption.decode import SearchOptions
 from app.training.caption.encode import encode_images, version_encoder
 from app.training.caption.features import read_features
 from app.training.caption.fit import Validation
@@ -55,8 +56,9 @@ def evaluate_captions(
     """The rows of a report on the validation images, the model's first, and what it said of each.
 
     "simple" are the captions that see no image, the model's own told of other images, and people's;
-    "all" adds the nearest training image as the model's encoder sees it, some minutes. `cache`
-    keeps its features. `teacher` holds the folders `train` and `val` of features (see
+    "all" adds the model with phrases that may come again or may not, whichever is not its default,
+    and the nearest training image as the model's encoder sees it, some minutes. `cache` keeps its
+    features. `teacher` holds the folders `train` and `val` of features (see
     `read_features`) that a decoder as large as the model's is trained on: the row "teacher's
     features", which takes as long as training does.
 
@@ -84,6 +86,12 @@ def evaluate_captions(
         rows.append(row("most frequent caption", [most_frequent(data.train)] * total))
         rows.append(row("best constant caption", [best_constant(data.train)] * total))
     if baselines == "all":
+        features = CaptionFeatures.model_validate(model.manifest.features)
+        other = 0 if features.no_repeat_ngram else SearchOptions().no_repeat_ngram
+        tell(f"no_repeat_ngram {other}")
+        images = (content for _, content in data.images("val"))
+        again = model.captions(images, no_repeat_ngram=other)
+        rows.append(row(f"{name}, no_repeat_ngram {other}", [words_of(each) for each in again]))
         tell("the nearest training images")
         rows.append(row("nearest training image", _nearest(model, data, cache)))
     if teacher is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.tasks.caption.task import JOINING
 from app.training.caption.data import Captioned
 from app.training.caption.decode import SearchOptions, captions_of
 from app.training.caption.features import Features
@@ -138,7 +139,8 @@ class Validation:
     def captions(self, network: nn.Module) -> list[list[str]]:
         """What the network says about every image, in words."""
         assert isinstance(network, Captioner)
-        found = captions_of(network, self.features, self.search)
+        joining = frozenset(self.vocabulary.encode(JOINING)) - {UNK}
+        found = captions_of(network, self.features, self.search, joining)
         return [self.vocabulary.decode(ids) for ids in found]
 
     def __call__(self, network: nn.Module) -> float:

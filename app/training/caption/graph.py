@@ -14,9 +14,8 @@ from app.training.caption.network import Captioner
 from app.training.caption.words import BOS, UNK
 from app.training.common.cell import Cell, Names, NativeCell
 from app.training.common.graph import Graph, Shape
+from app.training.common.search import TOP
 
-TOP = 11
-"""How many words a step answers: one more than the widest beam, since one of them may end it."""
 _NEVER = -1e30
 _SMALL = 1024
 _MOST = float(np.finfo(np.float16).max)

@@ -12,6 +12,7 @@ from sacrebleu.metrics.bleu import BLEU
 from app.training.caption.meteor import meteor
 from app.training.caption.scores import CiderD, References, Words, rouge_l
 from app.training.common.cards import markdown_table
+from app.training.common.repetition import repeating_share
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class CaptionRow:
     """Corpus scores of one way to caption images, 0 to 1 but CIDEr-D (0 to 10).
 
     unique: different captions over all; copied: captions that stand word for word among those of
-    training; length: mean words of a caption.
+    training; repeated: captions that repeat a phrase; length: mean words of a caption.
     """
 
     method: str
@@ -34,6 +35,7 @@ class CaptionRow:
     meteor: float
     unique: float
     copied: float
+    repeated: float
     length: float
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -70,6 +72,7 @@ def caption_row(
         meteor=meteor(captions, references),
         unique=len(set(told)) / len(told),
         copied=sum(one in trained for one in told) / len(told),
+        repeated=repeating_share(captions),
         length=sum(map(len, captions)) / len(captions),
     )
 
@@ -99,6 +102,7 @@ _HEADINGS = (
     "METEOR",
     "unique",
     "copied",
+    "repeated",
 )
 
 
@@ -132,5 +136,6 @@ def _cells(row: CaptionRow) -> list[str]:
         *(f"{score:.3f}" for score in scores),
         f"{100 * row.unique:.0f} %",
         f"{100 * row.copied:.0f} %",
+        f"{100 * row.repeated:.1f} %",
         f"{row.length:.1f}",
     ]

@@ -31,9 +31,15 @@ class ServedCaptions:
         return seed if isinstance(seed, int) else 0
 
     def captions(
-        self, images: Iterable[bytes], progress: Callable[[int], None] | None = None
+        self,
+        images: Iterable[bytes],
+        progress: Callable[[int], None] | None = None,
+        *,
+        no_repeat_ngram: int | None = None,
     ) -> list[str]:
         """The best caption of every image file's content, as a client reads it.
+
+        With `no_repeat_ngram` the search takes that, and not what the manifest says.
 
         Raises:
             InvalidInput: one is no image that the service takes.
@@ -41,7 +47,10 @@ class ServedCaptions:
         found: list[str] = []
         rest = iter(images)
         while contents := list(islice(rest, _CHUNK)):
-            examples = [self._loaded.task.encode(content) for content in contents]
+            examples = [
+                self._loaded.task.encode(content, no_repeat_ngram=no_repeat_ngram)
+                for content in contents
+            ]
             predictions = predictions_of(self._loaded, examples)
             found += [str(prediction.to_json()["text"]) for prediction in predictions]
             if progress is not None:

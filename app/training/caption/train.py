@@ -138,6 +138,7 @@ def draft_caption(
         "max_length": recipe.search.max_length,
         "beam_width": recipe.search.beam_width,
         "length_penalty": recipe.search.length_penalty,
+        "no_repeat_ngram": recipe.search.no_repeat_ngram,
     }
     return Draft(
         name=name,

@@ -18,6 +18,7 @@ from app.serving.runtime.session import Session
 from app.tasks.caption.features import BOS, EOS, VOCABULARY_FILE, read_vocabulary, text_of
 from app.tasks.caption.run import CaptionExample, CaptionPrediction
 from app.tasks.caption.task import DECODER, ENCODER, START, CaptionTask
+from app.training.common.repetition import repeats
 from tests.captioner import (
     ATTENDING,
     FEATURES,
@@ -124,6 +125,20 @@ def test_words_are_told_as_they_are_found() -> None:
         assert "".join(told) == text
 
 
+def test_a_caption_says_no_phrase_twice_if_so_asked() -> None:
+    endless = caption_task(FEATURES.model_copy(update={"max_length": 40}), ends=False)
+    blocked = caption_task(
+        FEATURES.model_copy(update={"max_length": 40, "no_repeat_ngram": 3}), ends=False
+    )
+    for seed in range(5):
+        (free,) = endless.predict([endless.encode(png(seed))])
+        assert repeats(free.candidates[0].words)
+        for task, options in ((endless, {"no_repeat_ngram": 3}), (blocked, {})):
+            (found,) = task.predict([task.encode(png(seed), **options)])
+            assert len(found.candidates[0].words) == 40
+            assert not repeats(found.candidates[0].words)
+
+
 def test_the_answer() -> None:
     example = TASK.encode(png(2), beam_width=4, num_captions=3)
     answer = TASK.predict([example])[0].to_json()
@@ -176,6 +191,8 @@ def test_texts_that_are_no_image(text: str) -> None:
         ({"max_length": 0}, "max_length", "a whole number, 1 to 7"),
         ({"length_penalty": -0.1}, "length_penalty", "a number, 0 to 5"),
         ({"length_penalty": float("nan")}, "length_penalty", "a number, 0 to 5"),
+        ({"no_repeat_ngram": -1}, "no_repeat_ngram", "a whole number, 0 to 10"),
+        ({"no_repeat_ngram": 11}, "no_repeat_ngram", "a whole number, 0 to 10"),
         ({"attention": True}, "attention", "false for this model"),
         ({"max_pixels": 50}, "image", "at most 50 pixels in one image"),
     ],

@@ -39,6 +39,7 @@ def test_the_model_is_scored_as_it_is_served(place: Path) -> None:
         "its captions, of other images",
         "most frequent caption",
         "best constant caption",
+        "caption/1, no_repeat_ngram 0",
         "nearest training image",
         "one human, by the others",
     ]

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from app.training.caption.decode import SearchOptions, beam_search
-from app.training.caption.graph import TOP, decoder_graph, halved, rounded, start_graph
+from app.training.caption.graph import decoder_graph, halved, rounded, start_graph
 from app.training.caption.network import Captioner, CaptionerOptions
 from app.training.caption.words import BOS, EOS, PAD, UNK
 from app.training.common.graph import Graph
+from app.training.common.search import TOP
 
 CELLS = ("gru", "lstm", "peephole_lstm", "working_memory_lstm")
 GRID = (3, 4)
@@ -112,7 +113,7 @@ def test_a_row_is_the_same_to_the_bit_beside_any_others(cell: str, attention: in
 def test_following_the_step_graph_is_the_greedy_search(cell: str) -> None:
     maps = features(4)
     torch_network = network(cell, 0)
-    options = SearchOptions(beam_width=1, max_length=9, length_penalty=0.0)
+    options = SearchOptions(beam_width=1, max_length=9, length_penalty=0.0, no_repeat_ngram=0)
     with torch.no_grad():
         greedy = beam_search(torch_network, torch.from_numpy(maps).mean((2, 3)), None, options)
     feeds = run(session(cell, 0, "start"), {"features": maps})

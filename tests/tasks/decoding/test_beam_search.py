@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tasks.caption.beam_search import (
+from app.tasks.decoding.beam_search import (
     BeamOptions,
     BeamSearch,
     EndedSequence,

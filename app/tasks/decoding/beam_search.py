@@ -4,7 +4,7 @@ Each step looks at the best `2 * beam_width` continuations of the open sequences
 the first `beam_width` of them ends a sequence; the best `beam_width` without an end id stay open.
 So a width of 1 is greedy search. The search is over when `beam_width` sequences have ended, when no
 open sequence can become one of the wanted ones, or at `max_length`, where open sequences count as
-ended. No sequence is empty.
+ended; so they do where every continuation would repeat something. No sequence is empty.
 """
 
 import math
@@ -15,6 +15,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from app.tasks.decoding.repetition import ALLOWED, RepetitionOptions, repeating
 
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Ids: TypeAlias = npt.NDArray[np.int64]
@@ -46,6 +48,8 @@ class BeamOptions:
     wanted: int = 1
     # Ids that never continue a sequence.
     never: frozenset[int] = frozenset()
+    # What no sequence may say again.
+    repetition: RepetitionOptions = ALLOWED
 
     def score(self, total: float, length: int) -> float:
         """The score of a sequence: `total` divided by `length` to the power of the length penalty.
@@ -121,6 +125,10 @@ class BeamSearch:
                 parents.append(row)
         if len(self._ended) == width or self._is_decided(going):
             going = []
+        elif not going and not self._ended:
+            self._length -= 1
+            if self._length:
+                self._ended += [self._sequenced(*each, cut=True) for each in self._open]
         elif self._length == options.max_length:
             room = width - len(self._ended)
             self._ended += [self._sequenced(*each, cut=True) for each in going[:room]]
@@ -146,11 +154,15 @@ class BeamSearch:
         never = options.never if self._length else options.never | {options.end}
         # One more than can stay open, since one of them may be the end.
         most = options.beam_width + 1
+        kept = never
         found: list[tuple[float, int, int]] = []
-        for row, (total, _) in enumerate(self._open):
+        for row, (total, before) in enumerate(self._open):
             end = len(found) + most
+            if options.repetition.no_repeat_ngram:
+                again = repeating(_ids(before), options.repetition)
+                kept = never | again if again else never
             for value, token in zip(log_probabilities[row], token_ids[row], strict=True):
-                if token not in never:
+                if token not in kept:
                     found.append((total + value, row, token))
                     if len(found) == end:
                         break
@@ -183,6 +195,16 @@ class BeamSearch:
             score=self._options.score(total, self._length),
             cut=cut,
         )
+
+
+def _ids(link: Chain) -> list[int]:
+    """The ids of a sequence, the first one first."""
+    ids = []
+    while link is not None:
+        token, link, _ = link
+        ids.append(token)
+    ids.reverse()
+    return ids
 
 
 def beam_search(step: Step, begin: int, options: BeamOptions) -> list[EndedSequence]:

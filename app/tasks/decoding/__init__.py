@@ -1,0 +1,1 @@
+"""Sequences out, step by step: what captions and translations share."""
