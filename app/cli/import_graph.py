@@ -55,6 +55,10 @@ def import_graph(
     fixed_time: Annotated[
         bool, typer.Option("--fixed-time", help="The number of steps is meant to be fixed.")
     ] = False,
+    shared: Annotated[
+        list[str] | None,
+        typer.Option(help="Input with one value for all rows; repeat.", metavar="NAME"),
+    ] = None,
     no_states: Annotated[bool, typer.Option("--no-states", help="No state is looked for.")] = False,
     description: Annotated[str, typer.Option(help="One sentence for the model card.")] = "",
     license: Annotated[str | None, typer.Option(help="Terms of the weights.")] = None,
@@ -79,6 +83,7 @@ def import_graph(
             "lengths": lengths,
             "states": dict(_pair("--state", each, "INPUT=OUTPUT") for each in state or ()),
             "values": dict(_range(each) for each in values or ()),
+            "shared": tuple(shared or ()),
             "find_states": not no_states,
             "padding": not no_padding,
             "fixed_time": fixed_time,
@@ -86,7 +91,7 @@ def import_graph(
         log.configure("auto", "WARNING")  # to standard error: what is printed is the result alone
         try:
             from app.training.importing.import_model import ImportOptions, import_model
-            from app.training.importing.roles import Told
+            from app.training.importing.told import Told
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] == "app":
                 raise

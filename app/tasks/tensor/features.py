@@ -65,7 +65,8 @@ class TensorFeatures(BaseModel):
     out states and lengths. initial: what such a state begins with, as nested lists of one row,
     without the batch axis; zeros where a state is not named. labels: of the last axis of an output,
     for classification. padding: whether rows may be padded with zeros; None means that they may if
-    the graph has a lengths input.
+    the graph has a lengths input. shared: inputs without a batch axis, such as a sampling rate,
+    that all rows of a request share; rows of one batch have the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +79,7 @@ class TensorFeatures(BaseModel):
     initial: dict[str, JsonValue] = Field(default_factory=dict)
     labels: tuple[str, ...] = ()
     padding: bool | None = None
+    shared: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -98,6 +100,11 @@ class TensorFeatures(BaseModel):
         for state, continued in self.states.items():
             if state not in inputs or continued not in outputs:
                 raise ValueError(f"the state {state} -> {continued} is no input and output")
+        for name in self.shared:
+            if name not in inputs or name in (*self.states, self.lengths):
+                raise ValueError(f"{name} is no input that rows could share")
+            if inputs[name].batch_axis is not None or inputs[name].time_axis is not None:
+                raise ValueError(f"{name} has a batch or a time axis, and cannot be shared")
         for state in self.initial.keys() - self.states.keys():
             raise ValueError(f"{state} has an initial value and is no state")
         if self.streams:
@@ -140,8 +147,9 @@ class TensorFeatures(BaseModel):
 
     @property
     def batched(self) -> bool:
-        """Whether a request can be split into rows: every tensor has a batch axis."""
-        return all(each.batch_axis is not None for each in (*self.inputs, *self.outputs))
+        """Whether a request can be split into rows: all that they do not share has a batch axis."""
+        rows = [each for each in self.inputs if each.name not in self.shared]
+        return bool(rows) and all(each.batch_axis is not None for each in (*rows, *self.outputs))
 
     @property
     def masked(self) -> bool:

@@ -1,6 +1,6 @@
 """Splits batches into rows and joins them again. Knows axes; not what rows mean."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,3 +61,19 @@ def stacked(tensor: Tensor, rows: Sequence[Array], steps: int | None = None) -> 
             place[tensor.time_axis] = slice(row.shape[time])
         padded[tuple(place)] = row
     return padded
+
+
+def batch_of(tensor: Tensor, rows: Sequence[tuple[Mapping[str, Array], int, int | None]]) -> Array:
+    """One input of several rows, each (inputs of its request, its place there, its end).
+
+    An input without a batch axis is that of the first: rows of one group have the same.
+    """
+    name = tensor.name
+    if tensor.batch_axis is None:
+        return rows[0][0][name]
+    return stacked(tensor, [row_of(tensor, request[name], row, end) for request, row, end in rows])
+
+
+def value_of(array: Array) -> Hashable:
+    """What two equal arrays of one type and shape have alike, and others not."""
+    return tuple(array.ravel().tolist()) if array.dtype.kind == "O" else array.tobytes()

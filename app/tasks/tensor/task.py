@@ -31,7 +31,7 @@ from app.serving.runtime.session import Refused, Session
 from app.serving.task import ExampleDefaults, OpenSession
 from app.tasks.tensor.checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor.features import Tensor, TensorFeatures
-from app.tasks.tensor.rows import alone, row_of, stacked
+from app.tasks.tensor.rows import alone, batch_of, row_of, stacked, value_of
 from app.tasks.tensor.states import initial_states
 from app.tasks.tensor.values import from_json, shape_of, to_json
 
@@ -180,7 +180,7 @@ class TensorTask:
         if len(arrays) < len(self.inputs):
             arrays = self._completed(arrays, sizes.rows)
         ends = self._checks.ends(arrays, sizes) or [sizes.steps] * sizes.rows
-        group = (self.graph, sizes.group)
+        group = (self.graph, sizes.group, *(value_of(arrays[n]) for n in self.features.shared))
         return [
             self._example(arrays, wanted, sizes, row, end, group) for row, end in enumerate(ends)
         ]
@@ -276,17 +276,8 @@ class TensorTask:
 
     def _batch(self, examples: Sequence[TensorExample]) -> dict[str, Array]:
         """The inputs of several rows, each cut to its length, padded to the longest."""
-        masked = self._masked
-        return {
-            name: stacked(
-                tensor,
-                [
-                    row_of(tensor, each.request[name], each.row, each.end if masked else None)
-                    for each in examples
-                ],
-            )
-            for name, tensor in self.inputs.items()
-        }
+        rows = [(each.request, each.row, each.end if self._masked else None) for each in examples]
+        return {name: batch_of(tensor, rows) for name, tensor in self.inputs.items()}
 
     def _wanted(self, outputs: Sequence[str]) -> tuple[str, ...]:
         for index, name in enumerate(outputs):

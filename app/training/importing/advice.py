@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from app.serving.runtime.session import TensorSpec
-from app.training.importing.finding import EXPORT, Finding, note, problem
+from app.training.importing.finding import Finding, note, problem
 from app.training.importing.graph_file import GraphFile, label
 from app.training.importing.state_pairs import shown
 
@@ -34,9 +34,12 @@ def no_input() -> Finding:
 
 
 def frozen_inside(
-    worked: Sequence[tuple[int, int]], reasons: Mapping[tuple[int, int], str]
+    worked: Sequence[tuple[int, int]], reasons: Mapping[tuple[int, int], str], export: str
 ) -> Finding:
-    """The declared axes are free, and still only some shapes (rows, steps) run, or none does."""
+    """The declared axes are free, and still only some shapes (rows, steps) run, or none does.
+
+    `export` says how to export it.
+    """
     shape, reason = next(iter(reasons.items()))
     if DOUBLES.search(reason):
         return in_doubles(reason)
@@ -55,7 +58,7 @@ def frozen_inside(
     return problem(
         f"{what} frozen inside the graph, though its inputs are declared free: it runs with {rows} "
         f"rows of {steps} steps, and with {shape[0]} rows of {shape[1]} not: {reason}",
-        f"{EXPORT}, and make nothing in forward a Python number that depends on x.shape "
+        f"{export}, and make nothing in forward a Python number that depends on x.shape "
         "(int(...), len(...), a list of steps): tracing writes it down as it was",
     )
 
@@ -131,6 +134,19 @@ def padding_matters(off: str, lengths: str) -> Finding:
         "(pack_padded_sequence), the backward direction most of all; or say --no-padding, and only "
         "rows of equal length share a batch",
     )
+
+
+def shared_by_rows(name: str) -> Finding:
+    """An input that holds one value for all rows."""
+    return note(
+        f"{name} is one value for all rows of a request, and rows share a batch with those of the "
+        "same value only",
+    )
+
+
+def one_time(names: Sequence[str]) -> Finding:
+    """Axes of several names that must have one size."""
+    return note(f"the axes of {', '.join(names)} have several names and must have one size")
 
 
 def state_not_exposed() -> Finding:

@@ -25,8 +25,10 @@ from app.training.importing.advice import (
     not_finite,
     not_repeatable,
     padding_matters,
+    shared_by_rows,
 )
 from app.training.importing.finding import Finding, note, problem
+from app.training.importing.frozen import export_advice, frozen_axes
 from app.training.importing.graph_file import GraphFile
 from app.training.importing.placement import placement_notes
 from app.training.importing.probe import (
@@ -39,8 +41,9 @@ from app.training.importing.probe import (
     distance,
     output_axes,
 )
-from app.training.importing.roles import Told, find_roles, frozen_axes
+from app.training.importing.roles import find_ways
 from app.training.importing.states import try_states
+from app.training.importing.told import Told
 
 _LENGTHS: Final = (11, 1, 7, 4, 2)
 # A graph that runs with no shape of SHAPES may have been traced with one of these.
@@ -73,11 +76,12 @@ def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
     strange = [spec for spec in (*session.inputs, *session.outputs) if spec.type not in OF_ONNX]
     if strange or not session.inputs:
         return Verdict(None, tuple(map(no_tensor, strange)) or (no_input(),))
-    roles = find_roles(session.inputs, session.outputs, graph, told)
-    frozen = frozen_axes(session.inputs, roles, graph, told)
+    ways = find_ways(session.inputs, session.outputs, graph, told)
+    roles = ways[0]
+    frozen = frozen_axes(session.inputs, session.outputs, roles, graph, told)
     if frozen:
         return Verdict(None, tuple(frozen))
-    verdict = _try(Probe(session, graph, roles, told))
+    verdict = _best([_try(Probe(session, graph, way, told)) for way in ways])
     if verdict.sound or not roles.timed:
         return verdict
     timed = [name for name, axis in roles.time.items() if axis is not None]
@@ -95,6 +99,18 @@ def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
     first = verdict.problems[0]
     layout = f"{layout} ({first.what})"
     return Verdict(None, (problem(layout, f"batch_first=True, or say {options}"), *other.problems))
+
+
+def _best(verdicts: Sequence[Verdict]) -> Verdict:
+    """The first by which rows share most batches, or which has least against it."""
+    return min(
+        verdicts,
+        key=lambda each: (
+            not each.sound,
+            each.features is None,
+            each.features is None or not each.features.masked,
+        ),
+    )
 
 
 def _try(probe: Probe) -> Verdict:
@@ -126,6 +142,7 @@ def _try(probe: Probe) -> Verdict:
     found += of_states
     if any(each.severity == "problem" for each in found):
         return Verdict(None, tuple(found))
+    found += map(shared_by_rows, features.shared)
     return Verdict(features, (*found, *placement_notes(probe.graph.nodes)))
 
 
@@ -139,7 +156,8 @@ def _frozen(
     for rows, steps in worked[:1]:
         for near in ((rows + 1, steps), (rows, steps + 2)):
             reasons[near] = _failure(probe, near)
-    return frozen_inside(worked, {shape: text for shape, text in reasons.items() if text})
+    export = export_advice(probe.session.inputs, probe.session.outputs, probe.roles)
+    return frozen_inside(worked, {shape: text for shape, text in reasons.items() if text}, export)
 
 
 def _failure(probe: Probe, shape: tuple[int, int]) -> str:

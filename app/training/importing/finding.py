@@ -24,10 +24,3 @@ def problem(what: str, fix: str) -> Finding:
 def note(what: str, fix: str = "") -> Finding:
     """Something worth knowing."""
     return Finding("note", what, fix)
-
-
-EXPORT = (
-    "export it again with free axes: torch.onnx.export(..., dynamo=False, "
-    'dynamic_axes={"x": {0: "batch", 1: "time"}, "lengths": {0: "batch"}, "y": {0: "batch"}})'
-)
-"""How PyTorch makes a graph that takes any batch and any length; see docs/bring-your-own.md."""

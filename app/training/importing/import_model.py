@@ -23,7 +23,8 @@ from app.training.importing.checks import Verdict, examine
 from app.training.importing.graph_file import GraphFile, read_graph_file
 from app.training.importing.loading import open_graph
 from app.training.importing.probe import Array, Probe
-from app.training.importing.roles import Roles, Told
+from app.training.importing.roles import Roles
+from app.training.importing.told import Told
 
 TASK: Final = "tensor"
 _GOLDEN_LENGTHS: Final = (5, 1, 8)
@@ -177,14 +178,19 @@ def golden_requests(
         time={each.name: each.time_axis for each in features.inputs},
         lengths=features.lengths,
         states=features.states,
-        unsure=frozenset(),
+        shared=frozenset(features.shared),
     )
     probe = Probe(session, graph, roles, told)
     requests: list[dict[str, JsonValue]] = []
     for seed, steps in enumerate(_GOLDEN_LENGTHS):
         feeds = probe.feeds(1, steps, seed)
         rows: dict[str, JsonValue] = {
-            tensor.name: _plain(row_of(tensor, feeds[tensor.name], 0), tensor.datatype)
+            tensor.name: _plain(
+                feeds[tensor.name]
+                if tensor.batch_axis is None
+                else row_of(tensor, feeds[tensor.name], 0),
+                tensor.datatype,
+            )
             for tensor in features.inputs
             if tensor.name != features.lengths
         }

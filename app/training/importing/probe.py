@@ -11,7 +11,8 @@ from app.serving.runtime.datatypes import NUMPY, OF_ONNX
 from app.serving.runtime.session import Session, TensorSpec
 from app.tasks.tensor.features import BATCH, TIME, Tensor, TensorFeatures
 from app.training.importing.graph_file import GraphFile
-from app.training.importing.roles import Roles, Told
+from app.training.importing.roles import Roles
+from app.training.importing.told import Told
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
@@ -37,12 +38,15 @@ class Probe:
     def feeds(self, rows: int, steps: int, seed: int = 0, other: int = OTHERS[0]) -> Feeds:
         """Random values for every input; every row is `steps` long, other free axes `other`."""
         generator = np.random.default_rng([seed, rows, steps])
-        return {
-            spec.name: np.full(rows, steps, NUMPY[OF_ONNX[spec.type]])
-            if spec.name == self.roles.lengths
-            else self._values(spec, self._shape(spec, rows, steps, other), generator)
-            for spec in self.session.inputs
-        }
+        feeds: Feeds = {}
+        for spec in self.session.inputs:
+            if spec.name == self.roles.lengths:
+                feeds[spec.name] = np.full(rows, steps, NUMPY[OF_ONNX[spec.type]])
+                continue
+            # What all rows share is the same in all requests, so that they share batches.
+            of = np.random.default_rng(0) if spec.name in self.roles.shared else generator
+            feeds[spec.name] = self._values(spec, self._shape(spec, rows, steps, other), of)
+        return feeds
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Every output. Raises what `Session.run` raises."""
@@ -68,6 +72,9 @@ class Probe:
             outputs=outputs,
             lengths=self.roles.lengths,
             states=dict(self.roles.states),
+            shared=tuple(
+                spec.name for spec in self.session.inputs if spec.name in self.roles.shared
+            ),
         )
 
     def _shape(self, spec: TensorSpec, rows: int, steps: int, other: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from app.tasks.tensor.task import TensorTask
 from app.training.common.graph import Graph
 from app.training.importing.checks import Verdict, examine
 from app.training.importing.graph_file import describe
-from app.training.importing.roles import Told
+from app.training.importing.told import Told
 from tests.training.importing.graphs import Net
 
 STATES = ("h0", "hn", "c0", "cn")

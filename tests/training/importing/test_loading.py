@@ -14,7 +14,7 @@ from app.serving.models.loader import load_version
 from app.serving.models.manifest import read_manifest
 from app.tasks.tensor.task import TensorTask
 from app.training.importing.import_model import Imported, ImportOptions, import_model
-from app.training.importing.roles import Told
+from app.training.importing.told import Told
 from tests import tensors
 from tests.training.importing.graphs import Net
 
