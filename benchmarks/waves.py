@@ -39,6 +39,12 @@ NETWORKS: dict[str, tuple[str, int]] = {
     "gru (2 layers)": ("gru", 2),
     "lstm (2 layers)": ("lstm", 2),
     "layernorm_lstm (2 layers)": ("layernorm_lstm", 2),
+    "jordan (2 layers)": ("jordan", 2),
+    "mingru (2 layers)": ("mingru", 2),
+    "minlstm (2 layers)": ("minlstm", 2),
+    "slstm (2 layers)": ("slstm", 2),
+    "mlstm (2 layers)": ("mlstm", 2),
+    "gated_delta (2 layers)": ("gated_delta", 2),
 }
 BOOK = 7000
 """Series of the textbook's training set."""

@@ -34,8 +34,8 @@ CellOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--cell",
-        help="Recurrent cell: rnn, gru, lstm, peephole_lstm, working_memory_lstm or "
-        "layernorm_lstm.",
+        help="Recurrent cell: rnn, jordan, gru, lstm, peephole_lstm, working_memory_lstm, "
+        "layernorm_lstm, indrnn, mingru, minlstm, slstm, mlstm or gated_delta.",
     ),
 ]
 HiddenOption: TypeAlias = Annotated[int, typer.Option(help="Units of a layer.", min=1)]

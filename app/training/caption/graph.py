@@ -12,8 +12,9 @@ from onnx import helper, numpy_helper
 
 from app.training.caption.network import Captioner
 from app.training.caption.words import BOS, UNK
-from app.training.common.cell import Cell, Names, NativeCell
+from app.training.common.cell import Cell, Names
 from app.training.common.graph import Graph, Shape
+from app.training.common.native_cell import NativeCell
 from app.training.common.search import TOP
 
 _NEVER = -1e30

@@ -5,6 +5,7 @@ cells of the feature map (Xu et al. 2015, section 3.1, soft attention).
 """
 
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,13 @@ from torch.nn import functional
 from app.training.caption.words import BOS, UNK
 from app.training.common.cell import State
 from app.training.common.cells import CELLS
+
+# Every state of the decoder begins as a bounded projection of the image, of the size of a layer.
+FITTING: Final = [
+    name
+    for name, cell in CELLS.items()
+    if not cell.initial and all(cell.state_size(state, 16) == 16 for state in cell.states)
+]
 
 
 @dataclass(frozen=True)
@@ -31,8 +39,8 @@ class CaptionerOptions:
     output_dropout: float = 0.5  # share of the outputs before the logits, 0 to 1
 
     def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise ValueError(f"unknown cell {self.cell!r}: expected one of {', '.join(CELLS)}")
+        if self.cell not in FITTING:
+            raise ValueError(f"unknown cell {self.cell!r}: expected one of {', '.join(FITTING)}")
 
 
 @dataclass(frozen=True)

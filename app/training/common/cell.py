@@ -1,11 +1,10 @@
 """Knows how a recurrent cell runs over time, in torch and in ONNX; knows no cell's equations."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,7 +12,7 @@ from torch.nn import functional
 from app.training.common.graph import Graph
 
 State = tuple[Tensor, ...]
-"""One tensor (batch, hidden) per name in `Cell.states`."""
+"""One tensor (batch, size) per name in `Cell.states`; see `Cell.state_size`."""
 Names = tuple[str, ...]
 """The same in an ONNX graph."""
 
@@ -21,40 +20,63 @@ Names = tuple[str, ...]
 class Cell(nn.Module, ABC):
     """One recurrent layer in one direction, written as equations of a single step.
 
-    The weights have torch's layout: `gates` blocks of `hidden_size` rows. A subclass gives
-    `step`, and may replace `unroll` by something faster than a loop over it.
+    The weights have torch's layout: `gates` blocks of `hidden_size` rows, then those of
+    `extra_rows`. A subclass gives `step`, and may replace `unroll` by something faster than a loop
+    over it. Cells whose gates see the input alone (`recurrent_gates` 0) have an empty `weight_hh`.
     """
 
     states: ClassVar[tuple[str, ...]]
+    initial: ClassVar[Mapping[str, float]] = {}  # what states begin with, where it is not 0
     gates: ClassVar[int]
+    recurrent_gates: ClassVar[int | None] = (
+        None  # blocks of weight_hh, where not all gates have one
+    )
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
-        rows = self.gates * hidden_size
+        rows = self.projected_size
+        recurrent = self.gates if self.recurrent_gates is None else self.recurrent_gates
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
-        self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
+        self.weight_hh = nn.Parameter(torch.empty(recurrent * hidden_size, hidden_size))
         self.bias_ih = nn.Parameter(torch.empty(rows))
-        self.bias_hh = nn.Parameter(torch.empty(rows))
+        self.bias_hh = nn.Parameter(torch.empty(recurrent * hidden_size))
         self.reset_parameters()
+
+    @classmethod
+    def state_size(cls, state: str, hidden_size: int) -> int:
+        """How many numbers one row of this state has."""
+        del state
+        return hidden_size
+
+    @classmethod
+    def extra_rows(cls, hidden_size: int) -> int:
+        """Numbers that are projected from the input besides the gates, such as one a head."""
+        del hidden_size
+        return 0
+
+    @property
+    def projected_size(self) -> int:
+        """How many numbers `project` gives for a step."""
+        return self.gates * self.hidden_size + self.extra_rows(self.hidden_size)
 
     def reset_parameters(self) -> None:
         """Glorot input weights, orthogonal recurrent weights per gate, no biases."""
-        for gate in self.weight_ih.chunk(self.gates):
+        for gate in torch.split(self.weight_ih, self.hidden_size):
             nn.init.xavier_uniform_(gate)
-        for gate in self.weight_hh.chunk(self.gates):
+        for gate in torch.split(self.weight_hh, self.hidden_size):
             nn.init.orthogonal_(gate)
         nn.init.zeros_(self.bias_ih)
         nn.init.zeros_(self.bias_hh)
 
     def project(self, inputs: Tensor) -> Tensor:
-        """The part of the gates that needs no state: (..., input) to (..., gates * hidden)."""
+        """The part of the gates that needs no state: (..., input) to (..., projected_size)."""
         return functional.linear(inputs, self.weight_ih, self.bias_ih)
 
     @abstractmethod
     def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
-        """The equations: one step's `project`ed input (batch, gates * hidden) and state to state.
+        """The equations: one step's `project`ed input (batch, projected_size), state to state.
 
         The first state is also the output. `weight_hh` is passed in because recurrent dropout
         thins it out.
@@ -73,14 +95,18 @@ class Cell(nn.Module, ABC):
 
         Returns the outputs (time, batch, hidden), zero past a row's end, and the state after its
         last step. `reverse` starts at a row's own last step. A row of length 0 keeps the state it
-        was given, or zeros. `recurrent_dropout` (0 to 1) drops hidden-to-hidden weights, the same
-        ones at every step of this call, in training mode only (Merity, Keskar and Socher 2018,
-        "Regularizing and Optimizing LSTM Language Models", section 2).
+        was given, or the initial one. `recurrent_dropout` (0 to 1) drops hidden-to-hidden weights,
+        the same ones at every step of this call, in training mode only (Merity, Keskar and Socher
+        2018, "Regularizing and Optimizing LSTM Language Models", section 2).
         """
         batch = inputs.shape[1]
         if state is None:
-            zeros = inputs.new_zeros(batch, self.hidden_size)
-            state = tuple(zeros for _ in self.states)
+            state = tuple(
+                inputs.new_full(
+                    (batch, self.state_size(name, self.hidden_size)), self.initial.get(name, 0.0)
+                )
+                for name in self.states
+            )
         weight_hh = functional.dropout(self.weight_hh, recurrent_dropout, self.training)
         if lengths is not None and bool((lengths == inputs.shape[0]).all()):
             lengths = None  # a batch without padding takes the faster way
@@ -142,7 +168,7 @@ class Cell(nn.Module, ABC):
         outputs, finals = [], []
         for direction, cell in enumerate(layer):
             if state is None:
-                initial = (cell._zeros_onnx(graph, inputs),) * len(cls.states)
+                initial = tuple(cell._initial_onnx(graph, inputs, name) for name in cls.states)
             else:
                 at = np.array(direction, np.int64)
                 initial = tuple(graph.op("Gather", s, at, axis=0) for s in state)
@@ -161,18 +187,22 @@ class Cell(nn.Module, ABC):
             tuple(graph.op("Concat", *ends, axis=0) for ends in zip(*finals, strict=True)),
         )
 
-    def _zeros_onnx(self, graph: Graph, inputs: str) -> str:
+    def _initial_onnx(self, graph: Graph, inputs: str, state: str) -> str:
         batch = graph.op("Shape", inputs, start=1, end=2)
-        shape = graph.op("Concat", batch, np.array([self.hidden_size], np.int64), axis=0)
-        return graph.op("Expand", np.zeros((1, 1), np.float32), shape)
+        size = np.array([self.state_size(state, self.hidden_size)], np.int64)
+        shape = graph.op("Concat", batch, size, axis=0)
+        return graph.op("Expand", np.full((1, 1), self.initial.get(state, 0.0), np.float32), shape)
 
     def _scan_body(self, graph: Graph, *, masked: bool) -> Graph:
         body = graph.subgraph("step")
         with graph.scope(body.name):
-            shape = ("batch", self.hidden_size)
-            state = tuple(body.input(f"{body.name}/{s}", np.float32, shape) for s in self.states)
-            size = self.gates * self.hidden_size
-            projected = body.input(f"{body.name}/projected", np.float32, ("batch", size))
+            shapes = [("batch", self.state_size(s, self.hidden_size)) for s in self.states]
+            state = tuple(
+                body.input(f"{body.name}/{name}", np.float32, shape)
+                for name, shape in zip(self.states, shapes, strict=True)
+            )
+            size = ("batch", self.projected_size)
+            projected = body.input(f"{body.name}/projected", np.float32, size)
             new = self.step_onnx(body, projected, state)
             output = new[0]
             if masked:
@@ -180,9 +210,9 @@ class Cell(nn.Module, ABC):
                 output = body.op("Where", here, output, np.array(0, np.float32))
                 pairs = zip(new, state, strict=True)
                 new = tuple(body.op("Where", here, after, before) for after, before in pairs)
-            for name, value in zip(self.states, new, strict=True):
+            for name, value, shape in zip(self.states, new, shapes, strict=True):
                 body.output(f"{body.name}/new_{name}", value, np.float32, shape)
-            body.output(f"{body.name}/output", output, np.float32, shape)
+            body.output(f"{body.name}/output", output, np.float32, ("batch", self.hidden_size))
         return body
 
 
@@ -201,95 +231,3 @@ def flip_time(sequences: Tensor, lengths: Tensor | None) -> Tensor:
     ends = lengths.to(sequences.device)[None, :]  # (1, batch)
     index = torch.where(steps < ends, ends - 1 - steps, steps)  # (time, batch)
     return sequences.gather(0, index[:, :, None].expand_as(sequences))
-
-
-class NativeCell(Cell):
-    """A cell that torch and ONNX have an operator for; `step` stays its reference in tests.
-
-    `gate_order` lists torch's gates in the order of ONNX's `operator`.
-
-    Padding is run and thrown away: the kernel for packed sequences is slower than that even when
-    half of a batch is padding. What the padded steps do to a state that is no output is undone by
-    `hold`: gate inputs, added at padded steps only, which make a step leave that state as it is.
-    """
-
-    operator: ClassVar[str]
-    gate_order: ClassVar[tuple[int, ...]]
-    attributes: ClassVar[dict[str, int]] = {}
-    hold: ClassVar[tuple[float, ...] | None] = None
-
-    @abstractmethod
-    def kernel(
-        self, inputs: Tensor, state: list[Tensor], weights: list[Tensor]
-    ) -> tuple[Tensor, ...]:
-        """Torch's operator: outputs (time, batch, hidden), states (1, batch, hidden)."""
-
-    def unroll(
-        self, inputs: Tensor, valid: Tensor | None, state: State, weight_hh: Tensor
-    ) -> tuple[Tensor, State]:
-        weight_ih: Tensor = self.weight_ih
-        if valid is not None and self.hold is not None:
-            inputs = torch.cat([inputs, (~valid).to(inputs.dtype)], dim=2)
-            column = inputs.new_tensor(self.hold).repeat_interleave(self.hidden_size)
-            weight_ih = torch.cat([weight_ih, column[:, None]], dim=1)
-        weights = [weight_ih, weight_hh, self.bias_ih, self.bias_hh]
-        outputs, *final = self.kernel(inputs, [s[None] for s in state], weights)
-        states = [f[0] for f in final]
-        if valid is not None:
-            outputs = outputs * valid
-            last = torch.cat([state[0][None], outputs]).gather(  # (1 + time, batch, hidden)
-                0, valid.sum(0).expand(1, -1, self.hidden_size)
-            )
-            states[0] = last[0]
-        return outputs, tuple(states)
-
-    @classmethod
-    def to_onnx(
-        cls,
-        graph: Graph,
-        layer: Sequence[Self],
-        inputs: str,
-        lengths: str | None,
-        state: Names | None,
-    ) -> tuple[str, Names]:
-        """As every cell, but as one node for both directions."""
-        recurrent = [graph.constant(torch.stack(blocks)) for blocks in cls._onnx_weights(layer)]
-        outputs, *final = graph.op(
-            cls.operator,
-            inputs,
-            *recurrent,
-            None if lengths is None else graph.op("Cast", lengths, to=onnx.TensorProto.INT32),
-            *([None] * len(cls.states) if state is None else state),
-            *cls._more_onnx_inputs(graph, layer),
-            outputs=1 + len(cls.states),
-            hidden_size=layer[0].hidden_size,
-            direction="forward" if len(layer) == 1 else "bidirectional",
-            **cls.attributes,
-        )
-        # (time, directions, batch, hidden) to (time, batch, directions * hidden)
-        rows = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])
-        outputs = graph.op("Reshape", rows, np.array([0, 0, -1], np.int64))
-        if lengths is None or state is None:
-            return outputs, tuple(final)
-        # The operator gives zeros after an empty row, where the state should have been kept.
-        empty = graph.op("Equal", lengths, np.array(0, np.int64))
-        empty = graph.op("Unsqueeze", empty, np.array([0, 2], np.int64))  # (1, batch, 1)
-        pairs = zip(state, final, strict=True)
-        return outputs, tuple(graph.op("Where", empty, before, after) for before, after in pairs)
-
-    @classmethod
-    def _more_onnx_inputs(cls, graph: Graph, layer: Sequence[Self]) -> list[str]:
-        """What the operator takes after the initial states."""
-        return []
-
-    @classmethod
-    def _onnx_weights(cls, layer: Sequence[Self]) -> list[list[Tensor]]:
-        def ordered(parameter: Tensor) -> Tensor:
-            blocks = parameter.detach().chunk(cls.gates)
-            return torch.cat([blocks[gate] for gate in cls.gate_order])
-
-        return [
-            [ordered(cell.weight_ih) for cell in layer],
-            [ordered(cell.weight_hh) for cell in layer],
-            [torch.cat([ordered(cell.bias_ih), ordered(cell.bias_hh)]) for cell in layer],
-        ]

@@ -31,6 +31,7 @@ class _Shared:
 
     names: set[str] = field(default_factory=set)
     scopes: list[str] = field(default_factory=list)
+    domains: set[str] = field(default_factory=set)  # of operators that are not ONNX's own
     constants: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
     tensors: list[onnx.TensorProto] = field(default_factory=list)
 
@@ -94,12 +95,16 @@ class Graph:
     def op(
         self, op_type: str, *inputs: Value, outputs: int | None = None, **attributes: Any
     ) -> str | tuple[str, ...]:
-        """Add a node and name its output, or as many as `outputs` says, then as a tuple."""
+        """Add a node and name its output, or as many as `outputs` says, then as a tuple.
+
+        An operator that is not ONNX's own has its `domain` among the attributes.
+        """
         names = tuple(self._fresh(op_type) for _ in range(outputs or 1))
         values = [
             "" if value is None else value if isinstance(value, str) else self.constant(value)
             for value in inputs
         ]
+        self._shared.domains.add(attributes.get("domain", ""))
         self._nodes.append(helper.make_node(op_type, values, names, name=names[0], **attributes))
         return names[0] if outputs is None else names
 
@@ -139,7 +144,10 @@ class Graph:
         proto.initializer.extend(self._shared.tensors)
         model = helper.make_model(
             proto,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[
+                helper.make_opsetid(domain, 1 if domain else OPSET)
+                for domain in sorted(self._shared.domains | {""})
+            ],
             ir_version=IR_VERSION,
             producer_name="unroll",
         )

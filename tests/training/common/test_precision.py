@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from app.training.common.cells import Lstm
+from app.training.common.classic_cells import Lstm
 from app.training.common.precision import has_bfloat16, mixed_precision
 
 

@@ -38,11 +38,18 @@ def graph_of(stack: Recurrent, *, carried: bool, lengths: bool = True) -> Graph:
     graph = Graph("test")
     inputs = graph.input("inputs", np.float32, ("time", "batch", stack.input_size))
     ends = graph.input("lengths", np.int64, ("batch",)) if lengths else None
-    shape = (LAYERS * stack.num_directions, "batch", stack.hidden_size)
-    state = tuple(graph.input(name, np.float32, shape) for name in stack.states)
+    cell = type(stack.layers()[0][0])
+    shapes = [
+        (LAYERS * stack.num_directions, "batch", cell.state_size(name, HIDDEN))
+        for name in stack.states
+    ]
+    state = tuple(
+        graph.input(name, np.float32, shape)
+        for name, shape in zip(stack.states, shapes, strict=True)
+    )
     outputs, final = stack.to_onnx(graph, inputs, ends, state if carried else None)
     graph.output("outputs", outputs, np.float32, ("time", "batch", stack.output_size))
-    for name, value in zip(stack.states, final, strict=True):
+    for name, value, shape in zip(stack.states, final, shapes, strict=True):
         graph.output(f"new_{name}", value, np.float32, shape)
     return graph
 
@@ -68,7 +75,7 @@ def run(
     lengths: Sequence[int] | None,
     state: Sequence[Array],
 ) -> tuple[Array, list[Array]]:
-    names = ["hidden_state", "cell_state"][: len(state)]
+    names = [each.name for each in graph.get_inputs() if each.name not in ("inputs", "lengths")]
     feeds = {"inputs": inputs, **dict(zip(names, state, strict=True))}
     if lengths is not None:
         feeds["lengths"] = np.array(lengths, np.int64)
@@ -80,8 +87,18 @@ def batch(stack: Recurrent, lengths: Sequence[int], seed: int = 6) -> tuple[Arra
     """Inputs with noise also in the padding, and a state to begin with."""
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(max(lengths), len(lengths), INPUT)).astype(np.float32)
-    shape = (LAYERS * stack.num_directions, len(lengths), HIDDEN)
-    return inputs, [rng.normal(size=shape).astype(np.float32) for _ in stack.states]
+    shape = (LAYERS * stack.num_directions, len(lengths))
+    states = reference.states(type(stack.layers()[0][0]), shape, HIDDEN, seed)
+    return inputs, [values.astype(np.float32) for values in states]
+
+
+def initial(stack: Recurrent, state: Sequence[Array]) -> list[Array]:
+    """States of the shapes of `state` as the cells begin with."""
+    begins = type(stack.layers()[0][0]).initial
+    return [
+        np.full_like(tensor, begins.get(name, 0.0))
+        for name, tensor in zip(stack.states, state, strict=True)
+    ]
 
 
 def by_equations(
@@ -117,7 +134,7 @@ def test_four_forward_passes_agree(cell: str, bidirectional: bool, lengths: list
     stack = network(cell, bidirectional=bidirectional)
     inputs, state = batch(stack, lengths)
     if bidirectional:
-        state = [np.zeros_like(tensor) for tensor in state]
+        state = initial(stack, state)
     expected = by_equations(cell, stack, inputs, lengths, state)
 
     with torch.no_grad():
@@ -140,14 +157,13 @@ def test_four_forward_passes_agree(cell: str, bidirectional: bool, lengths: list
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["stacked", "bidirectional"])
 @pytest.mark.parametrize("lengths", [True, False], ids=["lengths", "no lengths"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_graph_without_state_starts_from_zeros(
+def test_a_graph_without_state_starts_from_the_initial_one(
     cell: str, lengths: bool, bidirectional: bool
 ) -> None:
     stack = network(cell, bidirectional=bidirectional)
     ends = [8, 8, 8]
     inputs, state = batch(stack, ends)
-    zeros = [np.zeros_like(tensor) for tensor in state]
-    expected = by_equations(cell, stack, inputs, ends, zeros)
+    expected = by_equations(cell, stack, inputs, ends, initial(stack, state))
     graph = session(cell, bidirectional=bidirectional, lengths=lengths)
     assert_close(run(graph, inputs, ends if lengths else None, state), expected)
 
@@ -216,7 +232,7 @@ def test_a_bidirectional_graph_carries_no_state() -> None:
 
 
 def test_an_unknown_cell_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown cell 'elman': expected one of rnn, gru, lstm"):
+    with pytest.raises(ValueError, match="unknown cell 'elman': expected one of rnn, jordan, gru"):
         Recurrent("elman", INPUT, HIDDEN)
 
 
