@@ -49,6 +49,9 @@ def import_graph(
     labels: Annotated[
         str | None, typer.Option(help="Of the outputs' last axis, by commas.", metavar="A,B")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Take hidden states out, for streams.")
+    ] = False,
     no_padding: Annotated[
         bool, typer.Option("--no-padding", help="Only rows of equal length share a batch.")
     ] = False,
@@ -86,6 +89,7 @@ def import_graph(
             "shared": tuple(shared or ()),
             "find_states": not no_states,
             "padding": not no_padding,
+            "stream": stream,
             "fixed_time": fixed_time,
         }
         log.configure("auto", "WARNING")  # to standard error: what is printed is the result alone

@@ -27,11 +27,27 @@ def test_a_right_graph_is_published(tmp_path: Path) -> None:
         "  output y FP32 [batch, time, 4]\n"
         "  output hn FP32 [1, batch, 4]\n"
         "  output cn FP32 [1, batch, 4]\n"
+        "note: it streams: sequences in parts are answered as the whole, to the bit\n"
         f"published {tmp_path / 'models' / 'mine' / '1'}\n"
     )
     code, out, _ = run("models", "--models-dir", str(tmp_path / "models"), COLUMNS="200")
     assert code == 0
     assert "tensor" in out
+
+
+def test_a_hidden_state_is_taken_out_for_streams(tmp_path: Path) -> None:
+    net = Net(lengths=False, pooling="steps")
+    code, out, err = imported(tmp_path, "--name", "mine", "--stream", net=net)
+    assert (code, err) == (0, "")
+    assert "  input  h_1 FP32 [batch, 4] = state, continued by next_h_1\n" in out
+    assert "note: it streams: sequences in parts are answered as the whole" in out
+    card = (tmp_path / "models" / "mine" / "1" / "README.md").read_text(encoding="utf-8")
+    assert "It streams: `PUT /streams/NAME` opens a stream of it" in card
+    net = Net(lengths=False, direction="bidirectional")
+    code, out, err = imported(tmp_path, "--name", "other", "--stream", net=net)
+    assert (code, err) == (1, "net.onnx is not published as other\n")
+    assert "\nproblem: LSTM" in out
+    assert "is bidirectional: its first answer needs the last step" in out
 
 
 def test_a_wrong_one_is_not_and_the_fix_is_told(tmp_path: Path) -> None:

@@ -154,8 +154,23 @@ def state_not_exposed() -> Finding:
     return note(
         "the state is not exposed: every request is a whole sequence, and none can go on where "
         "another one ended",
-        "for streams take h0 (and c0) as inputs and return hn (and cn), and say "
-        "--state h0=hn --state c0=cn if other names are used",
+        "for streams say --stream, which exposes it; or take h0 (and c0) as inputs and return hn "
+        "(and cn), and say --state h0=hn --state c0=cn if other names are used",
+    )
+
+
+def streams(told: str) -> Finding:
+    """The service may keep the states between requests; `told` is how close parts are."""
+    if not told:
+        return note("it streams: one request is one step")
+    return note(f"it streams: sequences in parts are answered as the whole, {told}")
+
+
+def states_are_plain() -> Finding:
+    """States that clients can carry, and the service cannot."""
+    return note(
+        "it does not stream: clients can carry the states, and the service does not keep them",
+        "give every state a fixed size beside its batch axis, and every tensor a batch axis",
     )
 
 

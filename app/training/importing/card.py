@@ -49,6 +49,12 @@ _CHECKS = {
 }
 
 
+_STREAMS = """\
+It streams: `PUT /streams/NAME` opens a stream of it, `POST /streams/NAME/steps` takes steps, and
+the service keeps the state in between. Sequences in parts, cut in several ways, gave the same
+answers as the whole."""
+
+
 class Stated(Protocol):
     """What the user has stated."""
 
@@ -104,7 +110,11 @@ def _part(tensor: Tensor, kind: str, features: TensorFeatures) -> str:
 
 def _how(features: TensorFeatures) -> str:
     if features.masked:
-        return "Rows of any lengths share batches, padded with zeros."
-    if any(tensor.time_axis is not None for tensor in features.inputs):
-        return "Rows share batches with others of the same length only."
-    return "Rows share batches."
+        how = "Rows of any lengths share batches, padded with zeros."
+    elif any(tensor.time_axis is not None for tensor in features.inputs):
+        how = "Rows share batches with others of the same length only."
+    else:
+        how = "Rows share batches."
+    if not features.streams:
+        return how
+    return f"{how} A request without states is a whole sequence.\n\n{_STREAMS}"

@@ -138,7 +138,7 @@ def _try(probe: Probe) -> Verdict:
     features, found = _padding(probe, features)
     if any(each.severity == "problem" for each in found):
         return Verdict(None, tuple(found))
-    features, of_states = try_states(probe, features)
+    features, of_states = (features, []) if probe.told.stream else try_states(probe, features)
     found += of_states
     if any(each.severity == "problem" for each in found):
         return Verdict(None, tuple(found))

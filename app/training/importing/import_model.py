@@ -24,6 +24,7 @@ from app.training.importing.graph_file import GraphFile, read_graph_file
 from app.training.importing.loading import open_graph
 from app.training.importing.probe import Array, Probe
 from app.training.importing.roles import Roles
+from app.training.importing.streaming.verdict import examine_stream
 from app.training.importing.told import Told
 
 TASK: Final = "tensor"
@@ -77,11 +78,14 @@ def import_model(
 
 
 def _verdict(graph: GraphFile, options: ImportOptions) -> tuple[GraphFile, Verdict]:
-    """The verdict on a graph, and the graph as it is published."""
+    """The verdict on a graph, and the graph as it is published: with its states, for streams."""
     session, graph, found = open_graph(graph)
     if session is None:
         return graph, Verdict(None, tuple(found))
-    verdict = examine(session, graph, options.told)
+    if options.told.stream:
+        graph, verdict = examine_stream(graph, options.told)
+    else:
+        verdict = examine(session, graph, options.told)
     verdict = replace(verdict, findings=(*found, *verdict.findings))
     if verdict.features is None:
         return graph, verdict
@@ -171,7 +175,10 @@ def _draft(
 def golden_requests(
     graph: GraphFile, features: TensorFeatures, told: Told
 ) -> list[dict[str, JsonValue]]:
-    """Random rows of several lengths, as requests of `TensorTask.encode`."""
+    """Random rows of several lengths, as requests of `TensorTask.encode`.
+
+    The first one leaves out the states of a graph that streams.
+    """
     session = Session(graph.content)
     roles = Roles(
         batch={each.name: each.batch_axis for each in features.inputs},
@@ -192,7 +199,7 @@ def golden_requests(
                 tensor.datatype,
             )
             for tensor in features.inputs
-            if tensor.name != features.lengths
+            if tensor.name != features.lengths and (seed or tensor.name not in features.optional)
         }
         requests.append({"inputs": rows})
     return requests

@@ -7,17 +7,22 @@ tell what belongs together, every way is tried that the shapes allow.
 from collections.abc import Mapping
 
 import numpy as np
+from pydantic import ValidationError
 
 from app.tasks.tensor.features import TensorFeatures
+from app.tasks.tensor.task import TensorTask
 from app.training.importing.advice import (
     state_not_exposed,
     states_ambiguous,
+    states_are_plain,
     states_by_shape,
+    streams,
     wrong_state,
 )
 from app.training.importing.finding import Finding
 from app.training.importing.probe import TOLERANCE, Array, Feeds, Probe, distance
 from app.training.importing.state_pairs import pairings
+from app.training.importing.streaming.proof import prove
 
 _FIRST_PART, _STEPS = 5, 11
 
@@ -30,14 +35,29 @@ def try_states(probe: Probe, features: TensorFeatures) -> tuple[TensorFeatures, 
         return features, [states_ambiguous(ways)]
     if ways:
         states = {**named, **ways[0]}
-        return features.model_copy(update={"states": states}), [states_by_shape(ways[0])]
+        features, found = _streams(probe, features.model_copy(update={"states": states}))
+        return features, [states_by_shape(ways[0]), *found]
     if not named:
         return features, [state_not_exposed()] if probe.graph.recurrent else []
     off = _continued(probe, features, named)
     if not off:
-        return features, []
+        return _streams(probe, features)
     finding = wrong_state(named, off, told=bool(probe.told.states))
     return features.model_copy(update={"states": {}}), [finding]
+
+
+def _streams(probe: Probe, features: TensorFeatures) -> tuple[TensorFeatures, list[Finding]]:
+    """Whether the service may keep the states, which continue a sequence."""
+    try:
+        streaming = TensorFeatures.model_validate(features.model_dump() | {"streams": True})
+    except ValidationError:
+        return features, [states_are_plain()]
+    if not probe.roles.timed:
+        return streaming, [streams("")]
+    proof = prove(TensorTask(streaming, probe.session), probe)
+    if not proof.holds:
+        return features, [states_are_plain()]
+    return streaming, [streams(proof.told())]
 
 
 def _ways(probe: Probe, features: TensorFeatures) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ class Told:
     # range from which random values of an input are drawn
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     padding: bool = True  # whether rows may be padded
+    stream: bool = False  # whether states are exposed, and tried, by what comes after
     fixed_time: bool = False  # whether the network is meant for so many steps and no other number
 
 

@@ -14,6 +14,7 @@ from app.training.importing.told import Told
 from tests.training.importing.graphs import Net
 
 STATES = ("h0", "hn", "c0", "cn")
+STREAMS = "it streams: sequences in parts are answered as the whole, to the bit"
 STATES_TOLD = {"a": "b", "c": "d"}
 
 
@@ -188,7 +189,8 @@ class TestStates:
             assert verdict.problems == []
             assert verdict.features is not None
             assert verdict.features.states == {names[0]: names[1], names[2]: names[3]}
-            assert verdict.findings == ()
+            assert verdict.features.streams, "the service may keep the states"
+            assert [each.what for each in verdict.findings] == [STREAMS]
 
     @pytest.mark.parametrize("crossed", [False, True])
     def test_names_that_do_not_tell_are_tried(self, crossed: bool) -> None:

@@ -37,8 +37,9 @@ def imported(net: Net, folder: Path, name: str = "mine", **options: Any) -> Impo
         (Net(lengths=False), Told(padding=False)),
         (Net(states=STATES), Told()),
         (Net(time=9, lengths=False), Told(fixed_time=True)),
+        (Net(lengths=False, embedded=True), Told(stream=True)),
     ],
-    ids=["plain", "time first", "tokens", "padded", "not padded", "states", "fixed time"],
+    ids=["plain", "time first", "tokens", "padded", "not padded", "states", "fixed time", "stream"],
 )
 def test_what_is_imported_serves(tmp_path: Path, net: Net, told: Told) -> None:
     done = imported(net, tmp_path, told=told)

@@ -1,0 +1,131 @@
+"""Carries the last inputs of causal convolutions and of padding on the left.
+
+Knows Conv and Pad along the time axis. A window of L steps is a state (batch, L, ...): instead of
+L steps of padding, the L inputs before the first one of this part are put in front.
+"""
+
+from typing import Final
+
+import numpy as np
+import onnx
+
+from app.training.importing.finding import Finding, problem
+from app.training.importing.graph_file import attribute, label
+from app.training.importing.probe import Array
+from app.training.importing.streaming.states import Surgery
+
+_SPACE: Final = 2  # axes of a convolution before its spatial ones: batch, channels
+
+
+def expose_windows(surgery: Surgery) -> None:
+    """Carry what paddings and convolutions see of the steps before."""
+    for node in list(surgery.edit.nodes):
+        batch, time = surgery.traced.axes(surgery.seen(node))
+        if batch is None or time is None:
+            continue
+        if node.op_type == "Pad":
+            _expose_pad(surgery, node, batch, time)
+        elif node.op_type == "Conv" and batch == 0 and time >= _SPACE:
+            _expose_conv(surgery, node, time)
+
+
+def _expose_pad(surgery: Surgery, node: onnx.NodeProto, batch: int, time: int) -> None:
+    pads = surgery.traced.constant(node.input[1])
+    rank = surgery.traced.rank(surgery.seen(node))
+    if pads is None or len(node.input) > 3 or attribute(node, "mode", "constant") != "constant":
+        return
+    left, right = int(pads[time]), int(pads[rank + time])
+    if left <= 0 or right or np.count_nonzero(pads) > 1:
+        return
+    value = surgery.traced.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else 0
+    if value is None:
+        return
+    joined = _with_window(surgery, node, (batch, time), left, float(np.ravel(value)[0]))
+    if joined:
+        surgery.edit.replace_uses(node.output[0], joined)
+
+
+def _expose_conv(surgery: Surgery, node: onnx.NodeProto, time: int) -> None:
+    axis = time - _SPACE
+    kernel = surgery.traced.shapes(node.input[1])[0][_SPACE:]
+    space = len(kernel)
+    pads = _numbers(node, "pads", [0] * 2 * space)
+    width = (kernel[axis] - 1) * _numbers(node, "dilations", [1] * space)[axis]
+    left, right = pads[axis], pads[space + axis]
+    if str(attribute(node, "auto_pad", "NOTSET")) != "NOTSET" or not width:
+        return
+    cut = _cuts(surgery, node, time, right) if right else []
+    if _numbers(node, "strides", [1] * space)[axis] != 1 or left != width or (right and not cut):
+        if left or right:
+            surgery.problems.append(_not_causal(node, width))
+        return
+    joined = _with_window(surgery, node, (0, time), width, 0.0)
+    if not joined:
+        return
+    pads[axis] = pads[space + axis] = 0
+    kept = [each for each in node.attribute if each.name != "pads"]
+    del node.attribute[:]
+    node.attribute.extend([*kept, onnx.helper.make_attribute("pads", pads)])
+    node.input[0] = joined
+    for each in cut:
+        surgery.edit.replace_uses(each.output[0], node.output[0])
+
+
+def _cuts(surgery: Surgery, node: onnx.NodeProto, time: int, right: int) -> list[onnx.NodeProto]:
+    """The nodes that cut off what a convolution gives for the padding on the right.
+
+    Empty if anything else reads the convolution.
+    """
+    readers = [each for each in surgery.edit.nodes if node.output[0] in each.input]
+    outputs = {each.name for each in surgery.edit.model.graph.output}
+    if node.output[0] in outputs:
+        return []
+    for each in readers:
+        if each.op_type != "Slice" or len(each.input) < 4:
+            return []
+        start, end, axes = (surgery.traced.constant(name) for name in each.input[1:4])
+        if start is None or axes is None or list(start) != [0] or list(axes) != [time]:
+            return []
+        if not (end is not None and list(end) == [-right]) and not surgery.traced.follows_time(
+            each.input[2], 0
+        ):
+            return []
+    return readers
+
+
+def _with_window(
+    surgery: Surgery, node: onnx.NodeProto, axes: tuple[int, int], width: int, first: float
+) -> str:
+    """What a node reads with the `width` steps before it in front, which become a state.
+
+    "" if it has no fixed size beside batch and time.
+    """
+    batch, time = axes
+    value = surgery.seen(node)
+    row = surgery.traced.row_shape(value, batch, time)
+    if row is None:
+        return ""
+    dtype = surgery.traced.values[0][value].dtype
+    shape = (width, *row)
+    state = surgery.begin("window", dtype, shape)
+    begins: Array = np.full(shape, first, dtype)
+    surgery.begins_with(state, begins)
+    edit, rank = surgery.edit, len(row) + 2
+    rows, back = surgery.rows_first(node.input[0], batch, time, rank)
+    joined = edit.op("Concat", state, rows, axis=1)  # (batch, width + time, ...)
+    surgery.go_on(state, surgery.ends(joined, width, behind=width), dtype, shape)
+    return joined if back == list(range(rank)) else edit.op("Transpose", joined, perm=back)
+
+
+def _not_causal(node: onnx.NodeProto, width: int) -> Finding:
+    return problem(
+        f"{label(node)} sees steps that come later: its window is not the last {width + 1} steps",
+        f"pad by {width} steps on the left only, nn.functional.pad(x, ({width}, 0)), with stride 1 "
+        "and no padding in the convolution itself",
+    )
+
+
+def _numbers(node: onnx.NodeProto, name: str, default: list[int]) -> list[int]:
+    value = attribute(node, name, default)
+    assert isinstance(value, list)
+    return [int(each) for each in value]
