@@ -84,6 +84,20 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Seconds that accepted work gets to finish at shutdown.",
     )
+    max_head_bytes: int = Field(
+        64 * 1024, ge=1024, description="Bytes of one request's line and headers, at most."
+    )
+    max_unsent_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1,
+        description="Bytes of all answers together that clients have not read, at most.",
+    )
+    write_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds after which a client that reads nothing of its answer is given up.",
+    )
     max_body_bytes: int = Field(
         32 * 1024 * 1024, ge=1, description="Bytes of one request body, at most."
     )

@@ -32,12 +32,12 @@ uvicorn calls `Connection` as it calls its own protocol classes (`uvicorn.Config
 import asyncio
 from collections import deque
 from enum import Enum
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 from app.http.dispatch import Dispatcher
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, plain_answer
 from app.http.reader import Head, RequestReader
+from app.http.unsent import Unsent
 
 _MAX_BUFFERED: Final = 64 * 1024  # bytes of a body that nobody has read, before reading stops
 _READING_SECONDS: Final = 30.0  # that a head may take, or the rest of what is answered already
@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         dispatcher: Dispatcher,
+        unsent: Unsent,
         max_head_bytes: int,
         *,
         config: Any,
@@ -66,15 +67,18 @@ class Connection(asyncio.Protocol):
         app_state: dict[str, Any],
         **_: Any,
     ) -> None:
-        """`dispatcher` starts requests or refuses them; the other arguments are uvicorn's."""
+        """`dispatcher` starts requests or refuses them, `unsent` gives up clients that do not read;
+        the arguments by name are uvicorn's."""
         self.app = config.loaded_app
         self.server_state = server_state
         self.app_state = app_state
         self.loop = asyncio.get_running_loop()
-        self.write_paused = False
+        self.write_paused = False  # not all that was written could be sent
+        self.reading = True
         self.client: tuple[str, int] | None = None
         self.server: tuple[str, int] | None = None
         self._dispatcher = dispatcher
+        self._unsent = unsent
         self._reader = RequestReader(self, max_head_bytes)
         self._idle_seconds: float = config.timeout_keep_alive
         self._state = State.WAITING
@@ -84,10 +88,12 @@ class Connection(asyncio.Protocol):
         self._receiving: Exchange | None = None  # whose body comes now
         self._refusal = b""  # the last answer: what came behind the exchanges is no request
         self._drained: asyncio.Future[None] | None = None
-        self._reading_paused = False
+        self._socket_paused = False
+        self._next_waits = False  # the first exchange was not submitted yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=0)
         self.server_state.connections.add(self)
         self.client = _address(transport.get_extra_info("peername"))
         self.server = _address(transport.get_extra_info("sockname"))
@@ -102,17 +108,21 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        self._unsent.add(self.transport)
         self._pause_reading()  # who does not read answers may not ask for more
 
     def resume_writing(self) -> None:
         self.write_paused = False
+        self._unsent.remove(self.transport)
         self.resume_reading()
+        if self._next_waits:
+            self.loop.call_soon(self._submit_next)
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
 
     async def drain(self) -> None:
-        """Return when what is written has left, or nearly."""
+        """Return when what is written has left."""
         if self.write_paused:
             if self._drained is None:
                 self._drained = self.loop.create_future()
@@ -155,11 +165,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, status: int, why: str) -> None:
         """Answer what is no request, once those before it are answered, and close."""
-        self._refusal = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-            "content-type: text/plain; charset=utf-8"
-            f"\r\ncontent-length: {len(why)}\r\nconnection: close\r\n\r\n{why}"
-        ).encode()
+        self._refusal = plain_answer(status, why, self.server_state.default_headers)
         broken, self._receiving = self._receiving, None
         if broken is not None:  # its head was good, and its body is not
             if broken.head_sent:
@@ -188,6 +194,7 @@ class Connection(asyncio.Protocol):
             self._close()
         elif self._exchanges:
             self._enter(State.ANSWERING)
+            self._next_waits = True  # for as long as the client does not read
             self.loop.call_soon(self._submit_next)
         elif self._refusal:
             self._write_refusal()
@@ -207,13 +214,26 @@ class Connection(asyncio.Protocol):
     def resume_reading(self) -> None:
         """The application wants more, or the next request may come."""
         wanted = len(self._exchanges) < 2 and not self.write_paused
-        if self._reading_paused and wanted and not self.transport.is_closing():
-            self._reading_paused = False
+        if wanted and not self.reading and not self.transport.is_closing():
+            self.reading = True
+            if self._reader.has_rest:
+                self.loop.call_soon(self._read_on)
+            else:
+                self._resume_socket()
+
+    def _read_on(self) -> None:
+        if self.reading and self._reader.read_on() and self.reading:
+            self._resume_socket()
+
+    def _resume_socket(self) -> None:
+        if self._socket_paused and not self.transport.is_closing():
+            self._socket_paused = False
             self.transport.resume_reading()
 
     def _pause_reading(self) -> None:
-        if not self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = True
+        self.reading = False
+        if not self._socket_paused and not self.transport.is_closing():
+            self._socket_paused = True
             self.transport.pause_reading()
 
     def _enter(self, state: State) -> None:
@@ -221,7 +241,8 @@ class Connection(asyncio.Protocol):
         self._since = self.loop.time()
 
     def _submit_next(self) -> None:
-        if self._exchanges:
+        if self._next_waits and self._exchanges and not self.write_paused:
+            self._next_waits = False
             self._dispatcher.submit(self._exchanges[0])
 
     def _close(self) -> None:

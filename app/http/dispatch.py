@@ -82,6 +82,7 @@ class Dispatcher:
         self._waiting: deque[Request] = deque()
         self._cost = _PRESUMED_SECONDS  # seconds of the loop that answering a request took of late
         self._in_round = False
+        self._starting = 0  # requests of this round, until all of their tasks have begun
         self._reading_since = 0.0  # for the next round
         self._count = 0  # requests in this one
         self._tasks_since = 0.0
@@ -91,8 +92,8 @@ class Dispatcher:
 
     @property
     def waiting(self) -> int:
-        """Requests that were read and have not started."""
-        return len(self._waiting)
+        """Requests that were read and have not started, so that nobody else counts them."""
+        return len(self._waiting) + self._starting
 
     def submit(self, request: Request) -> None:
         """Start a request in the next round, or when those before it have started; or refuse it."""
@@ -133,6 +134,7 @@ class Dispatcher:
         if left:
             # What is read before their tasks run is none of their work.
             loop.call_soon(self._resume, self._clock() - began)
+            self._starting = len(left)
             for request in left:
                 request.run()
             loop.call_soon(self._end)
@@ -145,6 +147,7 @@ class Dispatcher:
 
     def _end(self) -> None:
         """The requests of this round have run, as far as they did not wait for anything."""
+        self._starting = 0
         self._end_at(self._clock(), self._tasks_since)
 
     def _end_at(self, now: float, since: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -16,7 +17,6 @@ _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }
 _OK, _TOO_MANY = _STATUS_LINES[200], _STATUS_LINES[429]
-_CRASHED: Final = _STATUS_LINES[500] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 _NO_BODY: Final = (204, 304)
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _log = get_logger(__name__)
@@ -35,7 +35,7 @@ class Channel(Protocol):
     write_paused: bool
 
     async def drain(self) -> None:
-        """Return when what is written has left, or nearly."""
+        """Return when what is written has left."""
 
     def answered(self, exchange: "Exchange") -> None:
         """The answer is written. Told again when the rest of a request has come that had not."""
@@ -54,8 +54,8 @@ class Exchange:
     """One request with its answer."""
 
     __slots__ = (
-        *("_bodiless", "_body", "_chunked", "_complete", "_connection", "_continued"),
-        *("_delivered", "_disconnected", "_left", "_start", "_waiter"),
+        *("_bodiless", "_body", "_chunked", "_complete", "_connection", "_delivered"),
+        *("_disconnected", "_expecting", "_left", "_start", "_waiter"),
         *("arrived", "ended", "head_sent", "keep_alive", "scope"),
     )
 
@@ -80,10 +80,13 @@ class Exchange:
         self.keep_alive = head.keep_alive
         self.arrived = time.monotonic()
         self._connection = connection
-        self._body = body or b""
+        self._body: bytes | bytearray = body or b""  # what has come of it and was not read
         self.ended = body is not None  # all of the request is here
         self._delivered = False  # and the application has it
-        self._continued = False  # the client was told to send the body
+        # The client waits for a word before it sends the body, if it sends it at all.
+        self._expecting = head.version == "1.1" and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in head.headers
+        )
         self._start: Message = None  # the head of the answer, until the first part of its body
         self.head_sent = False
         self._bodiless = self._chunked = False
@@ -112,7 +115,7 @@ class Exchange:
     def whole_body(self) -> bytes | None:
         """The body, for `respond`; None if it is not all here, or nobody waits for an answer."""
         plain = self.ended and self.keep_alive and not self._disconnected
-        return self._body if plain and not self._connection.write_paused else None
+        return bytes(self._body) if plain and not self._connection.write_paused else None
 
     def respond(self, answer: bytes) -> None:
         """Answer 200 without the application; `answer` follows the headers of every answer."""
@@ -128,7 +131,10 @@ class Exchange:
         """A part of the body has come."""
         if self._complete:
             return  # it was answered without this
-        self._body = self._body + body if self._body else bytes(body)
+        if isinstance(self._body, bytearray):
+            self._body += body
+        else:  # most bodies come whole; of one that does not, no part is copied twice
+            self._body = bytearray(self._body + body) if self._body else body
         self._connection.buffered(len(self._body))
         self._wake()
 
@@ -152,9 +158,9 @@ class Exchange:
                 body, self._body = self._body, b""
                 self._delivered = self.ended
                 connection.resume_reading()
-                return {"type": "http.request", "body": body, "more_body": not self.ended}
+                return {"type": "http.request", "body": bytes(body), "more_body": not self.ended}
             if not (self._delivered or self.head_sent) and self._expects_continue():
-                self._continued = True
+                self._expecting = False
                 connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             if self._waiter is None or self._waiter.done():
                 self._waiter = connection.loop.create_future()
@@ -194,6 +200,8 @@ class Exchange:
         connection.transport.write(head + part)
         if not more:
             self._finish()
+            if connection.write_paused:
+                await connection.drain()  # until then it is not answered, and counts as in flight
 
     def _head(self, start: Message, body: bytes, more: bool) -> bytes:
         """Status line and headers; notes how the body is framed."""
@@ -243,7 +251,7 @@ class Exchange:
             self._connection.abort()
         else:
             self.keep_alive = False
-            self.write_whole(_CRASHED)
+            self.write_whole(plain_answer(500, "", self._connection.server_state.default_headers))
 
     def _finish(self) -> None:
         self._complete = True
@@ -253,17 +261,10 @@ class Exchange:
 
     def _common(self) -> bytes:
         """The headers of every answer, as lines."""
-        headers = self._connection.server_state.default_headers
-        return b"".join([b"%b: %b\r\n" % each for each in headers])
+        return _lines(self._connection.server_state.default_headers)
 
     def _expects_continue(self) -> bool:
-        """Whether the client waits for a word before it sends the body, if it sends it at all."""
-        if self._continued or self.ended or self._body or self.scope["http_version"] == "1.0":
-            return False
-        return any(
-            name == b"expect" and value.lower() == b"100-continue"
-            for name, value in self.scope["headers"]
-        )
+        return self._expecting and not (self.ended or self._body)
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
@@ -273,3 +274,19 @@ class Exchange:
 
 def _status_line(status: int) -> bytes:
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % each for each in headers])
+
+
+def plain_answer(status: int, text: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """A whole answer that closes the connection, where no application says anything.
+
+    headers: of every answer.
+    """
+    content = text.encode()
+    return (
+        b"%b%bcontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+        b"server-timing: total;dur=0\r\nconnection: close\r\n\r\n%b"
+    ) % (_status_line(status), _lines(headers), len(content), content)

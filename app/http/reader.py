@@ -19,6 +19,10 @@ _VERSIONS: Final = ("1.1", "1.0")
 _REMEMBERED: Final = 1000  # heads
 _SHORT: Final = 1000  # bytes of a head that is remembered
 _UPGRADE: Final = (b"upgrade", b"http2-settings")
+_MOST_HEADERS: Final = 256
+# What a `Host` may hold (RFC 9110, section 7.2); no comma, so that two hosts are not one.
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
+_PIECE: Final = 4096  # bytes that are parsed at a time, where it is not known what they are
 
 
 class Head(NamedTuple):
@@ -32,7 +36,9 @@ class Head(NamedTuple):
 
 
 class Receiver(Protocol):
-    """Is told what is read, in its order."""
+    """Is told what is read, in its order. reading: whether it wants more for now."""
+
+    reading: bool
 
     def begin_head(self) -> None:
         """The first byte of a request has come."""
@@ -51,53 +57,85 @@ class Receiver(Protocol):
 
 
 class RequestReader:
-    """Takes the bytes of one connection apart."""
+    """Takes the bytes of one connection apart.
+
+    Where the receiver stops reading, the rest of what has come waits here as it is: what clients
+    send ahead (HTTP pipelining) makes no requests before their turn.
+    """
 
     def __init__(self, receiver: Receiver, max_head_bytes: int) -> None:
+        """max_head_bytes: of a head, at most; and of what stands around the chunks of a body, more
+        than twice as much as stands in them."""
         self.head_open = False  # a head has begun and is not complete
         self._receiver: Receiver | None = receiver  # None once something was refused
         self._max_head_bytes = max_head_bytes
-        self._head: Head | None = None  # the last one
+        self._rest = b""  # what has come and was not read
         self._new_parser()
 
     def feed(self, data: bytes) -> None:
         """Read on."""
         if self._receiver is None:
             return
-        end, known = 0, None
-        if self._between:
+        fresh, heads = self._between and not self._rest, self._heads
+        if fresh and self._receiver.reading:
             end = data.find(b"\r\n\r\n") + 4
             known = _heads.get(data[:end])
             if known is not None and known[1] == len(data) - end:
                 self._receiver.begin_head()
                 self._receiver.receive_head(known[0], data[end:])
                 return
-        heads = self._heads
+        self._rest = self._rest + data if self._rest else data
+        if self.read_on() and fresh and self._between and self._heads == heads + 1:
+            self._remember(data)
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether something has come that was not read."""
+        return bool(self._rest)
+
+    def read_on(self) -> bool:
+        """Read what has come, as far as the receiver wants it; whether all of it was read."""
+        rest, at = memoryview(self._rest), 0
         try:
-            self._parser.feed_data(data)
-            if known is None and 4 < end <= _SHORT and self._between and self._heads == heads + 1:
-                self._remember(data, end)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrades(memoryview(data)[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse(400, "this is not HTTP/1.1")
-        if self.head_open and self._heads == heads:  # all of `data` is a part of one head
-            self._head_bytes += len(data)
-            if self._head_bytes > self._max_head_bytes:
-                self._refuse_large()
+            while at < len(rest) and self._receiver is not None and self._receiver.reading:
+                size = max(_PIECE, self._body_left)
+                self._parse(rest[at : at + size])
+                at += size
+        except MemoryError:
+            self._refuse(503, "there is no memory for this request")
+        self._rest = b"" if self._receiver is None else bytes(rest[at:])
+        return not self._rest
 
     def close(self) -> None:
         """Read nothing more."""
-        self._receiver, self.head_open = None, False
+        self._receiver, self.head_open, self._rest = None, False, b""
+
+    def _parse(self, piece: memoryview) -> None:
+        heads, body = self._heads, self._body_bytes
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrades(piece[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            if isinstance(error.__context__, MemoryError):
+                raise MemoryError from error
+            raise
+        except httptools.HttpParserError:
+            self._refuse(400, "this is not HTTP/1.1")
+        if self._heads == heads and not self._between:  # all of it belongs to one request
+            self._other_bytes += len(piece) - (self._body_bytes - body)
+            if self._other_bytes > self._max_head_bytes + 2 * self._body_bytes:
+                self._refuse_large()
 
     # What the parser finds.
 
     def on_message_begin(self) -> None:
         self._between = False
         self._heads += 1
-        self._head_bytes = 0
+        self._other_bytes = self._body_bytes = self._body_left = 0
         self._url = b""
         self._headers: Headers = []
+        self._head: Head | None = None
         if self._receiver is not None:
             self.head_open = True
             self._receiver.begin_head()
@@ -106,28 +144,39 @@ class RequestReader:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if self._head is None:  # else it stands behind the body, and nobody reads it
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser, receiver = self._parser, self._receiver
         if parser.should_upgrade() or receiver is None:
             return  # see `_ignore_upgrades`
         version, target = parser.get_http_version(), target_of(self._url)
-        size = len(self._url) + sum([len(name) + len(value) for name, value in self._headers])
+        method, keep_alive = parser.get_method().decode("ascii"), parser.should_keep_alive()
+        size = len(self._url) + sum([len(name) + len(value) + 4 for name, value in self._headers])
         if version not in _VERSIONS:
             self._refuse(505, "this is not HTTP/1.1")
         elif target is None:
             self._refuse(400, "the path is malformed")
         elif size > self._max_head_bytes:
             self._refuse_large()
+        elif len(self._headers) > _MOST_HEADERS:
+            self._refuse(431, f"a request may have {_MOST_HEADERS} headers")
         else:
-            self.head_open = False
-            method = parser.get_method().decode("ascii")
-            keep_alive = version == "1.1" and parser.should_keep_alive()
-            self._head = Head(method, version, target, self._headers, keep_alive)
-            receiver.receive_head(self._head)
+            keep_alive = keep_alive and version == "1.1"
+            head = Head(method, version, target, self._headers, keep_alive)
+            fault = _fault_of(head)
+            if fault is None:
+                self.head_open = False
+                self._head = head
+                self._body_left = _length_of(head)
+                receiver.receive_head(head)
+            else:
+                self._refuse(*fault)
 
     def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        self._body_left = max(0, self._body_left - len(body))
         if self._receiver is not None:
             self._receiver.receive_body(body)
 
@@ -140,14 +189,19 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._heads = 0  # that have begun
         self._between = True  # nothing of the next request is here
-        self._head_bytes = 0  # of the one that is open, without those that came before its first
+        self._head = None  # of the request that is being read, once it is complete
+        self._body_left = 0  # bytes of its body still to come, if its head says how many
+        self._body_bytes = 0  # of its body that have come
+        self._other_bytes = 0  # of its other ones, without those of the piece it began in
 
-    def _remember(self, data: bytes, end: int) -> None:
-        """`data` was one request, the first `end` bytes of it its head."""
-        head = self._head
-        sizes = [] if head is None else [each for each in head.headers if each[0] in _FRAMING]
+    def _remember(self, data: bytes) -> None:
+        """`data` was one request, and nothing else."""
+        end, head = data.find(b"\r\n\r\n") + 4, self._head
+        if head is None or not 4 < end <= _SHORT:
+            return
+        sizes = [each for each in head.headers if each[0] in _FRAMING]
         body = b"%d" % (len(data) - end)
-        if head is not None and (sizes == [(b"content-length", body)] or not (sizes or data[end:])):
+        if sizes == [(b"content-length", body)] or not (sizes or data[end:]):
             if len(_heads) >= _REMEMBERED:
                 _heads.clear()
             _heads[data[:end]] = head, len(data) - end
@@ -177,7 +231,10 @@ class RequestReader:
                 self._refuse(400, "this is not HTTP/1.1")
 
     def _refuse_large(self) -> None:
-        self._refuse(431, f"the head of a request may have {self._max_head_bytes} bytes")
+        why = f"the head of a request may have {self._max_head_bytes} bytes"
+        if not self.head_open:
+            why = "the body has more around its chunks than in them"
+        self._refuse(431, why)
 
     def _refuse(self, status: int, why: str) -> None:
         receiver = self._receiver
@@ -189,6 +246,26 @@ class RequestReader:
 # By the bytes of a head: what it says, and how long its body is. For all connections.
 _heads: Final[dict[bytes, tuple[Head, int]]] = {}
 _FRAMING: Final = (b"content-length", b"transfer-encoding", *_UPGRADE)
+
+
+def _fault_of(head: Head) -> tuple[int, str] | None:
+    """Status and reason, if others on the way may understand a head otherwise than it is meant."""
+    codings = [value for name, value in head.headers if name == b"transfer-encoding"]
+    hosts = [value for name, value in head.headers if name == b"host"]
+    if codings and head.version == "1.0":
+        return 400, "HTTP/1.0 has no transfer-encoding"
+    if codings and (len(codings) > 1 or codings[0].lower() != b"chunked"):
+        return 501, "the only transfer-encoding is chunked"
+    if len(hosts) > 1 or (head.version == "1.1" and not hosts):
+        return 400, "a request has one host"
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        return 400, "the host is malformed"
+    return None
+
+
+def _length_of(head: Head) -> int:
+    """Bytes of its body, if it says so; httptools has checked that it is one number."""
+    return next((int(value) for name, value in head.headers if name == b"content-length"), 0)
 
 
 def target_of(url: bytes) -> Target | None:

@@ -7,13 +7,14 @@ import sys
 import time
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
 from app.api.application import Application
 from app.http.connection import Connection
 from app.http.dispatch import Dispatcher
+from app.http.unsent import Unsent
 from app.settings import Settings
 from app.telemetry import log
 from app.telemetry.deferred import run_deferred
@@ -21,7 +22,6 @@ from app.telemetry.log import get_logger
 
 # Connections that are still open when the work is done: idle ones, or a client that will not read.
 CLOSING_SECONDS: Final = 2
-_MAX_HEAD_BYTES: Final = 64 * 1024
 
 # Objects more than before a search among the young; of those as many as before one among the older;
 # and of those before one among all, which is rare.
@@ -64,13 +64,19 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+def connection_class(dispatcher: Dispatcher, settings: Settings) -> Any:
+    """What uvicorn calls for every connection of one event loop, as it does its own classes."""
+    unsent = Unsent(settings.max_unsent_bytes, settings.write_timeout_seconds)
+    return partial(Connection, dispatcher, unsent, settings.max_head_bytes)
+
+
 def make_server(app: Application, settings: Settings) -> DrainingServer:
     """A server for `app`; `run` it, or `serve` it in a running event loop."""
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(Connection, Dispatcher(app.shed, app.rounds.answer), _MAX_HEAD_BYTES),  # type: ignore[arg-type]
+        http=connection_class(Dispatcher(app.shed, app.rounds.answer), settings),
         ws="none",
         log_config=None,
         access_log=False,

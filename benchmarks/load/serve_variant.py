@@ -6,15 +6,13 @@ uvicorn, and the ASGI fast path before the router. `connection`: our own connect
 """
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from app.http.connection import Connection
 from app.http.dispatch import Dispatcher
-from app.http.server import prepare_process
+from app.http.server import connection_class, prepare_process
 from app.main import create_app
 from app.settings import load_settings
 from app.telemetry import log
@@ -27,7 +25,7 @@ def main(variant: str, models: str, port: str) -> None:
     app = create_app(settings, fast_path=variant != "router")
     http: Any = "httptools"
     if variant == "connection":
-        http = partial(Connection, Dispatcher(app.shed), 64 * 1024)
+        http = connection_class(Dispatcher(app.shed), settings)
     prepare_process()
     uvicorn.run(
         app,

@@ -13,16 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from app.api.application import Application
-from app.http.connection import Connection
 from app.http.dispatch import Dispatcher
-from app.http.server import DrainingServer, make_server, serve
+from app.http.server import DrainingServer, connection_class, make_server, serve
 from app.main import create_app
 from app.serving.models.loader import TaskTypes
 from app.settings import load_settings
@@ -126,7 +124,7 @@ def running(
     app = create_app(known, tasks, fast_path=fast_path)
     server = make_server(app, known)
     if not fast_path:
-        server.config.http = partial(Connection, Dispatcher(app.shed), 64 * 1024)  # type: ignore[assignment]
+        server.config.http = connection_class(Dispatcher(app.shed), known)
     thread = threading.Thread(target=server.run, name="service")
     thread.start()
     try:

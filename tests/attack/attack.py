@@ -9,9 +9,12 @@ returns every status that it was answered. Rows that send a lot or take long are
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_PATIENCE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,9 @@ class Target:
 
     port: int
 
-    def connect(self, timeout: float = 60.0) -> socket.socket:
-        """A connection that gives up after so many seconds without a byte."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+    def connect(self) -> socket.socket:
+        """A connection that gives up after a while."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE_SECONDS)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -32,13 +35,23 @@ class Target:
 
     def send_all(self, parts: Iterable[bytes]) -> list[int]:
         """The same of a generator, for what is too long to be kept."""
+        end = time.monotonic() + _PATIENCE_SECONDS
         with self.connect() as connection:
             try:
                 for part in parts:
                     connection.sendall(part)
+                    assert time.monotonic() < end, "it takes all that it is sent, and slowly"
             except ConnectionError:
                 pass  # it has closed: what it said before may still be here
             return statuses(received(connection))
+
+    def ends(self, connections: Iterable[socket.socket]) -> list[int]:
+        """The statuses of what comes on the connections, until each is closed."""
+        found = []
+        for connection in connections:
+            with connection:
+                found += statuses(received(connection))
+        return found
 
     def post(self, path: str, content: Any, *headers: str) -> list[int]:
         """POST bytes as they are, or anything else as JSON; the status."""

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +18,11 @@ import uvicorn
 
 from app.http.connection import Connection
 from app.http.dispatch import Dispatcher
+from app.http.unsent import Unsent
 from tests.api.service import until
 
 LIMIT = 64 * 1024
+LARGE = 1024 * LIMIT
 
 
 def admit(*_: Any) -> None:
@@ -97,10 +99,14 @@ def statuses(content: bytes) -> list[int]:
 
 @contextmanager
 def serving(
-    app: Any, shed: Any = admit, http: Any = None, **options: Any
+    app: Any,
+    shed: Any = admit,
+    http: Any = None,
+    unsent: Unsent | None = None,
+    **options: Any,
 ) -> Iterator[tuple[int, uvicorn.Server]]:
     """(port, server) of a real uvicorn that runs `app` in a thread. http: another protocol."""
-    ours: Any = partial(Connection, Dispatcher(shed), LIMIT)
+    ours: Any = partial(Connection, Dispatcher(shed), unsent or Unsent(LARGE, 30), LIMIT)
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -169,7 +175,7 @@ class Loop(asyncio.SelectorEventLoop):
         return super().time() + self.ahead
 
 
-@dataclass
+@dataclass(eq=False)
 class Transport:
     """What a connection writes, and what it does to its socket."""
 
@@ -177,12 +183,22 @@ class Transport:
     closed: bool = False
     ended: bool = False
     reading: bool = True
-    actions: list[str] = field(default_factory=list)
+    unsent: int = 0
+    aborted: bool = False
 
     def write(self, data: bytes) -> None:
         assert not self.closed
         assert not self.ended
         self.written += data
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high == 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def get_extra_info(self, name: str) -> Any:
         return ("127.0.0.1", 1)
@@ -253,7 +269,12 @@ def on_wire(app: Any, scenario: Callable[[Wire], Any], shed: Any = admit) -> Any
         )
         config = SimpleNamespace(loaded_app=app, timeout_keep_alive=5)
         connection = Connection(
-            Dispatcher(shed), LIMIT, config=config, server_state=state, app_state={}
+            Dispatcher(shed),
+            Unsent(LARGE, 30),
+            LIMIT,
+            config=config,
+            server_state=state,
+            app_state={},
         )
         loop = asyncio.get_running_loop()
         assert isinstance(loop, Loop)

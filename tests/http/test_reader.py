@@ -6,6 +6,8 @@ from app.http.reader import Head, RequestReader
 class Found:
     """Notes what a reader finds, bodies put together."""
 
+    reading = True
+
     def __init__(self) -> None:
         self.requests: list[tuple[Head, bytes]] = []
         self.ended = 0
@@ -107,3 +109,50 @@ def test_every_request_has_headers_of_its_own() -> None:
             (b"content-length", b"1"),
         ]
     )
+
+
+def test_a_refused_head_is_not_taken_for_the_one_before_it() -> None:
+    good = b"GET /a HTTP/1.1\r\nHost: x\r\nX-Eighth: 1\r\n\r\n"
+    bad = b"GET /b HTTP/1.1\r\nHost: x\r\nHost: y\r\nX-Eighth: 1\r\n\r\n"
+    for _ in range(3):
+        found = read(good, bad)
+        assert [head.target[0] for head, _ in found.requests] == ["/a"]
+        assert found.refused == [400]
+        assert read(bad).refused == [400]
+
+
+def test_what_stands_around_chunks_is_bounded_by_what_stands_in_them() -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    small, large = b"1\r\nx\r\n", b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
+    extended, trailer = b"1;a=" + b"b" * 995 + b"\r\nx\r\n", b"X-Trailer: " + b"x" * 487 + b"\r\n"
+    end = b"0\r\n\r\n"
+    for good in (small * 10_000, large * 100, extended * 60, large * 4 + small * 50_000):
+        found = read(head, good, end)
+        assert (found.refused, found.ended) == ([], 1), len(good)
+    assert read(head, small, end[:-2], trailer * 120, b"\r\n").ended == 1
+    for bad in (small * 50_000, extended * 70, end[:-2] + trailer * 150, b"1;" + b"x" * 70_000):
+        found = read(head, *[bad[at : at + 1000] for at in range(0, len(bad), 1000)])
+        assert (found.refused, found.ended) == ([431], 0)
+        assert found.requests[0][0].headers[-1] == (b"transfer-encoding", b"chunked")
+
+
+def test_no_more_is_read_than_the_receiver_wants() -> None:
+    request = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+    found = Found()
+    reader = RequestReader(found, 64 * 1024)
+    found.reading = False
+    reader.feed(request * 5000)
+    assert (found.ended, reader.has_rest) == (0, True)
+    found.reading = True
+    reader.feed(request)
+    assert (found.ended, reader.has_rest) == (5001, False)
+
+
+def test_a_request_for_which_there_is_no_memory_is_refused_as_such() -> None:
+    class Full(Found):
+        def receive_head(self, head: Head, body: bytes | None = None) -> None:
+            raise MemoryError
+
+    found = Full()
+    RequestReader(found, 64 * 1024).feed(b"GET /a HTTP/1.1\r\nHost: x\r\nX-Ninth: 1\r\n\r\n")
+    assert found.refused == [503]
