@@ -23,7 +23,7 @@ from app.api.lifecycle import Lifecycle
 from app.api.load_shedding import LoadShedder
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
-from app.api.routes import authorship, caption, forecast, health, models, sentiment
+from app.api.routes import authorship, caption, forecast, generate, health, models, sentiment
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
 from app.api.v2 import inference, metadata
@@ -37,6 +37,7 @@ from app.settings import Settings
 from app.tasks.authorship import AuthorshipTask
 from app.tasks.caption.task import CaptionTask
 from app.tasks.forecast import ForecastTask
+from app.tasks.generate.task import GenerateTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.tensor.graphs import graph_tasks
 from app.tasks.tensor.task import TensorTask
@@ -49,6 +50,7 @@ _TASKS: Final = (
     (sentiment, SentimentTask),
     (authorship, AuthorshipTask),
     (caption, CaptionTask),
+    (generate, GenerateTask),
 )
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}

@@ -14,10 +14,11 @@ from app.serving.models.manifest import Golden, Manifest, Network, digest, write
 from app.serving.runtime.session import Session
 from app.tasks.caption.features import EOS, VOCABULARY_FILE, CaptionFeatures, ImageFeatures
 from app.tasks.caption.task import DECODER, ENCODER, START, CaptionTask
-from app.training.caption.graph import decoder_graph, halved, start_graph
+from app.training.caption.graph import decoder_graph, start_graph
 from app.training.caption.network import Captioner
 from app.training.caption.recipe import CaptionRecipe
 from app.training.common.graph import OPSET
+from app.training.common.storage import halved
 from app.training.encoder.distillation import MEAN, STD
 from app.training.encoder.graph import encoder_graph
 from app.training.encoder.network import Encoder, EncoderOptions

@@ -59,7 +59,8 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
         *("SentimentRequest", "Sentiment", "SentimentAnswer", "SentimentExplanation"),
         *("TokenContribution", "AuthorshipRequest", "Authorship", "AuthorshipAnswer"),
         *("ChunkEvidence", "Caption", "CaptionAnswer", "CaptionCandidate", "WordAttention"),
-        "Attention",
+        *("Attention", "GenerateRequest", "GenerateAnswer", "GeneratedSample"),
+        "GeneratedCharacter",
     }
     for schema in sorted(names):
         for field in schemas[schema]["properties"]:

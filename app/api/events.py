@@ -7,7 +7,7 @@ is out, and an error is an event like the rest.
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -25,6 +25,23 @@ from app.serving.scheduling.entry import Outcome
 MEDIA_TYPE: Final = "text/event-stream"
 # Proxies must not collect what is meant to be seen at once.
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def text_events(what: str, one: str, pieces: Sequence[str]) -> dict[int | str, dict[str, Any]]:
+    """What /docs says of an answer that may come in pieces."""
+    shown = "".join(f"event: text\ndata: {json.dumps({'text': each})}\n\n" for each in pieces)
+    return {
+        200: {
+            "description": f"{what}; or, with `Accept: text/event-stream`, an event `text` with "
+            f"each piece of {one}, and `answer` with the whole answer or `error` with a problem.",
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"type": "string"},
+                    "example": f"{shown}event: answer\ndata: {{...}}\n\n",
+                }
+            },
+        }
+    }
 
 
 def wants_events(request: Request) -> bool:

@@ -17,9 +17,11 @@ from app.cli.forecast import (
     train_forecast,
     train_forecast_waves,
 )
+from app.cli.generate import evaluate_generate, train_generate
 from app.cli.import_graph import import_graph
 from app.cli.models import models
 from app.cli.predict import predict
+from app.cli.predict_sequences import predict_generate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
 from app.cli.serve import serve
 
@@ -33,6 +35,7 @@ cli = typer.Typer(
 cli.command("import")(import_graph)
 cli.command("serve")(serve)
 cli.command("models")(models)
+predict.command("generate")(predict_generate)
 cli.add_typer(predict, name="predict")
 
 train = typer.Typer(help="Train a model and publish it.", no_args_is_help=True)
@@ -42,6 +45,7 @@ train.command("sentiment")(train_sentiment)
 train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
 train.command("caption")(train_caption)
+train.command("generate")(train_generate)
 cli.add_typer(train, name="train")
 
 evaluate = typer.Typer(help="Score a published model against baselines.", no_args_is_help=True)
@@ -50,6 +54,7 @@ evaluate.command("forecast-waves")(evaluate_forecast_waves)
 evaluate.command("sentiment")(evaluate_sentiment)
 evaluate.command("authorship")(evaluate_authorship)
 evaluate.command("caption")(evaluate_caption)
+evaluate.command("generate")(evaluate_generate)
 cli.add_typer(evaluate, name="evaluate")
 
 

@@ -39,6 +39,10 @@ CellOption: TypeAlias = Annotated[
     ),
 ]
 HiddenOption: TypeAlias = Annotated[int, typer.Option(help="Units of a layer.", min=1)]
+LayersOption: TypeAlias = Annotated[int, typer.Option(help="Layers of the network.", min=1)]
+StepsOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Training steps; else the recipe's.", min=1)
+]
 UrlOption: TypeAlias = Annotated[
     str | None, typer.Option("--url", help="Ask this service instead of the repository.")
 ]

@@ -4,41 +4,37 @@ Loads no model: whatever can be asked over HTTP can be asked so.
 """
 
 import base64
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from app.cli.answers import (
+    URL,
+    JsonOption,
+    KeyOption,
+    UrlOption,
+    VersionOption,
+    percent,
+    plain,
+    show,
+    table,
+)
 from app.cli.common import errors_in_one_line
-from app.errors import ConfigurationError, UnrollError
-from app.http.client import KEY_VARIABLE, ask, one_line
+from app.errors import ConfigurationError
+from app.http.client import ask
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-    from rich.text import Text
 
 _SHOWN_TOKENS: Final = 20  # the strongest ones
 _SHOWN_AUTHORS: Final = 3
 _BAR: Final = 20  # columns
-_FIRST_COLUMN: Final = 60
 _STANDARD_INPUT: Final = "-"
 
 predict = typer.Typer(help="Ask a running service.", no_args_is_help=True)
-
-UrlOption: TypeAlias = Annotated[str, typer.Option("--url", help="Address of the service.")]
-KeyOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--api-key", envvar=KEY_VARIABLE, help="If it needs one.", metavar="KEY"),
-]
-VersionOption: TypeAlias = Annotated[
-    str | None, typer.Option("--version", help="Insist on this version of the model.")
-]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-_URL: Final = "http://127.0.0.1:8000"
 
 
 @predict.command("sentiment")
@@ -46,7 +42,7 @@ def predict_sentiment(
     texts: Annotated[
         list[str], typer.Argument(help="Texts; - reads one from standard input.", metavar="TEXT")
     ],
-    url: UrlOption = _URL,
+    url: UrlOption = URL,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each token speaks for.")
     ] = False,
@@ -63,7 +59,7 @@ def predict_sentiment(
         known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
         body = _body(known, model, version) | {"explain": explain}
         answer = ask(url, "/sentiment", body, api_key=api_key)
-        _show(answer, as_json, lambda found: _sentiments(known, found))
+        show(answer, as_json, lambda found: _sentiments(known, found))
 
 
 @predict.command("authorship")
@@ -72,7 +68,7 @@ def predict_authorship(
         list[str],
         typer.Argument(help="Files of UTF-8 text; - reads standard input.", metavar="FILE"),
     ],
-    url: UrlOption = _URL,
+    url: UrlOption = URL,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Show what each part of a text says.")
     ] = False,
@@ -85,7 +81,7 @@ def predict_authorship(
     with errors_in_one_line():
         body = _body([_content(file) for file in files], model, version) | {"evidence": evidence}
         answer = ask(url, "/authorship", body, api_key=api_key)
-        _show(answer, as_json, lambda found: _authors(files, found))
+        show(answer, as_json, lambda found: _authors(files, found))
 
 
 @predict.command("caption")
@@ -94,7 +90,7 @@ def predict_caption(
         list[str],
         typer.Argument(help="JPEG, PNG or WebP files; - reads standard input.", metavar="FILE"),
     ],
-    url: UrlOption = _URL,
+    url: UrlOption = URL,
     beam_width: Annotated[
         int | None, typer.Option(help="Captions followed at once; 1 is greedy.", min=1)
     ] = None,
@@ -116,7 +112,7 @@ def predict_caption(
             **{"model": model, "version": version},
         }
         answer = ask(url, "/caption", body, api_key=api_key)
-        _show(answer, as_json, lambda found: _captions(files, found), "captions")
+        show(answer, as_json, lambda found: _captions(files, found), "captions")
 
 
 def _body(texts: list[str], model: str, version: str | None) -> dict[str, Any]:
@@ -144,43 +140,14 @@ def _bytes(file: str) -> bytes:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _show(
-    answer: Mapping[str, Any],
-    as_json: bool,
-    render: Callable[[list[Any]], "Iterator[RenderableType]"],
-    field: str = "predictions",
-) -> None:
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2))
-        return
-    from rich.console import Console
-
-    with _expected():
-        parts = list(render(answer[field]))
-        name = one_line(f"{answer['model']} {answer['version']}")
-    console = Console()
-    for part in parts:
-        console.print(part)
-    console.print(f"answered by {name}", style="dim", markup=False, highlight=False)
-
-
-@contextmanager
-def _expected() -> Iterator[None]:
-    """An answer of another shape comes from something else that listens there."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError, AttributeError):
-        raise UnrollError("the answer is not what this version of unroll expects") from None
-
-
 def _sentiments(texts: Sequence[str], predictions: Sequence[Any]) -> "Iterator[RenderableType]":
     labels = list(predictions[0]["probabilities"])
     rows = []
     for text, each in zip(texts, predictions, strict=True):
-        shares = [_percent(each["probabilities"][label]) for label in labels]
+        shares = [percent(each["probabilities"][label]) for label in labels]
         tokens = f"{each['tokens']}{' (cut)' if each['truncated'] else ''}"
         rows.append([text, each["label"], *shares, tokens, str(each["unknown_tokens"])])
-    yield _table(["text", "label", *labels, "tokens", "unknown"], rows)
+    yield table(["text", "label", *labels, "tokens", "unknown"], rows)
     for each in predictions:
         if "explanation" in each:
             yield _explanation(each["explanation"])
@@ -196,12 +163,12 @@ def _explanation(explanation: Mapping[str, Any]) -> "Table":
         [tokens[i]["token"], f"{parts[i]:+.3f}", "#" * round(_BAR * abs(parts[i]) / largest)]
         for i in sorted(strongest)
     ]
-    table = _table(["token", f"for {explanation['label']}", ""], rows)
-    table.caption = _plain(
+    shown = table(["token", f"for {explanation['label']}", ""], rows)
+    shown.caption = plain(
         f"{explanation['method']}: {len(rows)} of {len(tokens)} tokens, "
         f"{explanation['bias']:+.3f} without any"
     )
-    return table
+    return shown
 
 
 def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[RenderableType]":
@@ -210,12 +177,12 @@ def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[Rend
         _, *others = _ranked(each["probabilities"])
         note = "too thin to rely on" if each["abstained"] else ""
         chunks = f"{each['chunks']}{' (cut)' if each['truncated'] else ''}"
-        score = _percent(each["score"])
+        score = percent(each["score"])
         rows.append([file, each["author"], score, ", ".join(others), chunks, note])
-    yield _table(["file", "author", "sure", "others", "chunks", ""], rows)
+    yield table(["file", "author", "sure", "others", "chunks", ""], rows)
     for each in predictions:
         if "evidence" in each:
-            yield _table(
+            yield table(
                 ["characters", "likeliest authors"],
                 [
                     [f"{part['start']} to {part['end']}", ", ".join(_ranked(part["probabilities"]))]
@@ -225,10 +192,10 @@ def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[Rend
 
 
 def _captions(files: Sequence[str], captions: Sequence[Any]) -> "Iterator[RenderableType]":
-    yield _table(
+    yield table(
         ["file", "caption", "sure", "score"],
         [
-            [file, each["text"], _percent(each["probability"]), f"{each['score']:.3f}"]
+            [file, each["text"], percent(each["probability"]), f"{each['score']:.3f}"]
             for file, caption in zip(files, captions, strict=True)
             for each in caption["candidates"]
         ],
@@ -245,37 +212,10 @@ def _looks(attention: Mapping[str, Any]) -> "Table":
     for each in attention["words"]:
         share = max(each["weights"])
         row, column = divmod(each["weights"].index(share), columns)
-        found.append([each["word"], f"{row + 1}, {column + 1}", _percent(share)])
-    return _table(["word", f"row, column of {rows} x {columns}", "weight"], found)
+        found.append([each["word"], f"{row + 1}, {column + 1}", percent(share)])
+    return table(["word", f"row, column of {rows} x {columns}", "weight"], found)
 
 
 def _ranked(probabilities: Mapping[str, float]) -> list[str]:
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
-    return [f"{name} {_percent(share)}" for name, share in ranked[:_SHOWN_AUTHORS]]
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    """Where the terminal is too narrow, the first column takes more lines."""
-    from rich.table import Table
-
-    cells = [[_plain(each) for each in row] for row in (columns, *rows)]
-    for row in cells:
-        row[0].truncate(_FIRST_COLUMN, overflow="ellipsis")
-    table = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left")
-    for index, head in enumerate(cells[0]):
-        width = max(row[index].cell_len for row in cells) if index else None
-        table.add_column(head, no_wrap=index > 0, overflow="fold", min_width=width)
-    for row in cells[1:]:
-        table.add_row(*row)
-    return table
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _plain(text: str) -> "Text":
-    """As it is: neither markup nor escape codes of a text reach the terminal."""
-    from rich.text import Text
-
-    return Text(one_line(text))
+    return [f"{name} {percent(share)}" for name, share in ranked[:_SHOWN_AUTHORS]]

@@ -62,6 +62,23 @@ class Tokens:
         return int(np.count_nonzero(self.ids == UNKNOWN_ID))
 
 
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json. Raises ModelRefused saying what is wrong with it."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ModelRefused(f"{path.name} is not UTF-8: {error.reason}") from error
+    try:
+        return Tokenizer.from_str(content)
+    except BaseException as error:  # a panic of the library is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise ModelRefused(f"{path.name} is no tokeniser: {reason}") from error
+
+
 class TextReader:
     """One tokeniser, and how many tokens of a text are read. Any thread may call it.
 
@@ -91,19 +108,7 @@ class TextReader:
     @classmethod
     def load(cls, path: Path, max_tokens: int) -> Self:
         """Read a tokenizer.json. Raises ModelRefused saying what is wrong with it."""
-        try:
-            content = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ModelRefused(f"{path.name} is not UTF-8: {error.reason}") from error
-        try:
-            tokenizer = Tokenizer.from_str(content)
-        except BaseException as error:  # a panic of the library is no Exception
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            raise ModelRefused(f"{path.name} is no tokeniser: {reason}") from error
+        tokenizer = read_tokenizer(path)
         try:
             return cls(tokenizer, max_tokens)
         except ModelRefused as error:

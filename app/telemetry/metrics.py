@@ -120,7 +120,7 @@ UNKNOWN_TOKEN_RATIO: Final = _histogram(
 )
 PREDICTION_CONFIDENCE: Final = _histogram(
     "unroll_prediction_confidence",
-    "Probability of the label or author that was answered, or of a caption per word, 0 to 1.",
+    "Probability of the label or author that was answered, or of a text by word or character.",
     ("task", "model", "version"),
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )

@@ -21,16 +21,20 @@ COMMANDS = (
     ("predict",),
     ("predict", "sentiment"),
     ("predict", "authorship"),
+    ("predict", "generate"),
     ("import",),
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),
     ("train", "authorship"),
+    ("train", "caption"),
+    ("train", "generate"),
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
     ("evaluate", "sentiment"),
     ("evaluate", "authorship"),
+    ("evaluate", "generate"),
 )
 
 

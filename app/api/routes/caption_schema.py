@@ -4,21 +4,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from app.api.events import text_events
 from app.api.images import FIELD, FORM_TYPE, IMAGE_TYPES, JSON_TYPE
 
-EVENTS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "The captions; or, with `Accept: text/event-stream`, an event `text` with "
-        "each piece of one caption, and `answer` with the whole answer or `error` with a problem.",
-        "content": {
-            "text/event-stream": {
-                "schema": {"type": "string"},
-                "example": 'event: text\ndata: {"text": "a"}\n\n'
-                'event: text\ndata: {"text": " dog"}\n\nevent: answer\ndata: {...}\n\n',
-            }
-        },
-    }
-}
+EVENTS: Final = text_events("The captions", "one caption", ("a", " dog"))
 # A red square and a blue one, 8 x 8 pixels each.
 _RED: Final = (
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR42mM8ISfHgA0wMeAAg1MCANDKARQfGKMR"

@@ -3,23 +3,16 @@
 The host loops over the steps and keeps the states; a row's answer never depends on other rows.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import onnx
-import torch
-from onnx import helper, numpy_helper
 
 from app.training.caption.network import Captioner
 from app.training.caption.words import BOS, UNK
-from app.training.common.cell import Cell, Names
 from app.training.common.graph import Graph, Shape
-from app.training.common.native_cell import NativeCell
+from app.training.common.recurrent import single_step
 from app.training.common.search import TOP
 
 _NEVER = -1e30
-_SMALL = 1024
-_MOST = float(np.finfo(np.float16).max)
 
 
 def start_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.ModelProto:
@@ -97,7 +90,7 @@ def decoder_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.Mode
         graph.output("attention", weights, np.float32, ("rows", cells))
         entry = graph.op("Add", entry, seen)
     with graph.scope("cell"):
-        new = _step(graph, network.cell, entry, state)
+        new = single_step(graph, network.cell, entry, state)
     for name, value in zip(names, new, strict=True):
         graph.output(f"next_{name}", value, np.float32, ("rows", o.hidden_size))
     with graph.scope("words"):
@@ -111,51 +104,3 @@ def decoder_graph(network: Captioner, grid: tuple[int, int] | None) -> onnx.Mode
     graph.output("log_probabilities", best, np.float32, ("rows", TOP))
     graph.output("next_token_ids", ids, np.int64, ("rows", TOP))
     return graph.build()
-
-
-def _step(graph: Graph, cell: Cell, entry: str, state: Sequence[str]) -> Names:
-    """One step of the cell in the graph; a cell without an operator of its own by its equations."""
-    if not isinstance(cell, NativeCell):
-        return cell.step_onnx(graph, cell.project_onnx(graph, entry), tuple(state))
-    first = np.array([0], np.int64)
-    sequence = graph.op("Unsqueeze", entry, first)  # (1, rows, input)
-    before = tuple(graph.op("Unsqueeze", value, first) for value in state)
-    _, after = type(cell).to_onnx(graph, [cell], sequence, None, before)
-    return tuple(graph.op("Squeeze", value, first) for value in after)
-
-
-def halved(model: onnx.ModelProto) -> bytes:
-    """The model with its large weights kept as float16, in half the room.
-
-    They become float32 again once, when a session is made: all computation stays in float32.
-    """
-    graph = onnx.GraphProto()
-    graph.CopyFrom(model.graph)
-    del graph.initializer[:], graph.node[:]
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < _SMALL:
-            graph.initializer.append(tensor)
-            continue
-        stored = f"{tensor.name}/half"
-        half = np.clip(values, -_MOST, _MOST).astype(np.float16)  # a mask may hold more
-        graph.initializer.append(numpy_helper.from_array(half, stored))
-        graph.node.append(
-            helper.make_node("Cast", [stored], [tensor.name], name=f"{stored}/cast", to=1)
-        )
-    graph.node.extend(model.graph.node)
-    small = onnx.ModelProto()
-    small.CopyFrom(model)
-    small.graph.CopyFrom(graph)
-    onnx.checker.check_model(small, full_check=True)
-    content: bytes = small.SerializeToString()
-    return content
-
-
-def rounded(network: Captioner) -> Captioner:
-    """The same network with its weights rounded as `halved` rounds them, in place."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.numel() >= _SMALL:
-                parameter.copy_(parameter.half().float())
-    return network

@@ -20,7 +20,7 @@ from app.training.caption.drawn import drawn_requests
 from app.training.caption.encode import EncoderFile, encode_images, read_encoder
 from app.training.caption.features import Features
 from app.training.caption.fit import Captions, Validation, fit_captioner, log_frequencies
-from app.training.caption.graph import decoder_graph, halved, rounded, start_graph
+from app.training.caption.graph import decoder_graph, start_graph
 from app.training.caption.network import Captioner
 from app.training.caption.recipe import CaptionRecipe
 from app.training.caption.words import Vocabulary, build_vocabulary, words_of
@@ -28,6 +28,7 @@ from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
 from app.training.common.publish import Draft, library_versions, publish
+from app.training.common.storage import halved, rounded
 
 TASKS: TaskTypes = {"caption": CaptionTask}
 ENCODER, START, DECODER = "encoder.onnx", "start.onnx", "decoder.onnx"

@@ -1,7 +1,9 @@
 """Knows how to stack cells into a deep, residual or bidirectional network; knows no task."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,6 +11,7 @@ from torch.nn import functional
 from app.training.common.cell import Cell, Names, State
 from app.training.common.cells import CELLS
 from app.training.common.graph import Graph
+from app.training.common.native_cell import NativeCell
 
 
 class Recurrent(nn.Module):
@@ -116,3 +119,17 @@ def last_step(sequences: Tensor, lengths: Tensor | None) -> Tensor:
         return sequences[-1]
     last = (lengths - 1).clamp(min=0)
     return sequences[last, torch.arange(len(lengths), device=lengths.device)]
+
+
+def single_step(graph: Graph, cell: Cell, entry: str, state: Sequence[str]) -> Names:
+    """One step of a cell in a graph: `entry` (rows, input) and states (rows, hidden) to states.
+
+    A cell without an operator of its own is written as its equations.
+    """
+    if not isinstance(cell, NativeCell):
+        return cell.step_onnx(graph, cell.project_onnx(graph, entry), tuple(state))
+    first = np.array([0], np.int64)
+    sequence = graph.op("Unsqueeze", entry, first)  # (1, rows, input)
+    before = tuple(graph.op("Unsqueeze", value, first) for value in state)
+    _, after = type(cell).to_onnx(graph, [cell], sequence, None, before)
+    return tuple(graph.op("Squeeze", value, first) for value in after)

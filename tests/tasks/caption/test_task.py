@@ -133,8 +133,8 @@ def test_a_caption_says_no_phrase_twice_if_so_asked() -> None:
     for seed in range(5):
         (free,) = endless.predict([endless.encode(png(seed))])
         assert repeats(free.candidates[0].words)
-        for task, options in ((endless, {"no_repeat_ngram": 3}), (blocked, {})):
-            (found,) = task.predict([task.encode(png(seed), **options)])
+        for task, ngram in ((endless, 3), (blocked, None)):
+            (found,) = task.predict([task.encode(png(seed), no_repeat_ngram=ngram)])
             assert len(found.candidates[0].words) == 40
             assert not repeats(found.candidates[0].words)
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from app.training.caption.decode import SearchOptions, beam_search
-from app.training.caption.graph import decoder_graph, halved, rounded, start_graph
+from app.training.caption.graph import decoder_graph, start_graph
 from app.training.caption.network import Captioner, CaptionerOptions
 from app.training.caption.words import BOS, EOS, PAD, UNK
 from app.training.common.graph import Graph
 from app.training.common.search import TOP
+from app.training.common.storage import halved, rounded
 
 CELLS = ("gru", "lstm", "peephole_lstm", "working_memory_lstm")
 GRID = (3, 4)

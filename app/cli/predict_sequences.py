@@ -1,0 +1,66 @@
+"""The commands `predict generate` and `predict translate`. Knows arguments and tables."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.answers import URL, JsonOption, KeyOption, UrlOption, VersionOption, plain, show, table
+from app.cli.common import errors_in_one_line
+from app.http.client import ask
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def predict_generate(
+    prompt: Annotated[str, typer.Argument(help="What the text goes on from.", metavar="PROMPT")],
+    url: UrlOption = URL,
+    max_length: Annotated[
+        int, typer.Option(help="Characters of a text; 0 only scores the prompt.", min=0)
+    ] = 200,
+    temperature: Annotated[
+        float | None, typer.Option(help="The lower, the likelier is the text.", min=0)
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(help="Draw from so many only.", min=1)] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from this share only.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", help="End before this; may be repeated.")
+    ] = None,
+    num_samples: Annotated[int, typer.Option(help="Texts wanted.", min=1)] = 1,
+    log_probabilities: Annotated[
+        bool, typer.Option("--log-probabilities", help="Show how likely each character was.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "generate",
+    version: VersionOption = None,
+    api_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on writing from a beginning.
+
+    Put -- before a prompt that begins with a dash.
+    """
+    with errors_in_one_line():
+        body = {
+            **{"prompt": prompt, "max_length": max_length, "temperature": temperature},
+            **{"top_k": top_k, "top_p": top_p, "seed": seed, "stop": stop or []},
+            **{"num_samples": num_samples, "model": model, "version": version},
+            "log_probabilities": log_probabilities or not max_length,
+        }
+        answer = ask(url, "/generate", body, api_key=api_key)
+        show(answer, as_json, lambda found: _samples(prompt, found), "samples")
+
+
+def _samples(prompt: str, samples: Sequence[Any]) -> "Iterator[RenderableType]":
+    for sample in samples:
+        # A text has lines of its own; escape codes in it do not reach the terminal.
+        for line in (prompt + sample["text"]).split("\n"):
+            yield plain(line)
+        yield plain(f"seed {sample['seed']}, ended by {sample['finish']}")
+        if "prompt" in sample:
+            scored = [*sample["prompt"], *sample["characters"]]
+            rows = [[repr(each["text"]), f"{each['log_probability']:.3f}"] for each in scored]
+            yield table(["text", "log-probability"], rows)
+            mean = sum(each["log_probability"] for each in scored) / len(scored)
+            yield plain(f"{-mean:.3f} nats each")

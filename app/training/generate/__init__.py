@@ -1,0 +1,1 @@
+"""Language models that write on, character by character or in pieces of words."""

@@ -1,0 +1,62 @@
+"""Drawing units: shares, truncation, temperature, seeds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.tasks.generate.sampling import MAX_SEED, Sampler, SamplingOptions, next_seed
+
+PROBABILITIES = np.array([0.05, 0.4, 0.1, 0.3, 0.15])
+LOGS = np.log(PROBABILITIES).astype(np.float32)
+
+
+def shares(options: SamplingOptions, draws: int = 20_000) -> np.ndarray:
+    sampler = Sampler(options, 3)
+    counts = np.bincount([sampler.draw(LOGS) for _ in range(draws)], minlength=5)
+    return counts / draws
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (SamplingOptions(), PROBABILITIES),
+        (SamplingOptions(top_k=2), [0, 4 / 7, 0, 3 / 7, 0]),
+        (SamplingOptions(top_p=0.6), [0, 4 / 7, 0, 3 / 7, 0]),
+        (SamplingOptions(top_p=0.71), [0, 0.4 / 0.85, 0, 0.3 / 0.85, 0.15 / 0.85]),
+        (SamplingOptions(top_k=3, top_p=0.4), [0, 1, 0, 0, 0]),
+        (SamplingOptions(temperature=0), [0, 1, 0, 0, 0]),
+        (SamplingOptions(temperature=0.5), PROBABILITIES**2 / (PROBABILITIES**2).sum()),
+        (SamplingOptions(temperature=1e-300), [0, 1, 0, 0, 0]),
+        (SamplingOptions(temperature=10, top_k=1), [0, 1, 0, 0, 0]),
+        (SamplingOptions(top_k=100), PROBABILITIES),
+    ],
+)
+def test_shares_are_the_probabilities(options: SamplingOptions, expected: list[float]) -> None:
+    found = shares(options)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    assert set(np.flatnonzero(found)) <= set(np.flatnonzero(expected))
+
+
+@given(st.integers(0, MAX_SEED), st.integers(1, 5), st.floats(0.01, 1.0), st.floats(0.0, 5.0))
+def test_what_is_drawn_is_possible_and_repeats(
+    seed: int, top_k: int, top_p: float, temperature: float
+) -> None:
+    logs = LOGS.copy()
+    logs[1] = -np.inf
+    options = SamplingOptions(temperature, top_k, top_p)
+    first, again = (Sampler(options, seed) for _ in range(2))
+    drawn = [first.draw(logs) for _ in range(10)]
+    assert drawn == [again.draw(logs) for _ in range(10)]
+    assert 1 not in drawn
+
+
+def test_a_seed_draws_what_it_always_drew() -> None:
+    """Another version of NumPy, or of this module, must not change what users have seen."""
+    sampler = Sampler(SamplingOptions(), 42)
+    assert [sampler.draw(LOGS) for _ in range(12)] == [4, 3, 2, 3, 1, 0, 4, 4, 1, 3, 1, 2]
+
+
+def test_seeds_of_samples_stay_numbers_of_json() -> None:
+    assert next_seed(5, 2) == 7
+    assert next_seed(MAX_SEED, 1) == 0
