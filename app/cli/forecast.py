@@ -20,11 +20,30 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.tables import (
+    DayFirstOption,
+    DecimalOption,
+    EncodingOption,
+    FrequencyOption,
+    HeaderOption,
+    MissingOption,
+    SeparatorOption,
+    SeriesOption,
+    TargetOption,
+    TimeOption,
+    YesOption,
+    confirmed,
+    table_options,
+    tell_left_out,
+    tell_table,
+)
 
 DataOption: TypeAlias = Annotated[
     Path,
     typer.Option(
-        "--data", help="Folder of series: CSV files, or the public collections.", metavar="DIR"
+        "--data",
+        help="A CSV or Parquet file, a folder of them, or the public collections.",
+        metavar="PATH",
     ),
 ]
 LayersOption: TypeAlias = Annotated[int, typer.Option(help="Layers of each stack.", min=1)]
@@ -49,18 +68,48 @@ def train_forecast(
     name: NameOption = "forecast",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
+    yes: YesOption = False,
+    time: TimeOption = None,
+    target: TargetOption = None,
+    series: SeriesOption = None,
+    separator: SeparatorOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    day_first: DayFirstOption = None,
+    header: HeaderOption = None,
+    frequency: FrequencyOption = None,
+    missing: MissingOption = None,
 ) -> None:
-    """Train the general forecaster on a folder of series and publish it.
+    """Train the general forecaster on series and publish it.
+
+    What was read of your own files is told before training begins.
 
     Ctrl-C stops early and publishes the best networks so far; running the same
     command again goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
         from app.training.common.loop import LoopOptions
+        from app.training.forecast.data import read_series
         from app.training.forecast.network import ForecasterOptions
         from app.training.forecast.recipe import ForecastRecipe
         from app.training.forecast.train import train_forecast as run
 
+        own = table_options(
+            time=time,
+            target=target,
+            series=series,
+            separator=separator,
+            decimal=decimal,
+            encoding=encoding,
+            day_first=day_first,
+            header=header,
+            frequency=frequency,
+            missing=missing,
+        )
+        tell_left_out(data)
+        found = read_series(data, tuple(collection or ()), own=own, tell=tell_table)
+        if not confirmed(f"Train on these {len(found)} series?", yes):
+            raise typer.Exit(1)
         recipe = ForecastRecipe(
             network=ForecasterOptions(cell=cell, hidden_size=hidden_size, num_layers=num_layers),
             loop=LoopOptions(steps=steps, validate_every=min(500, steps)),
@@ -74,7 +123,7 @@ def train_forecast(
             repository=out,
             work=work,
             jobs=jobs,
-            collections=tuple(collection or ()),
+            series=found,
         )
         typer.echo(f"published {folder}")
 
@@ -132,34 +181,59 @@ def evaluate_forecast(
     ] = None,
     record: RecordOption = False,
     as_json: JsonOption = False,
+    time: TimeOption = None,
+    target: TargetOption = None,
+    series: SeriesOption = None,
+    separator: SeparatorOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    day_first: DayFirstOption = None,
+    header: HeaderOption = None,
+    frequency: FrequencyOption = None,
+    missing: MissingOption = None,
 ) -> None:
     """Score the general forecaster on what training never saw.
 
     Scored are the last horizons of series whose ends chose nothing (report), and of
-    series that were never trained on at all (unseen).
+    series that were never trained on at all (unseen). Of your own series all are scored,
+    on their last horizon.
     """
     with errors_in_one_line(), training_extra():
         from rich.console import Console
 
         from app.settings import load_settings
         from app.training.forecast.data import PARTS
-        from app.training.forecast.evaluate import BENCHMARKS
         from app.training.forecast.evaluate import evaluate_forecast as score
         from app.training.forecast.reports import forecast_table
         from app.training.forecast.train import record_figures
 
+        own = table_options(
+            time=time,
+            target=target,
+            series=series,
+            separator=separator,
+            decimal=decimal,
+            encoding=encoding,
+            day_first=day_first,
+            header=header,
+            frequency=frequency,
+            missing=missing,
+        )
+        tell_left_out(data)
         root = load_settings(models_dir=models_dir).models_dir
         with Console(stderr=True).status("reading the data") as status:
             rows = score(
                 name,
                 root,
                 data,
-                tuple(collection or BENCHMARKS),
+                tuple(collection or ()),
                 tuple(one for one in PARTS if one in part.split("+")),
                 url=url,
                 baselines=baselines,
                 cache=cache,
                 limit=limit,
+                own=own,
+                tell=tell_table,
                 progress=lambda label, done: status.update(f"{label}: {done} series"),
             )
         if record:

@@ -1,11 +1,14 @@
-"""Reads the public series collections and splits them; knows files and ids, not networks.
+"""Reads the public series collections and one's own series; knows files and ids, not networks.
 
-The split has two axes and both are fixed by the id of a series alone:
+The split of a public collection has two axes and both are fixed by the id of a series alone:
 
 * whole series: `unseen` (about 10 %) is never trained on;
 * the end of every series: the last `horizon` points are never trained on. On the
   `select` half they choose the epoch and calibrate, on the `report` half (and on
   `unseen`) they are only ever reported.
+
+Series of one's own (the collection `csv`) may be few, so all of them are trained on and all are
+reported: their last horizon is only reported, the one before it chooses the epoch (see `split`).
 """
 
 import csv
@@ -19,9 +22,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.training.forecast.csv_series import csv_columns, csv_files
+from app.training.forecast.own import own_files, read_own
+from app.training.forecast.tables.options import TableOptions
+from app.training.forecast.tables.series import Table
 
 Part = Literal["unseen", "select", "report"]
+OWN = "csv"  # the collection of one's own series
 PARTS: tuple[Part, ...] = ("unseen", "select", "report")
 _FREQUENCIES = {"yearly": "YS", "quarterly": "QS", "monthly": "MS", "other": None}
 
@@ -39,6 +45,8 @@ class Series:
 
     @property
     def part(self) -> Part:
+        if self.dataset == OWN:
+            return "report"
         digest = hashlib.sha256(f"{self.dataset}/{self.id}".encode()).digest()[0]
         return "unseen" if digest < 26 else "select" if digest < 141 else "report"
 
@@ -51,32 +59,56 @@ class Series:
         return self.values[-self.horizon :]
 
 
-def read_series(root: Path, only: tuple[str, ...] = ()) -> list[Series]:
+def read_series(
+    root: Path,
+    only: tuple[str, ...] = (),
+    *,
+    own: TableOptions | None = None,
+    tell: Callable[[Table], None] | None = None,
+) -> list[Series]:
     """Every series below `root`: the public collections, and `csv`, the files in it itself.
 
-    `only` names collections; all that are found are read when it is empty.
+    `root` may be one file of one's own. `only` names collections; all that are found are read
+    when it is empty. `own` says how one's own files are read, and `tell` is given what was read.
 
     Raises:
         FileNotFoundError: no known collection stands in `root`, or a named one is absent.
+        TableRefused: a file of one's own cannot be read for certain.
         ValueError: `only` names an unknown collection.
     """
     unknown = set(only) - set(COLLECTIONS)
     if unknown:
         raise ValueError(f"unknown collection {sorted(unknown)}; known: {sorted(COLLECTIONS)}")
     found: list[Series] = []
-    for name, (relative, reader) in COLLECTIONS.items():
-        path = root / relative
-        if only and name not in only:
-            continue
-        if not path.exists():
-            if only:
-                raise FileNotFoundError(f"collection {name!r} needs {path}")
-            continue
-        found += reader(name, path)
+    present = collections_in(root)
+    for name in only or present:
+        if name not in present:
+            raise FileNotFoundError(f"collection {name!r} needs {_where(root, name)}")
+        if name == OWN:
+            found += _own(root, own, tell)
+        else:
+            relative, reader = COLLECTIONS[name]
+            found += reader(name, root / relative)
     if not found:
         listed = ", ".join(relative for relative, _ in COLLECTIONS.values() if relative != ".")
-        raise FileNotFoundError(f"no series in {root}: expected *.csv files, or {listed}")
+        there = "" if root.exists() else " (it does not exist)"
+        raise FileNotFoundError(
+            f"no series in {root}{there}: expected *.csv or *.parquet files, or {listed}"
+        )
     return found
+
+
+def collections_in(root: Path) -> list[str]:
+    """The collections that stand in `root`."""
+    return [
+        name
+        for name, (relative, _) in COLLECTIONS.items()
+        if (bool(own_files(root)) if name == OWN else (root / relative).exists())
+    ]
+
+
+def _where(root: Path, name: str) -> str:
+    return f"*.csv files in {root}" if name == OWN else str(root / COLLECTIONS[name][0])
 
 
 def sha256_of(root: Path, names: set[str]) -> dict[str, str]:
@@ -85,8 +117,11 @@ def sha256_of(root: Path, names: set[str]) -> dict[str, str]:
     for name in sorted(names):
         relative, _ = COLLECTIONS[name]
         path = root / relative
-        files = csv_files(path) if name == "csv" else sorted(path.glob("*.gz"))
-        for file in files if path.is_dir() else [path]:
+        if name == OWN:
+            files = own_files(root)
+        else:
+            files = sorted(path.glob("*.gz")) if path.is_dir() else [path]
+        for file in files:
             digests[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
     return digests
 
@@ -149,10 +184,12 @@ def _ett(name: str, path: Path) -> Iterator[Series]:
                 yield Series(name, f"{file.name[:5]}-{key}", _numbers(cells), "h", 24, 48)
 
 
-def _own(name: str, path: Path) -> Iterator[Series]:
-    for file in csv_files(path):
-        for key, values, frequency, season, horizon in csv_columns(file):
-            yield Series(name, key, values, frequency, season, horizon)
+def _own(
+    root: Path, options: TableOptions | None, tell: Callable[[Table], None] | None
+) -> Iterator[Series]:
+    for one in read_own(root, options, tell=tell):
+        table = one.table
+        yield Series(OWN, one.id, table.values, table.frequency, one.season_length, one.horizon)
 
 
 def _classic(name: str, path: Path) -> Iterator[Series]:
@@ -189,5 +226,5 @@ COLLECTIONS: dict[str, tuple[str, Callable[[str, Path], Iterator[Series]]]] = {
     "nn5": ("nn5/nn5_daily.csv.gz", _nn5),
     "ett": ("ett", _ett),
     "classic": ("series", _classic),
-    "csv": (".", _own),
+    OWN: (".", lambda _, path: _own(path, None, None)),
 }

@@ -1,7 +1,7 @@
 """Scores published models next to baselines; knows the served path, not the network.
 
 Nothing is scored that training saw: the last horizon of a series is the future here and is
-held out there, and the parts `unseen` and `report` choose nothing (see `datasets`).
+held out there, and the parts `unseen` and `report` choose nothing (see `data`).
 """
 
 import math
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from app.training.forecast import scores
 from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
-from app.training.forecast.data import Part, Series, read_series
+from app.training.forecast.data import OWN, Part, Series, collections_in, read_series
 from app.training.forecast.reports import Row
 from app.training.forecast.served import Answer, Question, Served, served
+from app.training.forecast.tables.options import TableOptions
+from app.training.forecast.tables.series import Table
 
 Array = NDArray[np.float64]
 Baselines = Literal["none", "simple", "all"]
@@ -35,7 +37,7 @@ def evaluate_forecast(
     model: str,
     root: Path,
     data: Path,
-    collections: Sequence[str] = BENCHMARKS,
+    collections: Sequence[str] = (),
     parts: Sequence[Part] = REPORTED,
     *,
     version: str | None = None,
@@ -43,29 +45,49 @@ def evaluate_forecast(
     baselines: Baselines = "simple",
     cache: Path | None = None,
     limit: int | None = None,
+    own: TableOptions | None = None,
+    tell: Callable[[Table], None] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[Row]:
     """Backtest `model` on the last horizon of every series of `parts`.
 
-    It is asked at `url`, or without one from the repository folder `root`. One group of
-    rows for each part of each collection, and one over all `parts` where these are several.
-    `limit` takes that many series of a collection, evenly spread. `cache` is the folder of
-    `baseline_forecasts`. `progress` is told a label and how many series of it are done.
+    It is asked at `url`, or without one from the repository folder `root`. Without `collections`
+    these are the benchmarks and one's own files that stand in `data`, else whatever does. One
+    group of rows for each part of each collection, and one over all `parts` where these are
+    several. `own` and `tell` are those of `read_series`. `limit` takes that many series of a
+    collection, evenly spread. `cache` is the folder of `baseline_forecasts`. `progress` is told a
+    label and how many series of it are done.
 
     Raises:
-        FileNotFoundError, ValueError: as `read_series`.
+        FileNotFoundError, TableRefused, ValueError: as `read_series`.
+        ValueError: no series is in `parts`.
         UnrollError: the model is not served, or refuses a series.
     """
     rows: list[Row] = []
     with served(model, root, version=version, url=url) as one:
-        for collection in collections:
-            series = [s for s in read_series(data, (collection,)) if s.part in parts]
+        for collection in collections or _scored_by_default(data):
+            read = read_series(data, (collection,), own=own, tell=tell)
+            series = [s for s in read if s.part in parts]
             if limit is not None and limit < len(series):
                 kept = np.linspace(0, len(series) - 1, limit).round().astype(int)
                 series = [series[i] for i in kept]
             if series:
                 rows += _backtest(one, series, _BASELINES[baselines], cache, progress)
+    if not rows:
+        raise ValueError(
+            f"no series of {data} is in the part {'+'.join(parts)}; series of one's own are all in "
+            "the part report"
+        )
     return rows
+
+
+def _scored_by_default(data: Path) -> list[str]:
+    """The benchmarks and one's own series, of what stands in `data`; else everything there."""
+    present = collections_in(data)
+    chosen = [name for name in present if name in (*BENCHMARKS, OWN)] or present
+    if not chosen:
+        read_series(data)  # says what was expected
+    return chosen
 
 
 def _backtest(
@@ -110,7 +132,7 @@ def _backtest(
     return [
         row
         for part, chosen in groups.items()
-        for row in _rows(collection, part, scored, np.flatnonzero(chosen))
+        for row in _rows(series, part, scored, np.flatnonzero(chosen))
     ]
 
 
@@ -131,19 +153,32 @@ def _scores(series: Series, point: Array, quantiles: Array) -> dict[str, float]:
 
 
 def _rows(
-    collection: str,
+    series: Sequence[Series],
     part: str,
     scored: dict[str, list[dict[str, float]]],
     chosen: NDArray[np.intp],
 ) -> list[Row]:
     rows = []
+    horizons = [series[i].horizon for i in chosen]
     naive2 = {key: [scored["naive2"][i][key] for i in chosen] for key in ("smape", "mase")}
     for method, of in scored.items():
         lists = {key: [of[i][key] for i in chosen] for key in of[0]}
         fell_back = int(sum(lists.pop("fell_back", [])))
         means = {key: _mean(values) for key, values in lists.items()}
         owa = scores.owa(lists, naive2)
-        rows.append(Row(collection, part, len(chosen), method, owa, **means, fell_back=fell_back))
+        rows.append(
+            Row(
+                series[0].dataset,
+                part,
+                len(chosen),
+                method,
+                owa,
+                **means,
+                fell_back=fell_back,
+                horizon_min=min(horizons),
+                horizon_max=max(horizons),
+            )
+        )
     return rows
 
 

@@ -1,7 +1,7 @@
 """How one forecaster is fitted: windows, loss, validation. Knows no files and no other member."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,13 @@ from app.training.common.loop import Fit, LoopOptions, Progress, fit
 from app.training.forecast.data import Series
 from app.training.forecast.network import Forecaster, pinball
 from app.training.forecast.recipe import ForecastRecipe
-from app.training.forecast.windows import GROUPS, Group, Windows, cut, held_out
+from app.training.forecast.split import split
+from app.training.forecast.windows import GROUPS, Group, Windows, cut, held_out, naive_error
 from app.training.waves.data import mixtures
 
 Key = tuple[str, str | None]
 _GENERATED: Key = ("generated", None)
+_SPARE = 100  # generated series that choose the epoch where no other can
 _LARGEST = (
     60.0  # larger targets are cut to this many units, so that rare extremes do not decide the loss
 )
@@ -32,6 +34,7 @@ class Material:
     groups: dict[Key, Windows]
     scales: dict[Key, tuple[float, float]]
     select: dict[str, "Selection"]
+    split: str  # in words
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,14 @@ class Selection:
 
 
 def build_material(series: list[Series], recipe: ForecastRecipe) -> Material:
-    """Cut the training windows (never `unseen` series, never the last horizon)."""
+    """Cut the training windows; `split` says which series teach and which ends choose."""
     rng = np.random.default_rng(recipe.seed)
     options = recipe.series_options()
     generated = [_generated(rng, i) for i in range(recipe.generated)]
+    parts = split(series)
     known: dict[Key, list[Series]] = {}
-    for one in series:
-        if one.part != "unseen":
-            known.setdefault(group_of(one), []).append(one)
+    for one in parts.train:
+        known.setdefault(group_of(one), []).append(one)
     known[_GENERATED] = generated
     groups = {}
     for key, members in known.items():
@@ -59,11 +62,12 @@ def build_material(series: list[Series], recipe: ForecastRecipe) -> Material:
         if windows is not None:
             groups[key] = windows
     select: dict[str, Selection] = {}
-    for name in sorted({one.dataset for one in series}):
-        chosen = [s for s in series if s.dataset == name and s.part == "select"]
-        if chosen:
-            select[name] = selection(chosen, recipe)
-    return Material(groups, {key: _scale(w) for key, w in groups.items()}, select)
+    for name in sorted({one.dataset for one in parts.select}):
+        select[name] = selection([s for s in parts.select if s.dataset == name], recipe)
+    if not select:  # series too short to hold anything out: generated ones must choose
+        spare = [_held_out(one) for one in generated[:_SPARE]]
+        select[_GENERATED[0]] = selection(spare, recipe)
+    return Material(groups, {key: _scale(w) for key, w in groups.items()}, select, parts.how)
 
 
 def group_of(series: Series) -> Key:
@@ -165,7 +169,8 @@ def score(module: nn.Module, material: Material) -> float:
         middle = answer.shape[2] // 2
         ours = _errors(chosen, answer[:, :, middle])
         plain = _errors(chosen, np.zeros(answer.shape[:2]))
-        ratios.append(float((ours / plain).mean()))
+        # series that are foretold without error, such as zeros, count as 1
+        ratios.append(float(((ours + 1e-9) / (plain + 1e-9)).mean()))
     return float(np.mean(ratios))
 
 
@@ -177,9 +182,7 @@ def _errors(chosen: Selection, scaled: NDArray[np.float64]) -> NDArray[np.float6
         path = restore(window, scaled[i, : len(truth), None])[:, 0]
         miss = np.abs(truth - path)
         errors[i, 0] = np.nanmean(2.0 * miss / (np.abs(truth) + np.abs(path) + 1e-9))
-        known = one.known()
-        lag = one.season_length if one.season_length < len(known) else 1
-        errors[i, 1] = np.nanmean(miss) / (np.nanmean(np.abs(known[lag:] - known[:-lag])) + 1e-9)
+        errors[i, 1] = np.nanmean(miss) / (naive_error(one.known(), one.season_length) + 1e-9)
     mean: NDArray[np.float64] = np.nanmean(errors, axis=0)
     return mean
 
@@ -190,6 +193,10 @@ def _scale(windows: Windows) -> tuple[float, float]:
     relative = np.minimum(miss * windows.relative, 2.0)
     scaled = np.minimum(miss * windows.scaled, 20.0)
     return float(np.nanmean(relative)) + 1e-9, float(np.nanmean(scaled)) + 1e-9
+
+
+def _held_out(one: Series) -> Series:
+    return replace(one, horizon=max(1, min(12, len(one.values) // 4)))
 
 
 def _generated(rng: np.random.Generator, number: int) -> Series:

@@ -31,34 +31,51 @@ class Row:
     width_95: float
     pinball: float
     fell_back: int = 0
+    horizon_min: int = 0  # steps of the shortest and of the longest forecast; 0 if not recorded
+    horizon_max: int = 0
+
+    @property
+    def group(self) -> tuple[str, str]:
+        return self.collection, self.part
+
+    @property
+    def horizon(self) -> str:
+        """In words: "horizon 12" or "horizons 6 to 18"; empty if it was not recorded."""
+        if not self.horizon_max:
+            return ""
+        if self.horizon_min == self.horizon_max:
+            return f"horizon {self.horizon_max}"
+        return f"horizons {self.horizon_min} to {self.horizon_max}"
 
     def to_json(self) -> dict[str, JsonValue]:
         return row_to_json(asdict(self))
 
 
+_WIDTH = 7  # of a score: a narrow terminal wraps names, not numbers
 _SCORES = ("OWA", "sMAPE", "MASE", "in 80 %", "in 95 %")
 
 
 def forecast_table(rows: Sequence[Row]) -> Table:
     """The rows for a terminal; the lowest OWA of each group stands out."""
-    table = Table(title="Backtest on the last horizon (number of series)")
-    table.add_column("method", no_wrap=True)
+    table = Table(title="Backtest on the last horizon")
+    table.add_column("method", overflow="fold")
     for heading in _SCORES:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=_WIDTH)
     last = None
     for row in rows:
-        group = (row.collection, row.part)
-        if group != last:
+        if row.group != last:
             table.add_section()
-            table.add_row(f"[bold]{row.collection}[/bold] {row.part} ({row.series})")
-        best = min(one.owa for one in rows if (one.collection, one.part) == group)
+            about = ", ".join(filter(None, [f"{row.series} series", row.horizon]))
+            table.add_row(f"[bold]{row.collection}[/bold] {row.part} ({about})")
+        scored = [one.owa for one in rows if one.group == row.group and one.owa == one.owa]
+        best = min(scored, default=None)
         owa, *others = _cells(row)
         table.add_row(
             "  " + row.method + (f" ({row.fell_back} fell back)" if row.fell_back else ""),
             bold(owa, row.owa == best),
             *others,
         )
-        last = group
+        last = row.group
     return table
 
 
@@ -69,5 +86,12 @@ def _cells(row: Row) -> list[str]:
 
 def forecast_markdown(rows: Sequence[Row]) -> str:
     """The rows as a table in Markdown, for model cards and docs."""
-    cells = [(f"{r.collection}, {r.part}, {r.series}", r.method, *_cells(r)) for r in rows]
+    cells = [
+        (
+            ", ".join(filter(None, [r.collection, r.part, str(r.series), r.horizon])),
+            r.method,
+            *_cells(r),
+        )
+        for r in rows
+    ]
     return markdown_table(("collection, part, series", "method", *_SCORES), cells)

@@ -51,7 +51,8 @@ def owa(method: Mapping[str, Sequence[float]], naive2: Mapping[str, Sequence[flo
 
     Both mappings hold the scores `smape` and `mase` of every series, in the same order.
     Each is averaged over the series first and divided after, as the M4 competition does
-    (Makridakis et al. 2020, section 2.3). A series without MASE counts for sMAPE only.
+    (Makridakis et al. 2020, section 2.3). A series without MASE counts for sMAPE only;
+    NaN where Naive2 is without error.
 
     Raises:
         ValueError: the two do not score the same number of series.
@@ -62,8 +63,10 @@ def owa(method: Mapping[str, Sequence[float]], naive2: Mapping[str, Sequence[flo
         if ours.shape != theirs.shape:
             raise ValueError(f"{score} of {ours.shape} and {theirs.shape} series")
         both = np.isfinite(theirs)
-        ratios.append(float(np.mean(ours[both]) / np.mean(theirs[both])))
-    return sum(ratios) / len(ratios)
+        base = float(np.mean(theirs[both])) if both.any() else 0.0
+        if base > 0:
+            ratios.append(float(np.mean(ours[both])) / base)
+    return sum(ratios) / len(ratios) if ratios else float("nan")
 
 
 def coverage(actual: Array, lower: Array, upper: Array) -> float:

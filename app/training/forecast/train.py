@@ -19,7 +19,7 @@ from app.training.common.members import Report, train_members
 from app.training.common.publish import Draft, amend, latest_version, library_versions, publish
 from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.card import forecast_card, forecast_license
-from app.training.forecast.data import read_series, sha256_of
+from app.training.forecast.data import Series, read_series, sha256_of
 from app.training.forecast.fit import Material, build_material, predict, train_member
 from app.training.forecast.network import Forecaster, forecaster_graph
 from app.training.forecast.recipe import ForecastRecipe
@@ -37,16 +37,18 @@ def train_forecast(
     work: Path = Path("runs"),
     jobs: int = 1,
     collections: tuple[str, ...] = (),
+    series: list[Series] | None = None,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
-    Checkpoints stand in `work / name`; the same call goes on from them.
+    `series` is what `read_series` found in `data`, where it was read already. Checkpoints stand in
+    `work / name`; the same call goes on from them.
 
     Raises:
         FileNotFoundError: there is no series in `data`.
         ModelRefused: the result does not pass the checks of loading.
     """
-    series = read_series(data, collections)
+    series = read_series(data, collections) if series is None else series
     material = build_material(series, recipe)
     job = partial(_member, material, recipe)
     fits = train_members(job, recipe.members, work / name, jobs=jobs)
@@ -63,6 +65,7 @@ def train_forecast(
         "data": dict(sha256_of(data, set(found))),
         "collections": list(found),
         "series": len(series),
+        "split": material.split,
     }
     draft = Draft(
         name=name,
@@ -148,8 +151,6 @@ def describe_training(recipe: object, fits: list[Fit]) -> dict[str, JsonValue]:
         # through JSON, so that a tuple is the list that a reader of the manifest gets
         "recipe": json.loads(json.dumps(asdict(recipe))),  # type: ignore[call-overload]
         "members": members,
-        "split": "by sha256 of 'collection/id': 10 % of the series unseen; of all others the last "
-        "horizon is held out, 45 % for early stopping and calibration, 45 % only reported",
         "libraries": library_versions(),
     }
 

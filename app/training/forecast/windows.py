@@ -135,9 +135,16 @@ def window_row(
     absolute = unit * (np.abs(values) if window.log else window.factor)
     size = float(np.abs(window.x[-16:]).mean()) * window.factor + absolute[0]  # linear only
     relative = unit if window.log else absolute / size
-    period = cycles.short if cycles.short < len(past) else 1
-    naive = float(np.nanmean(np.abs(past[period:] - past[:-period])))
+    naive = naive_error(past, cycles.short)
     return window.context, steps, target, relative, absolute / max(naive, absolute[0] / 5)
+
+
+def naive_error(past: NDArray[np.float64], season_length: int) -> float:
+    """Mean error of repeating the last season of `past` (time,), NaN = missing; 0 if unknown."""
+    lag = season_length if season_length < len(past) else 1
+    errors = np.abs(past[lag:] - past[:-lag])
+    seen = errors[np.isfinite(errors)]
+    return float(seen.mean()) if len(seen) else 0.0
 
 
 def stack(rows: list[Row], context_length: int) -> Windows:
