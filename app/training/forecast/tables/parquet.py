@@ -27,7 +27,7 @@ def parquet_rows(path: Path) -> Rows:
         table = pd.read_parquet(path)
     except ImportError:
         raise place.refuse(
-            "reading Parquet needs one more package; install it with: pip install pyarrow"
+            "reading Parquet needs one more package; install it with: pip install -e '.[parquet]'"
         ) from None
     except Exception as error:  # pyarrow raises what it likes on broken files
         raise place.refuse(f"cannot be read as Parquet: {error}") from None

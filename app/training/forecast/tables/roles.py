@@ -162,6 +162,15 @@ def _tells_apart(ids: Sequence[Column], times: Sequence[str]) -> bool:
     return len({(_key(ids, i), time) for i, time in enumerate(times)}) == len(times)
 
 
+def _is_fixed(column: Column, ids: Sequence[Column]) -> bool:
+    """Whether the column says something of a series, such as its store, and not of a time."""
+    found: dict[str, str] = {}
+    for row, cell in enumerate(column.cells):
+        if column.known[row] and found.setdefault(_key(ids, row), cell) != cell:
+            return False
+    return True
+
+
 def _targets(
     columns: Sequence[Column],
     ids: Sequence[Column],
@@ -176,6 +185,11 @@ def _targets(
             notes.append(f"column {column.label} left out: it holds {column.kind}, no numbers")
     if not numbers:
         raise place.refuse("there is no column of numbers")
+    fixed = [column for column in numbers if ids and _is_fixed(column, ids)]
+    if fixed and len(fixed) < len(numbers):
+        for column in fixed:
+            notes.append(f"column {column.label} left out: it is one number in every series")
+        numbers = [column for column in numbers if not any(column is each for each in fixed)]
     lowered = {column.name.strip().casefold(): column for column in numbers}
     for name in _TARGETS:
         if name in lowered and len(numbers) > 1 and (ids or when):
