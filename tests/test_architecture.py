@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "api": LEAVES | {"tasks", "serving"},
     "main": LEAVES | {"api", "tasks", "serving"},
     "http": LEAVES | {"api", "main"},
-    "cli": LEAVES | {"http", "main", "serving", "tasks", "training"},
+    "cli": LEAVES | {"features", "http", "main", "serving", "tasks", "training"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from app.cli.common import (
+    EncodingOption,
     JsonOption,
     ModelsOption,
     NameOption,
@@ -51,6 +52,7 @@ def train_authorship(
         int | None, typer.Option(help="Networks that are averaged; else the recipe's.", min=1)
     ] = None,
     seed: SeedOption = 0,
+    encoding: EncodingOption = None,
     name: NameOption = "authorship",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
@@ -65,7 +67,13 @@ def train_authorship(
         from app.training.authorship.train import train_authorship as run
 
         recipe = recipe_for(
-            data, style_words=style_words, folds=folds, epochs=epochs, members=members, seed=seed
+            data,
+            encoding=encoding,
+            style_words=style_words,
+            folds=folds,
+            epochs=epochs,
+            members=members,
+            seed=seed,
         )
         folder, rows = run(
             data,
@@ -73,6 +81,7 @@ def train_authorship(
             name=name,
             repository=out,
             work=work,
+            encoding=encoding,
             tell=lambda line: typer.echo(line, err=True),
         )
         print_rows(_table(rows), [row.to_json() for row in rows], False)
@@ -86,6 +95,7 @@ def evaluate_authorship(
     baselines: Annotated[
         bool, typer.Option(help="Train the baselines too, on what the model has learned.")
     ] = True,
+    encoding: EncodingOption = None,
     record: RecordOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,7 +109,7 @@ def evaluate_authorship(
         from app.training.authorship.evaluate import record_authorship
 
         root = load_settings(models_dir=models_dir).models_dir
-        rows, guesses = run(root, name, data, baselines=baselines)
+        rows, guesses = run(root, name, data, baselines=baselines, encoding=encoding)
         if record:
             record_authorship(root, name, rows)
         print_rows(_table(rows), [row.to_json() for row in rows], as_json)

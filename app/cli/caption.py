@@ -7,6 +7,7 @@ import typer
 
 from app.cli.common import (
     CellOption,
+    EncodingOption,
     HiddenOption,
     ImagesOption,
     JsonOption,
@@ -36,6 +37,7 @@ def train_caption(
         int | None, typer.Option(help="Passes over the captions; else the recipe's.", min=1)
     ] = None,
     seed: SeedOption = 0,
+    encoding: EncodingOption = None,
     name: NameOption = "caption",
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
@@ -56,7 +58,7 @@ def train_caption(
         )
         if epochs is not None:
             recipe = replace(recipe, epochs=epochs)
-        folder = run(data, encoder, recipe, name=name, repository=out, work=work)
+        folder = run(data, encoder, recipe, name=name, repository=out, work=work, encoding=encoding)
         typer.echo(f"published {folder}")
 
 
@@ -77,6 +79,7 @@ def evaluate_caption(
             "--teacher", help="Its features (train, val): trains a decoder on them.", metavar="DIR"
         ),
     ] = None,
+    encoding: EncodingOption = None,
     record: Annotated[
         bool, typer.Option("--record", help="Write figures and examples into the model card.")
     ] = False,
@@ -100,7 +103,7 @@ def evaluate_caption(
             Console(stderr=True).status("reading the data") as status,
             served_captions(name, root) as model,
         ):
-            images = read_captions(data, seed=model.seed)
+            images = read_captions(data, seed=model.seed, encoding=encoding)
             rows, said = evaluate_captions(
                 model,
                 images,

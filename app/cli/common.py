@@ -52,6 +52,10 @@ ImagesOption: TypeAlias = Annotated[
     Path,
     typer.Option("--data", help="Images with captions, as in Flickr8k.", metavar="DIR"),
 ]
+EncodingOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--encoding", help="Of texts that are neither UTF-8 nor marked, such as cp1252."),
+]
 NameOption: TypeAlias = Annotated[str, typer.Option(help="Name of the model.")]
 RecordOption: TypeAlias = Annotated[
     bool, typer.Option("--record", help="Write the figures into the model card.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.common import (
+    EncodingOption,
     ImagesOption,
     SeedOption,
     WorkOption,
@@ -28,6 +29,7 @@ def train_encoder(
         int | None, typer.Option(help="Batches of either stage, for trying out.", min=1)
     ] = None,
     seed: SeedOption = 0,
+    encoding: EncodingOption = None,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Train an image encoder to see what a pretrained one sees, for `train caption --encoder`.
@@ -42,5 +44,7 @@ def train_encoder(
         recipe = EncoderRecipe(seed=seed)
         if steps is not None:
             recipe = shortened(recipe, steps)
-        path = train_encoder_from(data, others, teacher, recipe, work / "encoder")
+        path = train_encoder_from(
+            data, others, teacher, recipe, work / "encoder", encoding=encoding
+        )
         typer.echo(f"wrote {path}")

@@ -23,6 +23,7 @@ from app.cli.answers import (
 )
 from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError
+from app.features.decoding import decoded
 from app.http.client import ask
 
 if TYPE_CHECKING:
@@ -124,11 +125,11 @@ def _body(texts: list[str], model: str, version: str | None) -> dict[str, Any]:
 
 
 def _content(file: str) -> str:
+    name = "standard input" if file == _STANDARD_INPUT else file
     try:
-        return _bytes(file).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        name = "standard input" if file == _STANDARD_INPUT else file
-        raise ConfigurationError(f"{name} is not UTF-8 text") from None
+        return decoded(_bytes(file), name, hint="")
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _bytes(file: str) -> bytes:

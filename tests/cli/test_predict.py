@@ -198,9 +198,24 @@ def test_what_goes_wrong_is_one_line(
 def test_input_that_is_no_text(url: str, tmp_path: Path) -> None:
     file = tmp_path / "latin-1.txt"
     file.write_bytes(b"sch\xf6n")
-    assert run("authorship", str(file), "--url", url)[::2] == (2, f"{file} is not UTF-8 text\n")
-    found = run("sentiment", "-", "--url", url, stdin=b"\xff")
-    assert found == (2, "", "standard input is not UTF-8 text\n")
+    code, _, err = run("authorship", str(file), "--url", url)
+    assert (code, err) == (
+        2,
+        f"{file} line 1, byte 4: 0xf6 is not utf-8; convert the file to UTF-8\n",
+    )
+    code, _, err = run("sentiment", "-", "--url", url, stdin=b"good\n\xff")
+    assert code == 2
+    assert err.startswith("standard input line 2, byte 6: 0xff is not utf-8")
+
+
+def test_texts_with_a_byte_order_mark(url: str, tmp_path: Path) -> None:
+    answers = []
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        file = tmp_path / "text.txt"
+        file.write_bytes(("of the text " * 30).encode(encoding))
+        answers.append(run("authorship", str(file), "--url", url))
+    assert answers[0][0] == 0
+    assert answers == [answers[0]] * 3
 
 
 def test_no_service() -> None:

@@ -3,12 +3,10 @@
 Knows the layouts of the two public collections and of a folder of one's own; knows no network.
 """
 
-import csv
-import gzip
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from app.features.characters import WORD, squeeze
+from app.training.common.text_files import csv_rows, read_text
 
 FEDERALIST: Final = "federalist_85.csv.gz"
 REUTERS: Final = "train.csv.gz"
@@ -30,6 +29,7 @@ _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _HEADER_WORDS: Final = 12
 _HEADER_PARAGRAPHS: Final = 10
 _SHINGLE: Final = 8
+_TOLD: Final = 10  # authors, and files that were left out
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,17 @@ class Corpus:
         return [self.authors.index(one.author) for one in self.documents]
 
 
-def read_corpus(data: Path) -> Corpus:
+def read_corpus(
+    data: Path, encoding: str | None = None, tell: Callable[[str], None] = lambda _: None
+) -> Corpus:
     """The collection in `data`: the Federalist Papers, Reuters C50, or a folder per author.
+
+    `encoding` is that of one's own texts that are neither UTF-8 nor have a byte-order mark. `tell`
+    is told what was read and what was left out.
 
     Raises:
         FileNotFoundError: there is no such folder, or nothing in it to learn from.
-        ValueError: fewer than two authors, or an author with fewer than two texts.
+        ValueError: fewer than two authors, or a file that cannot be read as text; it is named.
     """
     if not data.is_dir():
         raise FileNotFoundError(f"there is no folder {data}")
@@ -80,7 +85,7 @@ def read_corpus(data: Path) -> Corpus:
         return _federalist(data / FEDERALIST)
     if (data / REUTERS).exists():
         return _reuters(data)
-    return _folders(data)
+    return _folders(data, encoding, tell)
 
 
 def _federalist(path: Path) -> Corpus:
@@ -119,30 +124,47 @@ def _reuters(data: Path) -> Corpus:
     return Corpus("reuters", authors, documents, _names(authors), files, others)
 
 
-def _folders(data: Path) -> Corpus:
+def _folders(data: Path, encoding: str | None, tell: Callable[[str], None]) -> Corpus:
     """One folder of .txt files per author; a folder called Unknown (in any case) is not learned."""
     documents, unknown, files, names = [], [], {}, set()
+    left: list[str] = []
     for folder in sorted(path for path in data.iterdir() if path.is_dir()):
-        texts = sorted(folder.glob("*.txt"), key=lambda path: (_number(path.name), path.name))
+        texts = [path for path in folder.iterdir() if _is_text(path)]
+        texts.sort(key=lambda path: (_number(path.name), path.name))
+        left += sorted(f"{folder.name}/{path.name}" for path in {*folder.iterdir()} - {*texts})
         for order, path in enumerate(texts):
-            raw = path.read_text(encoding="utf-8", errors="replace")
-            text, bylines = strip_header(raw)
-            names |= bylines
-            files[f"{folder.name}/{path.name}"] = _sha256(path)
+            text, bylines = strip_header(read_text(path, encoding))
             name = f"{folder.name}/{path.name}"
+            if not text.strip():
+                left.append(f"{name} (empty)")
+                continue
+            names |= bylines
+            files[name] = _sha256(path)
             if folder.name.lower() == "unknown":
                 unknown.append(Document(name, "", text, order))
-            elif text.strip():
+            else:
                 documents.append(Document(name, folder.name, text, order))
+    left += sorted(path.name for path in data.iterdir() if _is_text(path))
     counts = Counter(one.author for one in documents)
     if not documents:
         raise FileNotFoundError(f"{data} holds no folders of .txt files, one folder per author")
     if len(counts) < 2:
         raise ValueError(f"{data} holds texts of one author only: two are needed to tell apart")
     authors = tuple(sorted(counts))
+    each = ", ".join(f"{author} {counts[author]}" for author in authors[:_TOLD])
+    more = ", ..." if len(authors) > _TOLD else ""
+    tell(f"read {len(documents)} texts of {len(authors)} authors: {each}{more}")
+    if left:
+        more = ", ..." if len(left) > _TOLD else ""
+        tell(f"left out, {len(left)} in all: {', '.join(left[:_TOLD])}{more}")
     masked = tuple(sorted({*_names(authors), *names, "publius"}))
     others = {"unknown": tuple(unknown)} if unknown else {}
     return Corpus("folders", authors, tuple(documents), masked, files, others)
+
+
+def _is_text(path: Path) -> bool:
+    """Files beside the texts that begin with a dot are a system's own."""
+    return path.suffix.lower() == ".txt" and not path.name.startswith(".") and path.is_file()
 
 
 def strip_header(text: str) -> tuple[str, set[str]]:
@@ -242,9 +264,7 @@ def _names(authors: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    csv.field_size_limit(10**7)
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return [row for _, row in csv_rows(path, ("author", "text"), hint="")]
 
 
 def _number(name: str) -> int:

@@ -18,7 +18,12 @@ from app.training.common.served import loaded_model, predictions_of
 
 
 def evaluate_authorship(
-    repository: Path, name: str, data: Path, *, baselines: bool = True
+    repository: Path,
+    name: str,
+    data: Path,
+    *,
+    baselines: bool = True,
+    encoding: str | None = None,
 ) -> tuple[list[Row], list[tuple[str, str, float]]]:
     """Rows of figures on texts of known authors, and (text, author, probability) of the others.
 
@@ -32,7 +37,7 @@ def evaluate_authorship(
     folder = repository / name / latest_version(repository / name)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no model {name!r} in {repository}")
-    corpus = read_corpus(data)
+    corpus = read_corpus(data, encoding)
     learned: Any = read_manifest(folder).training.get("learned", [])
     known = [one for one in corpus.documents if one.fingerprint in set(learned)]
     parts = _unseen(corpus, set(learned))

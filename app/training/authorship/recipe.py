@@ -79,6 +79,7 @@ NEWS: Final = AuthorshipRecipe(
 def recipe_for(
     data: Path,
     *,
+    encoding: str | None = None,
     style_words: int | None = None,
     folds: int | None = None,
     epochs: float | None = None,
@@ -90,7 +91,7 @@ def recipe_for(
     Raises:
         FileNotFoundError, ValueError: as `read_corpus`.
     """
-    corpus = read_corpus(data)
+    corpus = read_corpus(data, encoding)
     recipe = NEWS if (data / REUTERS).exists() else STYLE
     if (data / FEDERALIST).exists():
         recipe = replace(recipe, folds=14, members=1)

@@ -39,18 +39,19 @@ def train_authorship(
     name: str = "authorship",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
+    encoding: str | None = None,
     tell: Callable[[str], None] = print,
 ) -> tuple[Path, list[Row]]:
     """Cross-validate, calibrate, train on everything that may be learned, and publish.
 
     Returns the folder of the new version and the held-out report. Checkpoints stand in
-    `work / name`; the same call goes on from them.
+    `work / name`; the same call goes on from them. `encoding` as `read_corpus` has it.
 
     Raises:
         FileNotFoundError, ValueError: there is nothing to learn from in `data`.
         ModelRefused: the result does not pass the checks of loading.
     """
-    corpus = _long_enough(read_corpus(data), recipe.min_characters, tell)
+    corpus = _long_enough(read_corpus(data, encoding, tell), recipe.min_characters, tell)
     held = hold_out(corpus, recipe, work / name, tell)
     fair = [one for one in (*held.whole, *held.cut) if one.name not in held.kept_back]
     calibration = calibrate(fair)

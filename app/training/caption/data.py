@@ -2,17 +2,18 @@
 
 Two layouts are known. Flickr8k: `images-<split>*.tar` and `captions.csv.gz` with the columns image,
 split, caption_number and caption. Anybody's own: image files, and one `captions.csv` with the
-columns image and caption (and `split`, if the owner has one: train or val).
+columns image and caption (and `split`, if the owner has one: train or val), parted by commas,
+semicolons or tabs.
 """
 
-import csv
-import gzip
 import hashlib
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TextIO
+from typing import Final, Literal
+
+from app.training.common.text_files import csv_rows
 
 Part = Literal["train", "val"]
 PARTS: Final[tuple[Part, ...]] = ("train", "val")
@@ -76,30 +77,37 @@ class CaptionData:
         return digests | {"images": every.hexdigest()}
 
 
-def read_captions(root: Path, *, seed: int = 0) -> CaptionData:
+def read_captions(root: Path, *, seed: int = 0, encoding: str | None = None) -> CaptionData:
     """All images with captions in `root`.
 
     Without splits of the owner's a tenth of the images is for validation, drawn by a hash of
     `seed` and the image's name, so that an image with all its captions is in one part, and stays
-    there when others are added.
+    there when others are added. Of very few images one is drawn. `encoding` is that of a captions
+    file that is neither UTF-8 nor has a byte-order mark.
 
     Raises:
         FileNotFoundError: no captions file, or no image of one in it.
-        ValueError: a column is missing, a caption is empty, or a part has no image.
+        ValueError: the file cannot be read as it is meant, a column is missing, a caption is empty,
+            or a part has no image.
     """
     parts: dict[Part, dict[str, list[str]]] = {part: {} for part in PARTS}
     path = _captions_file(root)
-    with _text(path) as file:
-        rows = csv.DictReader(file)
-        if not {"image", "caption"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{path} needs the columns image and caption")
-        for row in rows:
-            name, caption = row["image"], (row["caption"] or "").strip()
-            if not caption:
-                raise ValueError(f"{path} line {rows.line_num}: the caption is empty")
-            split = row.get("split") or _drawn(name, seed)
-            if split in ("train", "val"):  # a public set may have more parts: they are not used
-                parts["val" if split == "val" else "train"].setdefault(name, []).append(caption)
+    drawn: set[str] = set()
+    for line, row in csv_rows(path, ("image", "caption"), encoding):
+        name, caption = row["image"].strip(), row["caption"].strip()
+        if not caption or not name:
+            raise ValueError(f"{path} line {line}: the {'caption' if name else 'image'} is empty")
+        split = row.get("split", "").strip() or _drawn(name, seed)
+        if not row.get("split", "").strip():
+            drawn.add(name)
+        if split in ("train", "val"):  # a public set may have more parts: they are not used
+            parts["val" if split == "val" else "train"].setdefault(name, []).append(caption)
+    if len(drawn) > 1:
+        ways: tuple[tuple[Part, Part], ...] = (("val", "train"), ("train", "val"))
+        for part, other in ways:
+            if not parts[part] and drawn >= parts[other].keys():
+                name = min(parts[other], key=lambda each: _hash(each, seed))
+                parts[part][name] = parts[other].pop(name)
     both = set(parts["train"]) & set(parts["val"])
     if both:
         raise ValueError(f"{path}: {min(both)} is in two parts")
@@ -141,15 +149,12 @@ def _captions_file(root: Path) -> Path:
     raise FileNotFoundError(f"no captions.csv or captions.csv.gz in {root}")
 
 
-def _text(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
-
-
 def _drawn(name: str, seed: int) -> Part:
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return "val" if int.from_bytes(digest[:4]) < _VALIDATION_SHARE * 2**32 else "train"
+    return "val" if _hash(name, seed) < _VALIDATION_SHARE * 2**32 else "train"
+
+
+def _hash(name: str, seed: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4])
 
 
 def _sorted(found: dict[str, list[str]]) -> tuple[Captioned, ...]:

@@ -16,6 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from app.errors import InvalidInput
 from app.features.image import ImageOptions, Pixels, normalised, read_pixels, resized
 from app.training.caption.features import Features, Floats, read_features
 
@@ -141,6 +142,9 @@ def encode_images(
     """Features of all images, kept in `folder` and read from there if they are of the same kind.
 
     Without `views` an image is seen once, as it is. `cells` keeps the map beside its mean.
+
+    Raises:
+        ValueError: an image cannot be decoded; it is named.
     """
     if cells and encoder.grid is None:
         raise ValueError("the encoder gives a vector: a decoder cannot attend to it")
@@ -174,7 +178,11 @@ def _write(
     pooled: list[Floats] = []
     maps: list[NDArray[np.float16]] = []
     for place, (name, content) in enumerate(images):
-        pixels = normalised(_views_of(content, place, encoder.image, views), encoder.image)
+        try:
+            seen = _views_of(content, place, encoder.image, views)
+        except InvalidInput as error:
+            raise ValueError(f"{name}: {error.message}") from None
+        pixels = normalised(seen, encoder.image)
         found = _run(session, encoder, pixels)
         names.append(name)
         pooled.append(found if found.ndim == 2 else found.mean((2, 3), dtype=np.float32))

@@ -43,11 +43,12 @@ def train_caption(
     name: str = "caption",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
+    encoding: str | None = None,
 ) -> Path:
     """Train a decoder on what the ONNX file `encoder` sees, and publish both as a new version.
 
     Returns the version's folder. Features and checkpoints stand in `work / name`; the same call
-    goes on from them.
+    goes on from them. `encoding` as `read_captions` has it.
 
     Raises:
         FileNotFoundError: there are no captions in `data`, or an image of one, or no encoder.
@@ -55,7 +56,7 @@ def train_caption(
         ModelRefused: the result does not pass the checks of loading.
     """
     draft = draft_caption(
-        read_captions(data, seed=recipe.seed),
+        read_captions(data, seed=recipe.seed, encoding=encoding),
         read_encoder(encoder),
         recipe,
         name=name,

@@ -60,14 +60,20 @@ class Photographs:
 
 
 def train_encoder_from(
-    data: Path, others: Path | None, teacher: Path, recipe: EncoderRecipe, work: Path
+    data: Path,
+    others: Path | None,
+    teacher: Path,
+    recipe: EncoderRecipe,
+    work: Path,
+    *,
+    encoding: str | None = None,
 ) -> Path:
     """Read captioned images of `data` and the .npz files in `others`, and `train_encoder`.
 
     Raises:
         FileNotFoundError, ValueError: a folder holds no such images.
     """
-    captioned = read_captions(data)
+    captioned = read_captions(data, encoding=encoding)
     files = [] if others is None else sorted(others.glob("*.npz"), key=lambda path: path.stem)
     if others is not None and not files:
         raise FileNotFoundError(f"no .npz file of images in {others}")
@@ -87,7 +93,12 @@ def train_encoder_from(
 
 
 def _photographs(data: CaptionData, part: Part) -> Photographs:
-    images = [Image.open(io.BytesIO(content)).convert("RGB") for _, content in data.images(part)]
+    images = []
+    for name, content in data.images(part):
+        try:
+            images.append(Image.open(io.BytesIO(content)).convert("RGB"))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{name} cannot be decoded: {error}") from None
     captions = [[words_of(caption) for caption in one.captions] for one in data.of(part)]
     return Photographs(images, captions)
 

@@ -16,14 +16,13 @@ At the end no training text has a near-duplicate in a held-out part, nor `select
 of `plain`, whose templates stand in both, none has the same words.
 """
 
-import csv
-import gzip
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from app.training.common.text_files import csv_rows
 from app.training.sentiment.labels import LABELS, Label
 from app.training.sentiment.near_duplicates import Words, near_duplicate_groups, text_key, words_of
 from app.training.sentiment.plain_judged import JUDGED
@@ -156,7 +155,7 @@ def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _airline(tweets: Path) -> list[Placed]:
-    rows = _rows(tweets)
+    rows = _rows(tweets, "airline_sentiment")
     groups = near_duplicate_groups([row["text"] for row in rows])
     return [
         (
@@ -236,9 +235,8 @@ def _label(cell: str, path: Path) -> Label:
     raise ValueError(f"{path}: unknown label {cell!r}; known: 0, 1, {', '.join(LABELS)}")
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def _rows(path: Path, label: str = "label") -> list[dict[str, str]]:
+    return [row for _, row in csv_rows(path, ("text", label), hint="")]
 
 
 def _plain() -> list[Placed]:

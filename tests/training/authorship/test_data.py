@@ -156,3 +156,43 @@ def test_the_course_folders_lose_their_headers() -> None:
         seen = mask(one.text, None, set(found.masked_words))  # PUBLIUS stays where footnotes follow
         assert not any(name in seen for name in ("HAMILTON", "MADISON", "PUBLIUS")), one.name
         assert len(one.text) > 5000
+
+
+def write_authors(root: Path, encoding: str, mark: bytes = b"") -> None:
+    for author in ("Ann Lee", "Bob Ray"):
+        (root / author).mkdir(parents=True)
+        for i in range(3):
+            text = f"{PROSE} über {author} {i}".encode(encoding)
+            (root / author / f"{i}.txt").write_bytes(mark + text)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("utf-16-le", b"\xff\xfe"), ("utf-8", b"\xef\xbb\xbf"), ("utf-8", b"")]
+)
+def test_texts_are_read_as_they_are_marked(tmp_path: Path, encoding: str, mark: bytes) -> None:
+    write_authors(tmp_path, encoding, mark)
+    found = read_corpus(tmp_path)
+    assert found.documents[0].text == f"{PROSE} über Ann Lee 0"
+
+
+def test_texts_in_another_encoding_are_refused_or_told(tmp_path: Path) -> None:
+    write_authors(tmp_path, "cp1252")
+    with pytest.raises(ValueError, match=r"Ann Lee/0.txt line 1, byte \d+: 0xfc is not utf-8"):
+        read_corpus(tmp_path)
+    found = read_corpus(tmp_path, "cp1252")
+    assert found.documents[0].text == f"{PROSE} über Ann Lee 0"
+
+
+def test_what_was_read_and_left_out_is_told(tmp_path: Path) -> None:
+    write_authors(tmp_path, "utf-8")
+    (tmp_path / "Ann Lee" / "3.TXT").write_text(PROSE)
+    (tmp_path / "Ann Lee" / "4.txt").write_text(" \n")
+    (tmp_path / "Ann Lee" / "5.docx").write_bytes(b"PK")
+    (tmp_path / "Ann Lee" / "._0.txt").write_bytes(b"\0\xff")
+    (tmp_path / "loose.txt").write_text(PROSE)
+    lines: list[str] = []
+    assert len(read_corpus(tmp_path, tell=lines.append).documents) == 7
+    assert lines == [
+        "read 7 texts of 2 authors: Ann Lee 4, Bob Ray 3",
+        "left out, 4 in all: Ann Lee/._0.txt, Ann Lee/5.docx, Ann Lee/4.txt (empty), loose.txt",
+    ]

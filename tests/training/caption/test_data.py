@@ -123,3 +123,34 @@ def test_the_public_set_has_its_numbers() -> None:
     assert all(len(one.captions) == 5 for one in data.train + data.val)
     _, content = next(data.images("val"))
     assert content.startswith(b"\xff\xd8")
+
+
+def test_few_images_are_enough(tmp_path: Path) -> None:
+    write_own(tmp_path, [("0.png", "a"), ("1.png", "b"), ("2.png", "c")])
+    for seed in range(20):
+        data = read_captions(tmp_path, seed=seed)
+        assert (len(data.train), len(data.val)) in ((2, 1), (1, 2))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
+    write_own(tmp_path, [(f"{n}.png", f"caption {n}") for n in range(20)])
+    path = tmp_path / "captions.csv"
+    plain = read_captions(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    marked = read_captions(tmp_path)
+    assert (marked.train, marked.val) == (plain.train, plain.val)
+
+
+def test_a_comma_outside_quotes_cuts_no_caption(tmp_path: Path) -> None:
+    write_own(tmp_path, [("0.png", "a dog"), ("1.png", "a cat")])
+    path = tmp_path / "captions.csv"
+    path.write_text(path.read_text() + "1.png,a dog, and a cat\n")
+    with pytest.raises(ValueError, match=r"captions.csv line 4 has 3 cells, and the header 2"):
+        read_captions(tmp_path)
+
+
+@pytest.mark.parametrize(("row", "words"), [(" ,a", "the image is"), ("1.png, ", "the caption is")])
+def test_empty_cells_are_named(tmp_path: Path, row: str, words: str) -> None:
+    (tmp_path / "captions.csv").write_text(f"image,caption\n{row}\n")
+    with pytest.raises(ValueError, match=f"captions.csv line 2: {words} empty"):
+        read_captions(tmp_path)

@@ -161,3 +161,13 @@ def test_kept_features_are_used_again_until_something_is_different(tmp_path: Pat
     assert seen == [1, 2, 3, 4]
     encode(ViewOptions(crops=1))
     assert seen == [1, 2, 3, 4] * 2
+
+
+def test_an_image_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    exported(tmp_path / "encoder.onnx")
+    encoder = read_encoder(tmp_path / "encoder.onnx")
+    name, content = pngs()[0]
+    images = [(name, content), ("cut.png", content[: len(content) // 2]), ("text.png", b"no image")]
+    for broken in images[1:]:
+        with pytest.raises(ValueError, match=f"{broken[0]}: "):
+            encode_images(encoder, [images[0], broken], tmp_path / "f", views=None, cells=False)
