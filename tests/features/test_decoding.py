@@ -28,7 +28,7 @@ def test_marks_say_what_a_file_is(mark: bytes, encoding: str, end: str) -> None:
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le", "utf-16-be"])
 def test_other_encodings_are_told(encoding: str) -> None:
     content = TEXT.encode(encoding)
-    with pytest.raises(ValueError, match="a.txt line 1"):
+    with pytest.raises(ValueError, match=r"a\.txt line 1"):
         decoded(content, "a.txt")
     assert decoded(content, "a.txt", encoding) == TEXT
 
@@ -53,5 +53,5 @@ def test_what_cannot_be_read_is_named(content: bytes, encoding: str | None, word
 
 
 def test_without_an_option_none_is_named() -> None:
-    with pytest.raises(ValueError, match="convert the file to UTF-8$"):
+    with pytest.raises(ValueError, match=r"convert the file to UTF-8$"):
         decoded(b"\xe9", "a.txt", hint="")
