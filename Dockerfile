@@ -38,19 +38,22 @@ LABEL org.opencontainers.image.title="unroll" \
 # A fixed number, so that volumes and cluster policies can name the user.
 RUN groupadd --gid 10001 unroll \
  && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /nonexistent \
-      --shell /usr/sbin/nologin unroll
+      --shell /usr/sbin/nologin unroll \
+ && install --directory --owner 10001 --group 10001 --mode 700 /var/lib/unroll
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /models /app/models
 COPY --from=builder /srv /app
 
-# All files belong to root: the service can read what it runs and cannot change it.
+# All files belong to root: the service can read what it runs and cannot change it. Streams are kept
+# in a folder of its own.
 WORKDIR /app
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1 \
     UNROLL_HOST=0.0.0.0 \
-    UNROLL_PORT=8000
+    UNROLL_PORT=8000 \
+    UNROLL_STREAMS_DIR=/var/lib/unroll
 USER 10001:10001
 # What cannot be imported fails the build and not the start.
 RUN python -c "import app.main, app.http.server"

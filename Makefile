@@ -92,7 +92,7 @@ $(TRAINING): pyproject.toml constraints.txt | $(BIN)/pip
 	@touch $@ $(SERVICE)
 
 $(DEVELOPMENT): pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) --editable '.[train,dev,tracing]'
+	$(PIP) --editable '.[train,dev,tracing,redis]'
 	@touch $@ $(SERVICE) $(TRAINING)
 
 $(AUDIT): pyproject.toml constraints.txt | $(BIN)/pip
@@ -101,5 +101,5 @@ $(AUDIT): pyproject.toml constraints.txt | $(BIN)/pip
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/pip
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet \
-	  --constraint constraints-lowest.txt --editable '.[train,dev,tracing]'
+	  --constraint constraints-lowest.txt --editable '.[train,dev,tracing,redis]'
 	@touch $@

@@ -10,6 +10,14 @@ Exception
     |-- InferenceFailed      the network raised while computing; the cause is chained
     |-- ModelRefused         a version in the repository failed a check while loading
     |-- Unanswered           another process of the service did not answer this one
+    |-- StreamNotFound       there is no such stream
+    |   `-- StreamExpired    there was one, and no step came for too long
+    |-- StreamExists         a stream of that name is there, and is not the one that is asked for
+    |-- WrongPosition        a stream is not where the caller thinks it is; says where
+    |-- VersionReplaced      the version of a stream is not served, and its policy waits for a word
+    |-- OtherGraph           a sealed state is that of another graph
+    |-- TooManyStreams       no stream can be opened until others end
+    |-- StoreFailed          states cannot be kept or read now
     `-- ConfigurationError   a setting is wrong; one line that names it
 """
 
@@ -64,6 +72,42 @@ class ModelRefused(UnrollError):
 
 class Unanswered(UnrollError):
     """Another process is gone, was too slow, or could not answer; the message says which."""
+
+
+class StreamNotFound(UnrollError):
+    """There is no such stream, or its owner is another one."""
+
+
+class StreamExpired(StreamNotFound):
+    """No step came for longer than the stream allows, and its state was let go."""
+
+
+class StreamExists(UnrollError):
+    """A stream of that name is there already; the message says what differs."""
+
+
+class WrongPosition(UnrollError):
+    """The stream has taken `position` steps, which is not what the caller said."""
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class VersionReplaced(UnrollError):
+    """Another version is served than the one that the state is of."""
+
+
+class OtherGraph(UnrollError):
+    """A sealed state is of another graph than the one that is served."""
+
+
+class TooManyStreams(QueueFull):
+    """As many streams are open as the settings allow."""
+
+
+class StoreFailed(UnrollError):
+    """The store of streams cannot be reached, or refuses; the message says why."""
 
 
 class ConfigurationError(UnrollError):

@@ -23,9 +23,20 @@ from app.api.lifecycle import Lifecycle
 from app.api.load_shedding import LoadShedder
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
-from app.api.routes import authorship, caption, forecast, generate, health, models, sentiment
+from app.api.routes import (
+    authorship,
+    caption,
+    forecast,
+    generate,
+    health,
+    models,
+    sentiment,
+    stream_steps,
+    streams,
+)
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
+from app.api.streams import has_streams
 from app.api.v2 import inference, metadata
 from app.api.v2 import repository as repository_routes
 from app.api.v2.rounds import Rounds
@@ -33,6 +44,8 @@ from app.serving.models.loader import ServingOptions, TaskTypes
 from app.serving.models.repository import Repository
 from app.serving.runtime.threads import available_threads
 from app.serving.scheduling.cores import Cores
+from app.serving.streams.keeper import keep
+from app.serving.streams.opening import streams_of
 from app.settings import Settings
 from app.tasks.authorship import AuthorshipTask
 from app.tasks.caption.task import CaptionTask
@@ -80,11 +93,13 @@ def create_app(
     metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = _repository(settings, tasks)
-    services = Services(settings, repository, lifecycle, fleet)
+    services = Services(
+        settings, repository, lifecycle, streams_of(settings), siblings=fleet, access=access
+    )
 
     def is_full(task: str, seconds: float) -> bool:
-        if task == inference.TASK:
-            return False  # which model is asked stands in the path
+        if task in (inference.TASK, stream_steps.METERED_AS):
+            return False  # which model is asked stands in the path, or in the stream
         doing = [each for each in repository.loaded() if each.manifest.task == task]
         return bool(doing) and all(each.scheduler.is_full(seconds) for each in doing)
 
@@ -106,6 +121,7 @@ def create_app(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=[
             {"name": "tasks", "description": "What networks are asked for."},
+            {"name": "streams", "description": "Recurrent states that go on."},
             {"name": "models", "description": "What is served."},
             {"name": "inference protocol", "description": "Any graph, by its tensors."},
             {"name": "operations", "description": "For orchestrators and Prometheus."},
@@ -121,12 +137,18 @@ def create_app(
         router = route.routes(services)
         found |= {each.path: each for each in router.routes if isinstance(each, APIRoute)}
         app.include_router(router)
-    for other in (models, health, metadata, repository_routes):
+    for other in (streams, models, health, metadata, repository_routes):
         app.include_router(other.routes(services))
-    inferring = inference.routes(services)
+    inferring, stepping = inference.routes(services), stream_steps.routes(services)
     app.include_router(inferring)
+    app.include_router(stepping)
     if fast_path:
-        app.add_middleware(FastPath, routes=found, find=inference.find_in(inferring))
+        of_graph, steps = inference.find_in(inferring), stream_steps.find_in(stepping)
+        app.add_middleware(
+            FastPath,
+            routes=found,
+            find=lambda path: of_graph(path) or (steps if stream_steps.is_steps(path) else None),
+        )
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
     # The last one added is the first one called.
@@ -152,6 +174,7 @@ def _repository(settings: Settings, tasks: TaskTypes) -> Repository:
             max_step_rows=settings.max_step_rows,
             retire_seconds=settings.request_timeout_seconds,
             graph_tasks=graph_tasks,
+            may_be_held=has_streams,
         ),
         pinned_versions=settings.pinned_versions,
     )
@@ -169,6 +192,8 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
 
     if siblings is not None:
         await siblings.start(answers(repository))
+    await services.streams.store.open()
+    keeping = asyncio.create_task(keep(services.streams, repository))
     arguments = (repository, services.settings.watch_seconds, loaded)
     keeper = threading.Thread(None, _keep, "models", arguments)
     keeper.start()
@@ -178,6 +203,8 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
     lifecycle.drain()
     await asyncio.to_thread(repository.close, patience)
     await asyncio.to_thread(keeper.join)
+    keeping.cancel()
+    await services.streams.store.close()
     if siblings is not None:
         siblings.stop()
     _log.info("stopped")
@@ -185,7 +212,12 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
 
 def _task_of(path: str) -> str:
     """Which task a path asks for, in the metrics; "" for one that asks none."""
-    return TASK_PATHS.get(path) or (inference.TASK if inference.is_inference(path) else "")
+    others = (
+        (inference.is_inference, inference.TASK),
+        (stream_steps.is_steps, stream_steps.METERED_AS),
+    )
+    found = (name for is_meant, name in others if is_meant(path))
+    return TASK_PATHS.get(path) or next(found, "")
 
 
 def _keep(repository: Repository, watch_seconds: float, loaded: Callable[[], None]) -> None:

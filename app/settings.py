@@ -124,6 +124,50 @@ class Settings(BaseSettings):
     max_step_rows: int = Field(
         32, ge=10, le=4096, description="Rows (beams) computed together in one step, at most."
     )
+    streams_dir: Path = Field(
+        Path(__file__).resolve().parent.parent / "streams",
+        description="Folder where the states of streams are kept, in one SQLite file.",
+    )
+    streams_url: str = Field(
+        "",
+        pattern=r"^(|memory://|rediss?://.+|unix://.+)$",
+        description="Where they are kept instead: redis://HOST:PORT/NUMBER, or memory://.",
+    )
+    streams_sync: Literal["full", "normal"] = Field(
+        "full",
+        description="Whether SQLite waits for the disk before an answer; normal outlives the "
+        "process, full the machine.",
+    )
+    streams_key: SecretStr | None = Field(
+        None, description="Key of the seal of states; if it is not set the store makes one."
+    )
+    max_streams: int = Field(1_000_000, ge=1, description="Streams that are kept, at most.")
+    max_stream_bytes: int = Field(
+        8 * 1024 * 1024, ge=1, description="Bytes of one stream's state and last answer, at most."
+    )
+    stream_ttl_seconds: float = Field(
+        7 * 24 * 3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds without a step after which a stream expires; it may ask for less.",
+    )
+    hot_streams: int = Field(
+        10_000, ge=1, description="Streams that are held in memory as well, at most."
+    )
+    hot_streams_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, description="Bytes of these streams' states and answers, at most."
+    )
+    hot_streams_seconds: float = Field(
+        600.0, gt=0, allow_inf_nan=False, description="Seconds since the last step of these."
+    )
+    max_replay_steps: int = Field(
+        4096,
+        ge=1,
+        description="Steps of one stream whose inputs are kept for a new version, at most.",
+    )
+    sequence_restart: bool = Field(
+        False, description="Whether sequence_start silently ends a sequence that is still going on."
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Keys of which every request must carry one, separated by commas or as JSON.",

@@ -29,11 +29,18 @@ SETTING_UNITS: Final = {
     "_pixels": "pixels",
     "_rows": "rows",
     "_steps": "steps",
+    "_streams": "streams",
 }
 METRIC_UNITS: Final = {
     "_seconds": "seconds",
     "_ratio": "0 to 1",
     "_steps_total": "steps",
+    "_streams": "streams",
+    "_streams_hot": "streams",
+    "_expired_total": "streams",
+    "_moves_total": "streams",
+    "_conflicts_total": "requests",
+    "_replays_total": "requests",
     "_length": "points, characters or bytes",
     "_rows": "rows",
     "_values_total": "points",

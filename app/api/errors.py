@@ -21,8 +21,16 @@ from app.errors import (
     ModelNotFound,
     ModelRefused,
     NotReady,
+    OtherGraph,
     QueueFull,
+    StoreFailed,
+    StreamExists,
+    StreamExpired,
+    StreamNotFound,
+    TooManyStreams,
     UnrollError,
+    VersionReplaced,
+    WrongPosition,
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -41,6 +49,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked for.")
     request_id: str = Field(description="The id of this request, also in the service's log.")
     errors: list[FieldError] | None = Field(None, description="Every wrong field, if any is.")
+    position: int | None = Field(None, description="Where the stream is, if that is the problem.")
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,30 @@ ERRORS: Final[dict[type[UnrollError], ProblemKind]] = {
     InferenceFailed: ProblemKind(
         500, "inference-failed", "Inference failed", "the network failed on this input"
     ),
+    StreamNotFound: ProblemKind(
+        404, "stream-not-found", "Stream not found", "there is no such stream under this API key"
+    ),
+    StreamExpired: ProblemKind(
+        404, "stream-expired", "Stream expired", "no step came for longer than its ttl_seconds"
+    ),
+    StreamExists: ProblemKind(
+        409, "stream-exists", "Stream exists", "a stream of that name is there, and is another one"
+    ),
+    WrongPosition: ProblemKind(
+        409, "wrong-position", "Wrong position", "the stream is elsewhere; see `position`"
+    ),
+    VersionReplaced: ProblemKind(
+        409, "version-replaced", "Version replaced", "the version of the stream is not served"
+    ),
+    OtherGraph: ProblemKind(
+        412, "other-graph", "Other graph", "the sealed state is that of another graph"
+    ),
+    TooManyStreams: ProblemKind(
+        429, "too-many-streams", "Too many streams", "no stream can be opened until others end"
+    ),
+    StoreFailed: ProblemKind(
+        503, "store-failed", "Store failed", "the states of streams cannot be kept or read now"
+    ),
     UnrollError: INTERNAL_ERROR,
 }
 
@@ -131,6 +164,7 @@ def problem_response(
     *,
     errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None,
+    position: int | None = None,
 ) -> Response:
     """The one body that every error has, or the protocol's; notes the kind in the record."""
     record = record_of(scope)
@@ -148,6 +182,7 @@ def problem_response(
         instance=path[:200],
         request_id=record.request_id,
         errors=list(errors) or None,
+        position=position,
     )
     return Response(
         body.model_dump_json(exclude_none=True),
@@ -177,6 +212,8 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     headers = {}
     if isinstance(error, QueueFull):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    elif isinstance(error, StoreFailed):
+        headers["Retry-After"] = "1"
     elif isinstance(error, NotReady):
         headers |= {"Retry-After": "1", "Connection": "close"}
     errors = []
@@ -186,7 +223,10 @@ async def _domain_error(request: Request, error: Exception) -> Response:
         field, detail = clipped(error.field), abridged(error.message)
         errors = [FieldError(field=field, message=detail, allowed=error.allowed)]
         detail = f"{field}: {detail}" if field else detail
-    return problem_response(request.scope, kind, detail, errors=errors, headers=headers)
+    position = error.position if isinstance(error, WrongPosition) else None
+    return problem_response(
+        request.scope, kind, detail, errors=errors, headers=headers, position=position
+    )
 
 
 async def _wrong_fields(request: Request, error: Exception) -> Response:

@@ -32,6 +32,7 @@ ADMIN_PREFIX: Final = "/v2/repository/models/"  # loading and unloading
 METRICS_PATH: Final = "/metrics"
 
 _CHECK_SECONDS: Final = 1.0  # how often the file is looked at, at most
+_OWNER_DIGITS: Final = 16
 _MAX_FILE_BYTES: Final = 1024 * 1024
 _log = get_logger(__name__)
 
@@ -72,6 +73,13 @@ class KeyRing:
             found |= hmac.compare_digest(digest, known)
         return found
 
+    def owner(self, candidates: Sequence[bytes]) -> str:
+        """A name for the first candidate that is a key; it does not tell the key."""
+        for candidate in candidates:
+            if self.knows(candidate):
+                return hashlib.sha256(b"owner:" + candidate).hexdigest()[:_OWNER_DIGITS]
+        return ""
+
     def _refresh(self) -> None:
         """Take over a changed file. One that is wrong or gone leaves the keys as they were."""
         now = time.monotonic()
@@ -101,6 +109,11 @@ class Access:
     def needs_key(self, path: str) -> bool:
         """Whether a request to `path` must carry a key, of whichever kind."""
         return _is_admin(path) or (self.keys is not None and path not in self.open_paths)
+
+    def owner(self, candidates: Sequence[bytes]) -> str:
+        """Whose request this is: a name for its key, "" where none is asked for."""
+        rings = [each for each in (self.keys, self.admin_keys) if each is not None]
+        return next(filter(None, (each.owner(candidates) for each in rings)), "")
 
     def check(self, path: str, candidates: Sequence[bytes]) -> int:
         """The status that a request with these candidates for a key deserves: 200, 401 or 403."""

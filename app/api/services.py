@@ -1,23 +1,38 @@
 """What every route is given: the parts of the service, by type. Knows no route and no task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from starlette.types import Scope
 
 from app.api.context import RequestRecord
+from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle
 from app.api.siblings import Siblings
+from app.api.together import Together
 from app.serving.models.loader import LoadedModel
 from app.serving.models.repository import Repository
+from app.serving.streams.steps import Streams
 from app.settings import Settings
 
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of one service. siblings: the other processes behind the port, None if alone."""
+    """The parts of one service. siblings: the other processes behind the port, None if alone.
+
+    access: who may ask, None if everybody may.
+    """
 
     settings: Settings
     repository: Repository
     lifecycle: Lifecycle
+    streams: Streams
     siblings: Siblings | None = None
+    access: Access | None = None
+    together: Together = field(default_factory=Together)
+
+    def owner(self, scope: Scope) -> str:
+        """Whose request this is; see `Access.owner`."""
+        return "" if self.access is None else self.access.owner(candidates_of(scope["headers"]))
 
     def lease(
         self, record: RequestRecord, name: str, version: str | None, task: str | None = None

@@ -17,7 +17,8 @@ Snapshot: TypeAlias = list[list[Any]]
 
 _CUMULATIVE: Final = ("counter", "histogram", "summary")
 _SMALLEST: Final = frozenset({"process_start_time_seconds", "process_max_fds"})
-_SAME: Final = frozenset({"unroll_refused_versions"})  # besides those whose value is always 1
+# Besides those whose value is always 1.
+_SAME: Final = frozenset({"unroll_refused_versions", "unroll_streams"})
 
 
 def snapshot(registry: Iterable[Metric]) -> Snapshot:

@@ -32,12 +32,15 @@ def test_compose_passes_on_every_setting() -> None:
     environment = UNROLL["environment"]
     assert set(environment) == FIELDS - INSIDE, "it lists every setting of app/settings.py"
     passed_on = {name for name, value in environment.items() if value in (None, f"${{{name}:-}}")}
-    assert environment.keys() - passed_on == {"UNROLL_MODELS_DIR"}
+    assert environment.keys() - passed_on == {"UNROLL_MODELS_DIR", "UNROLL_STREAMS_DIR"}
 
 
 def test_compose_mounts_are_read_only_and_where_they_are_looked_for() -> None:
     models = UNROLL["environment"]["UNROLL_MODELS_DIR"]
-    assert UNROLL["volumes"] == [f"./models:{models}:ro"]
+    streams = UNROLL["environment"]["UNROLL_STREAMS_DIR"]
+    assert UNROLL["volumes"] == [f"./models:{models}:ro", f"streams-data:{streams}"]
+    assert f"UNROLL_STREAMS_DIR={streams}" in " ".join(last_stage()["ENV"])
+    assert any(f"--mode 700 {streams}" in run for run in last_stage()["RUN"])
     assert models == last_stage()["WORKDIR"][0] + "/models"
     assert "./deploy/prometheus:/etc/prometheus:ro" in SERVICES["prometheus"]["volumes"]
     assert "--config.file=/etc/prometheus/prometheus.yml" in SERVICES["prometheus"]["command"]

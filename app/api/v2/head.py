@@ -104,7 +104,7 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
         raise InvalidInput(f"expected a text, got {shown(identity)}", field="id", allowed="a text")
     if parameters.get("sequence_id"):
         raise RequestRefused(501, "sequences are not kept here: send and read the state's tensors")
-    values, buffers = _read_inputs(content.get("inputs"), task)
+    values, buffers = read_inputs(content.get("inputs"), task)
     shapes = {name: array.shape for name, array in values.items()}
     shapes |= {each.tensor.name: each.shape for each in buffers}
     wanted = _read_outputs(content, parameters, task)
@@ -120,8 +120,8 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
     )
 
 
-def _read_inputs(items: Any, task: TensorTask) -> tuple[dict[str, Array], list[Buffer]]:
-    """(inputs that stand in the JSON, places of the others)."""
+def read_inputs(items: Any, task: TensorTask) -> tuple[dict[str, Array], list[Buffer]]:
+    """(inputs that stand in the JSON, places of the others). Raises InvalidInput."""
     if not isinstance(items, list):
         raise InvalidInput(
             f"expected a list, got {shown(items)}", field="inputs", allowed="a list of tensors"

@@ -17,6 +17,7 @@ from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
 from app.api.errors import PROTOCOL
 from app.api.fast_path import Endpoint
 from app.api.fields import clipped
+from app.api.graphs import graph_of
 from app.api.limits import deadline_of, read_body
 from app.api.openapi import protocol_errors
 from app.api.responses import BytesResponse
@@ -24,11 +25,10 @@ from app.api.services import Services
 from app.api.v2.body import LENGTH_HEADER, read_request, write_answer
 from app.api.v2.head import Head
 from app.api.work import in_thread, run
-from app.errors import ModelNotFound
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
 from app.tasks.tensor.checks import Limits
-from app.tasks.tensor.task import GRAPH, TensorExample, TensorTask
+from app.tasks.tensor.task import TensorExample, TensorTask
 from app.telemetry import metrics, tracing
 
 Array = npt.NDArray[Any]
@@ -100,18 +100,6 @@ def find_graph(services: Services, request: Request) -> tuple[LoadedModel, Tenso
     record = record_of(request.scope)
     model = services.lease(record, clipped(name).partition(".")[0], version)
     return model, graph_of(model, name)
-
-
-def graph_of(model: LoadedModel, name: str) -> TensorTask:
-    """The graph of `model` that is meant by `name`. Raises ModelNotFound."""
-    base, _, graph = clipped(name).partition(".")
-    graphs = model.graphs
-    file = f"{graph}.onnx" if graph else next(iter(graphs)) if len(graphs) == 1 else GRAPH
-    task = graphs.get(file)
-    if isinstance(task, TensorTask):
-        return task
-    others = ", ".join(f"{base}.{each.removesuffix('.onnx')}" for each in graphs) or "none"
-    raise ModelNotFound(f"there is no graph {clipped(name)!r}; those of {base}: {others}")
 
 
 def find_in(router: APIRouter) -> Callable[[str], APIRoute | None]:

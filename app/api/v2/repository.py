@@ -14,11 +14,11 @@ from pydantic_core import from_json
 from app.api.context import record_of
 from app.api.errors import PROTOCOL, RequestRefused
 from app.api.fields import shown
+from app.api.graphs import graph_of
 from app.api.limits import deadline_of, read_body
 from app.api.openapi import protocol_errors
 from app.api.services import Services
 from app.api.siblings import repeat
-from app.api.v2.inference import graph_of
 from app.api.v2.metadata import configuration
 from app.api.work import in_thread
 from app.errors import InvalidInput, ModelNotFound, ModelRefused

@@ -16,6 +16,7 @@ from app.api.access_log import write_access_log
 from app.api.context import RequestRecord
 from app.api.encodings import wanted_encoding
 from app.api.errors import RequestRefused
+from app.api.graphs import graph_of
 from app.api.keys import Access, candidates_of
 from app.api.limits import deadline_of
 from app.api.middleware import request_id_of
@@ -25,7 +26,6 @@ from app.api.v2.inference import (
     INLINE_BYTES,
     LENGTH_NAME,
     TASK,
-    graph_of,
     is_inference,
     is_short,
     read_rows,

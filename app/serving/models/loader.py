@@ -6,7 +6,7 @@ refuses the version.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -59,6 +59,8 @@ class ServingOptions:
     retire_seconds: float = 30.0
     # Makes the tasks that answer requests by tensors; None for a service without such requests.
     graph_tasks: GraphTasks | None = None
+    # Whether a version may still be needed when another one is served; None for never.
+    may_be_held: "Callable[[LoadedModel], bool] | None" = None
 
     def scheduler_options(self) -> SchedulerOptions:
         return SchedulerOptions(

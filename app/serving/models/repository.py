@@ -13,10 +13,11 @@ from typing import Final, Literal
 
 from app.errors import ModelNotFound, ModelRefused, NotReady
 from app.serving.models.folders import is_folder, model_names, snapshot
+from app.serving.models.held import HeldVersions
 from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes, load_version
 from app.serving.models.manifest import NAME_PATTERN
 from app.serving.models.served import ServedModels
-from app.serving.models.versions import ModelVersions, Refusal, VersionState
+from app.serving.models.versions import ModelVersions, Refusal, VersionState, states_of
 from app.serving.runtime import memory
 from app.serving.runtime.throttle import half_duty_cycle, no_throttle
 from app.telemetry import metrics
@@ -45,12 +46,13 @@ class Repository:
         self._models: Mapping[str, ModelVersions] = {
             name: ModelVersions(root, name, pin) for name, pin in self._pinned.items()
         }
-        self._served = ServedModels(self._options.retire_seconds)
+        self._served = ServedModels(self._options.retire_seconds, self._options.may_be_held)
         self._now_loading: tuple[str, str] | None = None
         self._logged_errors: dict[str, str] = {}
         self._loaded = False
         self._needs_trim = False
         self._change = threading.Lock()  # held while a version is loaded, swapped and retired
+        self.held = HeldVersions(root, self._served, self._change, tasks, self._options)
 
     @property
     def status(self) -> Literal["loading", "ready", "no_models", "draining"]:
@@ -122,24 +124,8 @@ class Repository:
 
     def index(self) -> list[VersionState]:
         """Every version on the disk or in use, by name and number. Reads folders: it may block."""
-        states: list[VersionState] = []
-        served, retiring, loading = self._served.all(), self._served.retiring(), self._now_loading
-        for name, versions in sorted(self._models.items()):
-            ready = served.get(name)
-            used = [each.version for each in (ready, retiring) if each and each.name == name]
-            for version in versions.known(used):
-                key = (name, version)
-                if ready is not None and version == ready.version:
-                    state = VersionState(*key, "READY", versions.note)
-                elif key == loading:
-                    state = VersionState(*key, "LOADING", "it is being verified and warmed")
-                elif retiring is not None and key == (retiring.name, retiring.version):
-                    state = VersionState(*key, "UNLOADING", "it finishes what it has accepted")
-                else:
-                    reason = versions.reason_not_served(version, ready.version if ready else None)
-                    state = VersionState(*key, "UNAVAILABLE", reason)
-                states.append(state)
-        return states
+        served, loading = self._served, self._now_loading
+        return states_of(self._models, served.all(), served.held(), served.retiring(), loading)
 
     def load(self, name: str, version: str | None = None) -> LoadedModel:
         """Serve the highest version on the disk, or exactly `version`, and return it.

@@ -6,7 +6,7 @@ that was replaced serves the requests that hold it to their end, and is then fre
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.errors import ModelNotFound, NotReady
@@ -23,11 +23,18 @@ _log = get_logger(__name__)
 class ServedModels:
     """The served models by name; `retire_seconds` bounds each wait for a replaced one.
 
+    may_be_held: whether a version may still be needed when another is served. Such a version is
+    held until `release` is called.
+
     `replace` must be called by one thread at a time; everything else is thread-safe.
     """
 
-    def __init__(self, retire_seconds: float) -> None:
+    def __init__(
+        self, retire_seconds: float, may_be_held: Callable[[LoadedModel], bool] | None = None
+    ) -> None:
         self._retire_seconds = retire_seconds
+        self._may_be_held = may_be_held or (lambda model: False)
+        self._held: Mapping[tuple[str, str], LoadedModel] = {}
         self._served: Mapping[str, LoadedModel] = {}
         self._retiring: LoadedModel | None = None
         self._replaced: list[tuple[str, str]] = []  # the latest last
@@ -41,6 +48,33 @@ class ServedModels:
     def retiring(self) -> LoadedModel | None:
         """The replaced version that is still finishing what it accepted."""
         return self._retiring
+
+    def held(self) -> Mapping[tuple[str, str], LoadedModel]:
+        """Versions that are not served and kept all the same, by name and version."""
+        return self._held
+
+    def hold(self, model: LoadedModel) -> None:
+        """Keep a version that is not served. If this was closed, it is closed, too.
+
+        Raises:
+            NotReady: this was closed.
+        """
+        with self._lock:
+            closed = self.closed.is_set()
+            if not closed:
+                self._held = {**self._held, (model.name, model.version): model}
+        if closed:
+            model.close(drain=False)
+            raise NotReady("the service is shutting down")
+
+    def release(self, model: LoadedModel) -> None:
+        """Close a held version when it has answered the requests that hold it."""
+        with self._lock:
+            self._held = {key: each for key, each in self._held.items() if each is not model}
+        served = self._served.get(model.name)
+        again = served is not None and served.version == model.version
+        finished = model.retire(self._retire_seconds, forget=not again)
+        _log.info("model_released", model=model.name, version=model.version, finished=finished)
 
     def get(self, name: str, version: str | None, task: str | None) -> LoadedModel:
         """As `Repository.get`, once all models are loaded."""
@@ -85,7 +119,17 @@ class ServedModels:
         if old is None and model is None:
             return
         metrics.SWAPS.labels(name, _reason(old, model)).inc()
-        if old is not None:
+        if model is None:
+            for each in [each for key, each in self._held.items() if key[0] == name]:
+                self.release(each)
+        if old is None:
+            return
+        if model is not None and model.version != old.version and self._may_be_held(old):
+            metrics.MODEL_INFO.remove(old.manifest.task, old.name, old.version)
+            self.hold(old)
+            self._retiring = None
+            _log.info("model_held", model=old.name, version=old.version)
+        else:
             self._retire(old, replaced_by=model)
 
     def close(self, timeout: float | None) -> bool:
@@ -93,7 +137,8 @@ class ServedModels:
         end = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             self.closed.set()
-            models = [*self._served.values(), *([self._retiring] if self._retiring else [])]
+            retiring = [self._retiring] if self._retiring else []
+            models = [*self._served.values(), *self._held.values(), *retiring]
         for model in models:  # stop all of them first, then wait for each
             model.scheduler.stop()
         finished = [

@@ -155,6 +155,35 @@ class ModelVersions:
             self._unfinished = _without(self._unfinished, version)
 
 
+def states_of(
+    models: Mapping[str, ModelVersions],
+    served: Mapping[str, LoadedModel],
+    held: Mapping[tuple[str, str], LoadedModel],
+    retiring: LoadedModel | None,
+    loading: tuple[str, str] | None,
+) -> list[VersionState]:
+    """Every version on the disk or in use, by name and number. Reads folders: it may block."""
+    states: list[VersionState] = []
+    for name, versions in sorted(models.items()):
+        ready = served.get(name)
+        used = [each.version for each in (ready, retiring) if each and each.name == name]
+        for version in versions.known([*used, *(each for of, each in held if of == name)]):
+            key = (name, version)
+            if ready is not None and version == ready.version:
+                state = VersionState(*key, "READY", versions.note)
+            elif key == loading:
+                state = VersionState(*key, "LOADING", "it is being verified and warmed")
+            elif retiring is not None and key == (retiring.name, retiring.version):
+                state = VersionState(*key, "UNLOADING", "it finishes what it has accepted")
+            elif key in held:
+                state = VersionState(*key, "UNAVAILABLE", "it is kept for streams of its own")
+            else:
+                reason = versions.reason_not_served(version, ready.version if ready else None)
+                state = VersionState(*key, "UNAVAILABLE", reason)
+            states.append(state)
+    return states
+
+
 def _folder_difference(model: LoadedModel, now: Snapshot) -> str:
     """How the folder differs from what was loaded from it; empty if it holds the same bytes."""
     if now == ABSENT:

@@ -1,0 +1,206 @@
+"""POST /streams/{stream}/steps: its schema and its route. Knows HTTP; order is kept elsewhere."""
+
+import hashlib
+import re
+from functools import lru_cache, partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import to_json
+
+from app.api.context import record_of
+from app.api.json_body import read_json
+from app.api.openapi import json_body, problems
+from app.api.responses import BytesResponse
+from app.api.routes.streams import key_of
+from app.api.services import Services
+from app.api.stream_values import read_tensors, read_values, write_steps, write_tensors
+from app.api.streams import GraphSteps
+from app.errors import InvalidInput
+from app.serving.streams.steps import Steps, Taken
+from app.settings import Settings
+from app.tasks.tensor.checks import Limits
+
+METERED_AS: Final = "stream"  # in the metrics, beside the names of the tasks
+_PATH: Final = re.compile(r"/streams/[^/]+/steps")
+_DIGEST_BYTES: Final = 16
+
+_TENSOR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name", "datatype", "shape", "data"],
+    "properties": {
+        "name": {"type": "string"},
+        "datatype": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "data": {},
+    },
+}
+
+
+class StepsRequest(BaseModel):
+    """Which steps, and where the stream should be before them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    position: int | None = Field(
+        None, ge=0, description="Steps that the stream has taken before these, as far as is known."
+    )
+    inputs: Annotated[
+        Any,
+        WithJsonSchema(
+            {
+                "description": "Tensors as `/v2` has them, with a batch axis of 1.",
+                "type": "array",
+                "items": _TENSOR,
+            }
+        ),
+    ] = None
+    values: Annotated[
+        Any,
+        WithJsonSchema(
+            {
+                "description": "Of a graph with one input: one entry a step, a number or a list.",
+                "type": "array",
+                "minItems": 1,
+                "items": {},
+            }
+        ),
+    ] = None
+    text: str | None = Field(None, description="For language models; tensors take none.")
+    outputs: list[str] | None = Field(
+        None, min_length=1, max_length=100, description="Names of outputs; all but the states."
+    )
+
+
+class StepsAnswer(BaseModel):
+    """What the steps were answered with."""
+
+    stream: str
+    model: str
+    version: str = Field(description="The version that computed these steps.")
+    position: int = Field(description="Steps that the stream has taken after these.")
+    replayed: bool = Field(
+        description="Whether this is the kept answer to steps that had been taken before."
+    )
+    moved: dict[str, Any] | None = Field(
+        None,
+        description="Only when the stream was moved to another version just now: `from` which one, "
+        "`steps` that it was fed with, whether these are `complete`, and the largest `difference` "
+        "between both answers to the last request.",
+    )
+    outputs: list[Any] | None = Field(None, description="Tensors, if `inputs` were sent.")
+    steps: list[dict[str, Any]] | None = Field(
+        None, description="Of each step its outputs by name, if `values` were sent."
+    )
+
+
+_EXAMPLES: Final[dict[str, Any]] = {
+    "values": {"summary": "Two steps", "value": {"position": 0, "values": [0.5, 0.7]}},
+    "inputs": {
+        "summary": "One step as tensors",
+        "value": {
+            "inputs": [{"name": "values", "datatype": "FP32", "shape": [1, 1, 1], "data": [0.5]}]
+        },
+    },
+}
+
+
+@lru_cache(maxsize=4096)
+def is_steps(path: str) -> bool:
+    """Whether a request to `path` takes steps."""
+    return _PATH.fullmatch(path) is not None
+
+
+def routes(services: Services) -> APIRouter:
+    """The route of this file."""
+    router = APIRouter(tags=["streams"])
+    settings, streams = services.settings, services.streams
+    allowed = allowed_fields(settings)
+    limits = Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
+
+    @router.post(
+        "/streams/{stream}/steps",
+        summary="Take steps of a stream",
+        response_model=StepsAnswer,
+        responses=problems(400, 404, 409, 413, 415, 422, 429, 500, 503, 504),
+        openapi_extra={
+            "parameters": [
+                {
+                    "name": "stream",
+                    "in": "path",
+                    "required": True,
+                    "description": "Name of a stream.",
+                    "schema": {"type": "string"},
+                }
+            ],
+            **json_body(StepsRequest, _EXAMPLES),
+        },
+    )
+    async def take_steps(request: Request) -> Response:
+        """Go on from where the stream is. The state is stored before the answer leaves.
+
+        With `position`, steps are taken once: the same request again, with the same position, is
+        answered again and takes no step.
+        """
+        key = key_of(services, request, request.scope["path"].split("/")[2])
+        body = await read_json(request, settings, StepsRequest, allowed)
+        record = record_of(request.scope)
+        if body.text is not None:
+            raise InvalidInput(
+                "the model takes no text", field="text", allowed="inputs, or values instead"
+            )
+        if (body.inputs is None) == (body.values is None):
+            raise InvalidInput(
+                "there must be one of inputs and values",
+                field="inputs",
+                allowed="a list of tensors; or values, a list of one entry a step",
+            )
+        if body.values is not None:
+            read, write = partial(read_values, body.values, limits), write_steps
+        else:
+            read, write = partial(read_tensors, body.inputs, limits), write_tensors
+        network = GraphSteps(services, request, record, read, write, body.outputs or ())
+        taken = await streams.take(
+            key, Steps(body.position, _digest(body)), network, record.deadline
+        )
+        return BytesResponse(_answer(key.name, taken))
+
+    return router
+
+
+def find_in(router: APIRouter) -> APIRoute:
+    """The route of this file, among `router.routes`."""
+    [found] = [each for each in router.routes if isinstance(each, APIRoute)]
+    return found
+
+
+def allowed_fields(settings: Settings) -> dict[str, str]:
+    """What each field of a request may hold."""
+    return {
+        "position": "a whole number from 0, or null",
+        "inputs": "a list of tensors, each with name, datatype, shape and data",
+        "values": "a list of one entry a step, one at least",
+        "text": "nothing",
+        "outputs": "a list of names of outputs, or null",
+    }
+
+
+def _digest(body: StepsRequest) -> bytes:
+    """The same for the same steps, and as far as anybody can find for no others."""
+    content = to_json([body.inputs, body.values, body.outputs], inf_nan_mode="constants")
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()
+
+
+def _answer(stream: str, taken: Taken) -> bytes:
+    facts: dict[str, Any] = {
+        "stream": stream,
+        "model": taken.record.model,
+        "version": taken.version,
+        "position": taken.position,
+        "replayed": taken.replayed,
+    }
+    if taken.moved is not None:
+        facts["moved"] = taken.moved
+    return b"%b,%b}" % (to_json(facts)[:-1], taken.content)
