@@ -143,6 +143,9 @@ def test_the_cases_cover_the_table() -> None:
     elsewhere = {"internal-error", "queue-full", "unauthorized"}
     # And these below /v2 only: test_repository_control.py.
     elsewhere |= {"forbidden", "model-refused", "not-implemented"}
+    # And these of streams: tests/api/streams.
+    elsewhere |= {"stream-not-found", "stream-expired", "stream-exists", "wrong-position"}
+    elsewhere |= {"version-replaced", "other-graph", "too-many-streams", "store-failed"}
     tested = {case.slug for case in CASES.values()} | elsewhere
     kinds = [*ERRORS.values(), *STATUSES.values()]
     assert {kind.slug for kind in kinds} == tested
