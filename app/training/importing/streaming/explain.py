@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import onnx
 
-from app.tasks.tensor.features import TensorFeatures
 from app.training.importing.finding import Finding, problem
 from app.training.importing.graph_file import label
 from app.training.importing.probe import TOLERANCE, Array, Feeds, Probe, distance
@@ -65,7 +64,7 @@ _WORDS: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
         PAD_LEFT,
     ),
     (
-        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If", "DynamicQuantizeLSTM"),
+        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If", "DynamicQuantizeLSTM", "CausalConvWithState"),
         "keeps a state that cannot be taken out",
         "use LSTM, GRU or RNN nodes in one direction; or take the state as an input of forward, "
         "return it, and say --state INPUT=OUTPUT",
@@ -84,22 +83,34 @@ _WORDS: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
 )
 
 
-def culprit(model: onnx.ModelProto, probe: Probe, features: TensorFeatures, where: str) -> Finding:
-    """The problem of a graph whose output `where` is not the same in parts."""
-    whole, parts = _runs(model, probe, features)
-    edit = GraphEdit(model)
-    depends = edit.reached_by_values()
+def culprit(model: onnx.ModelProto, probe: Probe) -> Finding | None:
+    """The node at which parts first differ from the whole, as a problem; None if there is none."""
+    whole, parts = _runs(model, probe)
+    depends = GraphEdit(model).reached_by_values()
     # States and lengths are others for every part, and rightly so.
-    data = {name for name, inputs in depends.items() if inputs - features.optional}
-    for node in edit.nodes:
+    optional = {*probe.roles.states, probe.roles.lengths}
+    data = {name for name, inputs in depends.items() if inputs - optional}
+    for node in model.graph.node:
         made = [name for name in node.output if name in data]
         if all(_agrees(name, whole, parts) for name in made):
             continue
         used = [name for name in node.input if name in whole]
         if all(_agrees(name, whole, parts) for name in used if name in data):
             fixed = [name for name in used if not depends.get(name)]
-            counts = [name for name in fixed if not _agrees(name, whole, parts)]
-            return _told(node, counts)
+            return _told(node, [name for name in fixed if not _agrees(name, whole, parts)])
+    return None
+
+
+def no_state() -> Finding:
+    """A graph whose steps do not depend on each other."""
+    return problem(
+        "no state was found: nothing in the graph goes from one step to the next",
+        "serve it without --stream: steps that do not depend on each other need no stream",
+    )
+
+
+def not_continued(where: str) -> Finding:
+    """A graph of which no node can be named."""
     return problem(
         f"in parts a sequence has another {where} than as a whole",
         f"take the states as inputs of forward and return them, --state INPUT=OUTPUT{_INSTEAD}",
@@ -124,7 +135,7 @@ def _told(node: onnx.NodeProto, counts: Sequence[str]) -> Finding:
 
 
 def _runs(
-    model: onnx.ModelProto, probe: Probe, features: TensorFeatures
+    model: onnx.ModelProto, probe: Probe
 ) -> tuple[Mapping[str, Array], Sequence[Mapping[str, Array]]]:
     """Every value of one row: of the whole sequence, and of its two parts."""
     session = all_values(model)
@@ -135,12 +146,12 @@ def _runs(
     for start, end in ((0, _FIRST), (_FIRST, _WHOLE)):
         feeds = {
             name: np.full_like(value, end - start)
-            if name == features.lengths
+            if name == probe.roles.lengths
             else _cut(value, probe.roles.time[name], start, end)
             for name, value in row.items()
         }
         parts.append(session.run(feeds | carried))
-        carried = {state: parts[-1][name] for state, name in features.states.items()}
+        carried = {state: parts[-1][name] for state, name in probe.roles.states.items()}
     return whole, parts
 
 

@@ -12,7 +12,9 @@ from app.training.importing.finding import Finding, problem
 from app.training.importing.graph_file import GraphFile, describe
 from app.training.importing.probe import Probe
 from app.training.importing.streaming.edit import BATCH, GraphEdit
+from app.training.importing.streaming.explain import culprit, no_state
 from app.training.importing.streaming.last_step import select_ends
+from app.training.importing.streaming.linear_attention import expose_linear_attention
 from app.training.importing.streaming.recurrent import expose_recurrent
 from app.training.importing.streaming.running import expose_running
 from app.training.importing.streaming.scans import expose_scans
@@ -23,6 +25,14 @@ from app.training.importing.told import Told
 
 _OLDEST_OPSET: Final = 13  # from here on axes are inputs, and GatherND knows batches
 _LENGTHS: Final = "lengths"
+_STEPS: Final = (
+    expose_recurrent,
+    expose_scans,
+    expose_linear_attention,
+    expose_windows,
+    expose_running,
+    select_ends,
+)
 
 
 @dataclass(frozen=True)
@@ -62,18 +72,13 @@ def expose(probe: Probe) -> Exposed:
     if lengths is None and roles.timed:
         lengths, added = edit.add_input(_LENGTHS, "int64", (edit.batch,)), True
     surgery = Surgery(edit, traced, lengths, added, dict(roles.states), probe.graph.opset)
-    for step in (expose_recurrent, expose_scans, expose_windows, expose_running, select_ends):
+    for step in _STEPS:
         step(surgery)
     if surgery.problems:
         return _failed(probe, *surgery.problems)
     if not surgery.states and not surgery.kept:
-        return _failed(
-            probe,
-            problem(
-                "no state was found: nothing in the graph goes from one step to the next",
-                "serve it without --stream: steps that do not depend on each other need no stream",
-            ),
-        )
+        unchanged = onnx.load_from_string(probe.graph.content)
+        return _failed(probe, culprit(unchanged, probe) or no_state())
     graph = describe(edit.finish())
     inputs = {each.name for each in Session(graph.content).inputs}
     batch = {name: axis for name, axis in roles.batch.items() if axis is not None}

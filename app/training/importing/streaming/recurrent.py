@@ -56,34 +56,10 @@ def _expose(surgery: Surgery, node: onnx.NodeProto) -> None:
 def _first(surgery: Surgery, before: str, node: onnx.NodeProto) -> Array | None:
     """What a row of the state (hidden,) is before the first step; None if that is not known."""
     weights = surgery.traced.values[0][node.input[2]]  # (directions, gates * hidden, hidden)
-    zeros = np.zeros(weights.shape[2], weights.dtype)
     if not before:
-        return zeros
-    source = surgery.replaced_by_zeros(before)
-    if source:
-        return zeros
-    rows = [each[before] for each in surgery.traced.values]  # (1, batch, hidden)
-    if not surgery.traced.is_fixed(before):
-        inputs = ", ".join(sorted(surgery.traced.depends[before]))
-        surgery.problems.append(
-            problem(
-                f"the first state of {label(node)} is computed from {inputs}, and a stream begins "
-                "before it has seen any step",
-                "take the first state as an input of forward and return the last one; whoever "
-                "opens the stream computes it",
-            )
-        )
-        return None
-    first: Array = rows[0][0, 0]
-    if not all(np.array_equal(each, np.broadcast_to(first, each.shape)) for each in rows):
-        surgery.problems.append(
-            problem(
-                f"the first state of {label(node)} depends on the number of rows or steps",
-                "let every sequence begin with the same state, or with zeros",
-            )
-        )
-        return None
-    return first
+        return np.zeros(weights.shape[2], weights.dtype)
+    row = surgery.first_row(node, before, batch=1)  # (1, hidden)
+    return None if row is None else row[0]
 
 
 def _backwards(node: onnx.NodeProto, direction: str) -> Finding:

@@ -67,7 +67,7 @@ def _expose_extreme(
     state = surgery.begin(kind, dtype, row)
     surgery.begins_with(state, np.full(row, none, dtype))
     if surgery.lengths is not None:
-        value = edit.op("Where", _inside(surgery, value, batch, time, rank), value, none)
+        value = edit.op("Where", surgery.inside(value, batch, time, rank), value, none)
     axes = np.array([time], np.int64)
     if surgery.opset < _AXES_AS_INPUT:
         new = edit.op(node.op_type, value, axes=[time], keepdims=0)
@@ -86,17 +86,6 @@ def _expose_extreme(
 
 
 _AXES_AS_INPUT: Final = 18  # the opset from which ReduceMax has its axes as an input
-
-
-def _inside(surgery: Surgery, value: str, batch: int, time: int, rank: int) -> str:
-    """Which steps are none of the padding, in a shape that fits `value`."""
-    edit = surgery.edit
-    size = edit.op("Gather", edit.op("Shape", value), np.array(time, np.int64))
-    steps = edit.op("Range", np.array(0, np.int64), size, np.array(1, np.int64))
-    shapes = np.ones((2, rank), np.int64)
-    shapes[0, time] = shapes[1, batch] = -1
-    ends = edit.op("Reshape", surgery.lengths_as(np.int64), shapes[1])
-    return edit.op("Less", edit.op("Reshape", steps, shapes[0]), ends)
 
 
 def _reduced(surgery: Surgery, node: onnx.NodeProto) -> list[int]:

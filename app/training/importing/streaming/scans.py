@@ -53,23 +53,10 @@ def _expose_state(surgery: Surgery, node: onnx.NodeProto, place: int, count: int
     batch, _ = traced.axes(before)
     if batch is None or traced.depends[before] & surgery.kept.keys():
         return
-    row = traced.row_shape(before, batch)
-    values = [each[before] for each in traced.values]
-    first = np.take(values[0], 0, axis=batch)
-    alike = all(
-        np.array_equal(each, np.broadcast_to(np.expand_dims(first, batch), each.shape))
-        for each in values
-        if each.ndim == first.ndim + 1
-    )
-    if row is None or not traced.is_fixed(before) or not alike:
-        surgery.problems.append(
-            problem(
-                f"the first state {before} of {label(node)} is not the same for every sequence",
-                "let every sequence begin with the same state, or take the first state as an "
-                "input of forward and return the last one",
-            )
-        )
+    first = surgery.first_row(node, before, batch)
+    if first is None:
         return
+    row = first.shape
     rank = len(row) + 1
     state = surgery.begin("state", first.dtype, row)
     surgery.begins_with(state, first)

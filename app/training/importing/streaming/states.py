@@ -9,7 +9,8 @@ import numpy.typing as npt
 import onnx
 from pydantic import JsonValue
 
-from app.training.importing.finding import Finding, note
+from app.training.importing.finding import Finding, note, problem
+from app.training.importing.graph_file import label
 from app.training.importing.probe import Array
 from app.training.importing.streaming.edit import GraphEdit
 from app.training.importing.streaming.trace import Traced
@@ -69,21 +70,44 @@ class Surgery:
         if np.any(row):
             self.initial[state] = row.tolist()
 
-    def replaced_by_zeros(self, before: str) -> str:
-        """The input that is the first state `before`, perhaps in parts, and that nothing continues.
+    def first_row(self, node: onnx.NodeProto, before: str, batch: int) -> Array | None:
+        """What one row of the state `before` is before the first step, without its batch axis.
 
-        "" if it is none. It is left out of the graph, and the state begins with zeros.
+        None, and a problem, if that is not the same for every sequence.
         """
-        made_by = {name: node for node in self.edit.nodes for name in node.output}
-        name = before
-        while name in made_by and made_by[name].op_type in _MOVES:
-            name = made_by[name].input[0]
-        if name not in self.edit.inputs or self.traced.axes(name)[1] is not None:
-            return ""
-        text = f"nothing continued the state {name}, so it is replaced by one that begins with 0"
-        if text not in [each.what for each in self.notes]:
-            self.notes.append(note(text))
-        return name
+        values = [each[before] for each in self.traced.values]
+        row: Array = np.take(values[0], 0, axis=batch)
+        if self._replaced_by_zeros(before):
+            return np.zeros_like(row)
+        if not self.traced.is_fixed(before):
+            inputs = ", ".join(sorted(self.traced.depends[before]))
+            what = f"is computed from {inputs}, and a stream begins before it has seen any step"
+        elif all(
+            each.ndim == row.ndim + 1
+            and np.array_equal(each, np.broadcast_to(np.expand_dims(row, batch), each.shape))
+            for each in values
+        ):
+            return row
+        else:
+            what = "is not the same for every row and every number of steps"
+        self.problems.append(
+            problem(
+                f"the first state of {label(node)} {what}",
+                "let every sequence begin with the same state; or take the first state as an input "
+                "of forward and return the last one, and whoever opens the stream computes it",
+            )
+        )
+        return None
+
+    def inside(self, value: str, batch: int, time: int, rank: int) -> str:
+        """Which steps are none of the padding, in a shape that fits `value`, of `rank` axes."""
+        edit = self.edit
+        size = edit.op("Gather", edit.op("Shape", value), np.array(time, np.int64))
+        steps = edit.op("Range", np.array(0, np.int64), size, np.array(1, np.int64))
+        shapes = np.ones((2, rank), np.int64)
+        shapes[0, time] = shapes[1, batch] = -1
+        ends = edit.op("Reshape", self.lengths_as(np.int64), shapes[1])
+        return edit.op("Less", edit.op("Reshape", steps, shapes[0]), ends)
 
     def or_if_empty(self, before: str, after: str, rank: int, batch: int) -> str:
         """`after`, but `before` in rows without a step; both have `rank` axes."""
@@ -124,3 +148,19 @@ class Surgery:
         column = edit.op("Reshape", start, np.array([-1, 1, 1], np.int64))
         steps = np.arange(count, dtype=np.int64).reshape(1, count, 1)
         return edit.op("GatherND", value, edit.op("Add", column, steps), batch_dims=1)
+
+    def _replaced_by_zeros(self, before: str) -> bool:
+        """Whether the first state is an input, perhaps in parts, and nothing continues it.
+
+        It is left out of the graph, and the state begins with zeros.
+        """
+        made_by = {name: node for node in self.edit.nodes for name in node.output}
+        name = before
+        while name in made_by and made_by[name].op_type in _MOVES:
+            name = made_by[name].input[0]
+        if name not in self.edit.inputs or self.traced.axes(name)[1] is not None:
+            return False
+        text = f"nothing continued the state {name}, so it is replaced by one that begins with 0"
+        if text not in [each.what for each in self.notes]:
+            self.notes.append(note(text))
+        return True

@@ -15,7 +15,7 @@ from app.training.importing.graph_file import GraphFile, label
 from app.training.importing.probe import Probe
 from app.training.importing.roles import Roles
 from app.training.importing.states import try_states
-from app.training.importing.streaming.explain import LAST_STEP, PAD_LEFT, culprit
+from app.training.importing.streaming.explain import LAST_STEP, PAD_LEFT, culprit, not_continued
 from app.training.importing.streaming.expose import Exposed, expose
 from app.training.importing.streaming.proof import prove, same_answers
 from app.training.importing.told import Told
@@ -113,7 +113,7 @@ def _proven(
     proof = prove(task, probe)
     if not proof.holds:
         model = onnx.load_from_string(exposed.graph.content)
-        return [culprit(model, probe, features, proof.where)]
+        return [culprit(model, probe) or not_continued(proof.where)]
     same = same_answers(task, original, asked)
     if not same.holds:
         return [problem(f"with its states exposed the graph answers another {same.where}", "")]
