@@ -24,6 +24,7 @@ from app.cli.predict import predict
 from app.cli.predict_sequences import predict_generate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
 from app.cli.serve import serve
+from app.cli.stream import predict_stream
 
 cli = typer.Typer(
     name="unroll",
@@ -36,6 +37,7 @@ cli.command("import")(import_graph)
 cli.command("serve")(serve)
 cli.command("models")(models)
 predict.command("generate")(predict_generate)
+predict.command("stream")(predict_stream)
 cli.add_typer(predict, name="predict")
 
 train = typer.Typer(help="Train a model and publish it.", no_args_is_help=True)

@@ -20,6 +20,18 @@ KEY_VARIABLE: Final = "UNROLL_API_KEY"
 _MAX_LINE: Final = 500
 
 
+class Refusal(UnrollError):
+    """The service answered with an error; `status` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unanswered(UnrollError):
+    """No answer came. Whether the service has done what was asked is not known."""
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -36,15 +48,20 @@ def ask(
     api_key: str | None = None,
     timeout: float = 60.0,
     attempts: int = 1,
+    method: str | None = None,
 ) -> dict[str, Any]:
     """The JSON object that the service at `url` answers to POST `path`, to GET without a body.
+
+    `method` is used in their place.
 
     A service that is busy (429) is asked again after the time it names, `attempts` times in all.
     `timeout` is in seconds, for each attempt.
 
     Raises:
         ConfigurationError: an address or a key that cannot be one.
-        UnrollError: nobody answers in time, the service refuses, or it is not Unroll that answers.
+        Unanswered: nobody answers, or not in time.
+        Refusal: the service refuses.
+        UnrollError: it is not Unroll that answers.
     """
     base = _checked(url)
     headers = {"Content-Type": "application/json"}
@@ -53,14 +70,14 @@ def ask(
             raise ConfigurationError(f"{KEY_VARIABLE}: a key {KEY_RULE}")
         headers["Authorization"] = f"Bearer {api_key}"
     data = None if body is None else json.dumps(body).encode("ascii")
-    request = urllib.request.Request(base + path, data, headers)
+    request = urllib.request.Request(base + path, data, headers, method=method)
     for left in reversed(range(attempts)):
         try:
             return _answer(base, request, timeout)
         except urllib.error.HTTPError as error:
             with error:
                 if error.code != http.HTTPStatus.TOO_MANY_REQUESTS or not left:
-                    raise UnrollError(_refusal(base, error)) from None
+                    raise Refusal(_refusal(base, error), error.code) from None
             time.sleep(_seconds(error.headers.get("Retry-After")))
     raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -72,9 +89,9 @@ def _answer(base: str, request: urllib.request.Request, timeout: float) -> dict[
     except urllib.error.HTTPError:
         raise
     except TimeoutError:
-        raise UnrollError(f"{base} did not answer within {timeout:g} seconds") from None
+        raise Unanswered(f"{base} did not answer within {timeout:g} seconds") from None
     except (OSError, http.client.HTTPException) as error:
-        raise UnrollError(_unreachable(base, error, timeout)) from None
+        raise Unanswered(_unreachable(base, error, timeout)) from None
     except ValueError:
         raise _stranger(base) from None
     if not isinstance(answer, dict):

@@ -22,6 +22,7 @@ COMMANDS = (
     ("predict", "sentiment"),
     ("predict", "authorship"),
     ("predict", "generate"),
+    ("predict", "stream"),
     ("import",),
     ("train",),
     ("train", "forecast"),
