@@ -45,6 +45,8 @@ NETWORKS: dict[str, tuple[str, int]] = {
     "slstm (2 layers)": ("slstm", 2),
     "mlstm (2 layers)": ("mlstm", 2),
     "gated_delta (2 layers)": ("gated_delta", 2),
+    "tdnn (2 layers)": ("tdnn", 2),
+    "wavenet (2 blocks)": ("wavenet", 2),
 }
 BOOK = 7000
 """Series of the textbook's training set."""

@@ -35,7 +35,7 @@ CellOption: TypeAlias = Annotated[
     typer.Option(
         "--cell",
         help="Recurrent cell: rnn, jordan, gru, lstm, peephole_lstm, working_memory_lstm, "
-        "layernorm_lstm, indrnn, mingru, minlstm, slstm, mlstm or gated_delta.",
+        "layernorm_lstm, indrnn, mingru, minlstm, slstm, mlstm, gated_delta, tdnn, wavenet or ntm.",
     ),
 ]
 HiddenOption: TypeAlias = Annotated[int, typer.Option(help="Units of a layer.", min=1)]

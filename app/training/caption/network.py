@@ -19,7 +19,10 @@ from app.training.common.cells import CELLS
 FITTING: Final = [
     name
     for name, cell in CELLS.items()
-    if not cell.initial and all(cell.state_size(state, 16) == 16 for state in cell.states)
+    if all(
+        cell.state_size(state, 16) == 16 and not cell.initial_state(state, 16).any()
+        for state in cell.states
+    )
 ]
 
 

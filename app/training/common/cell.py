@@ -1,11 +1,12 @@
 """Knows how a recurrent cell runs over time, in torch and in ONNX; knows no cell's equations."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +27,6 @@ class Cell(nn.Module, ABC):
     """
 
     states: ClassVar[tuple[str, ...]]
-    initial: ClassVar[Mapping[str, float]] = {}  # what states begin with, where it is not 0
     gates: ClassVar[int]
     recurrent_gates: ClassVar[int | None] = (
         None  # blocks of weight_hh, where not all gates have one
@@ -49,6 +49,11 @@ class Cell(nn.Module, ABC):
         """How many numbers one row of this state has."""
         del state
         return hidden_size
+
+    @classmethod
+    def initial_state(cls, state: str, hidden_size: int) -> NDArray[np.float32]:
+        """What this state begins with: (size,); zeros unless a cell says otherwise."""
+        return np.zeros(cls.state_size(state, hidden_size), np.float32)
 
     @classmethod
     def extra_rows(cls, hidden_size: int) -> int:
@@ -101,12 +106,8 @@ class Cell(nn.Module, ABC):
         """
         batch = inputs.shape[1]
         if state is None:
-            state = tuple(
-                inputs.new_full(
-                    (batch, self.state_size(name, self.hidden_size)), self.initial.get(name, 0.0)
-                )
-                for name in self.states
-            )
+            first = [self.initial_state(name, self.hidden_size) for name in self.states]
+            state = tuple(inputs.new_tensor(one).expand(batch, -1) for one in first)
         weight_hh = functional.dropout(self.weight_hh, recurrent_dropout, self.training)
         if lengths is not None and bool((lengths == inputs.shape[0]).all()):
             lengths = None  # a batch without padding takes the faster way
@@ -168,7 +169,7 @@ class Cell(nn.Module, ABC):
         outputs, finals = [], []
         for direction, cell in enumerate(layer):
             if state is None:
-                initial = tuple(cell._initial_onnx(graph, inputs, name) for name in cls.states)
+                initial = tuple(cell.initial_onnx(graph, inputs, name) for name in cls.states)
             else:
                 at = np.array(direction, np.int64)
                 initial = tuple(graph.op("Gather", s, at, axis=0) for s in state)
@@ -187,11 +188,14 @@ class Cell(nn.Module, ABC):
             tuple(graph.op("Concat", *ends, axis=0) for ends in zip(*finals, strict=True)),
         )
 
-    def _initial_onnx(self, graph: Graph, inputs: str, state: str) -> str:
+    def initial_onnx(self, graph: Graph, inputs: str, state: str) -> str:
+        """What this state begins with, for the rows of `inputs` (time, batch, input)."""
+        first = self.initial_state(state, self.hidden_size)
         batch = graph.op("Shape", inputs, start=1, end=2)
-        size = np.array([self.state_size(state, self.hidden_size)], np.int64)
-        shape = graph.op("Concat", batch, size, axis=0)
-        return graph.op("Expand", np.full((1, 1), self.initial.get(state, 0.0), np.float32), shape)
+        shape = graph.op("Concat", batch, np.array([len(first)], np.int64), axis=0)
+        if (first == first[0]).all():
+            first = first[:1]
+        return graph.op("Expand", first[None], shape)
 
     def _scan_body(self, graph: Graph, *, masked: bool) -> Graph:
         body = graph.subgraph("step")

@@ -17,9 +17,11 @@ from app.training.common.classic_cells import (
     Rnn,
     WorkingMemoryLstm,
 )
+from app.training.common.delay_cells import TimeDelay, WaveNet
 from app.training.common.linear_cells import IndRnn, MinGru, MinLstm
 from app.training.common.matrix_cells import GatedDelta, MatrixLstm
 from app.training.common.scalar_lstm import ScalarLstm
+from app.training.common.turing_machine import TuringMachine
 
 CELLS: Final[dict[str, type[Cell]]] = {
     "rnn": Rnn,
@@ -35,4 +37,7 @@ CELLS: Final[dict[str, type[Cell]]] = {
     "slstm": ScalarLstm,
     "mlstm": MatrixLstm,
     "gated_delta": GatedDelta,
+    "tdnn": TimeDelay,
+    "wavenet": WaveNet,
+    "ntm": TuringMachine,
 }

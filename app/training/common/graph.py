@@ -197,6 +197,27 @@ class Graph:
         rows = self.op("Transpose", sequences, perm=[1, 0, 2])  # (batch, time, size)
         return self.op("GatherND", rows, index, batch_dims=1)
 
+    def behind(self, sequences: str, lengths: str | None, count: int) -> str:
+        """`count` steps of (time, batch, size) from step `lengths` of a row on, or the last ones.
+
+        Returns (batch, count, size). Each row has at least `lengths` + `count` steps.
+        """
+        rows = self.op("Transpose", sequences, perm=[1, 0, 2])  # (batch, time, size)
+        if lengths is None:
+            return self.slices(rows, -count, np.iinfo(np.int64).max, 1)
+        first = self.op("Unsqueeze", lengths, np.array([1], np.int64))  # (batch, 1)
+        steps = self.op("Add", first, np.arange(count, dtype=np.int64)[None])
+        index = self.op("Unsqueeze", steps, np.array([2], np.int64))  # (batch, count, 1)
+        return self.op("GatherND", rows, index, batch_dims=1)
+
+    def turned(self, sequences: str, lengths: str | None) -> str:
+        """Each row of (time, batch, size) from its own end to its start; padding stays in place."""
+        if lengths is None:
+            last, start = np.array([-1], np.int64), np.array([np.iinfo(np.int64).min], np.int64)
+            return self.op("Slice", sequences, last, start, np.array([0], np.int64), last)
+        some = self.op("Max", lengths, np.array(1, np.int64))  # the operator takes no empty rows
+        return self.op("ReverseSequence", sequences, some, time_axis=0, batch_axis=1)
+
     def _proto(self) -> onnx.GraphProto:
         return helper.make_graph(self._nodes, self.name, self._inputs, self._outputs)
 

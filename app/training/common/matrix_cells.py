@@ -1,17 +1,17 @@
 """Knows cells whose state is a matrix a head, in which values are kept under keys."""
 
-from collections.abc import Sequence
 from math import gcd
-from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from app.training.common.cell import Cell, Names, State
 from app.training.common.graph import Graph
 from app.training.common.scalar_lstm import NOTHING
+from app.training.common.sequence_cell import SequenceCell
 
 _EPSILON = 1e-6  # in the length of a key
 
@@ -69,7 +69,11 @@ class MatrixLstm(MatrixCell):
     """
 
     states = ("hidden_state", "memory", "normaliser", "stabiliser")
-    initial: ClassVar = {"stabiliser": NOTHING}
+
+    @classmethod
+    def initial_state(cls, state: str, hidden_size: int) -> NDArray[np.float32]:
+        size = cls.state_size(state, hidden_size)
+        return np.full(size, NOTHING if state == "stabiliser" else 0.0, np.float32)
 
     def reset_parameters(self) -> None:
         """The forget gates start open."""
@@ -122,7 +126,7 @@ class MatrixLstm(MatrixCell):
         return (output, *flat, stabiliser)
 
 
-class GatedDelta(MatrixCell):
+class GatedDelta(MatrixCell, SequenceCell):
     """Gated delta rule: what a key recalls is corrected towards its new value, the rest fades.
 
     Yang, Kautz and Hatamizadeh 2024, "Gated Delta Networks: Improving Mamba2 with Delta Rule"
@@ -151,43 +155,16 @@ class GatedDelta(MatrixCell):
         found = torch.einsum("bhk,bhkv->bhv", query, memory)
         return torch.sigmoid(leave) * found.flatten(1), memory.flatten(1)
 
-    @classmethod
-    def to_onnx(
-        cls,
-        graph: Graph,
-        layer: Sequence[Self],
-        inputs: str,
-        lengths: str | None,
-        state: Names | None,
+    def unroll_onnx(
+        self, graph: Graph, inputs: str, valid: str | None, lengths: str | None, state: Names
     ) -> tuple[str, Names]:
-        """As every cell, but one operator runs over all steps.
+        """One operator over all steps.
 
         It knows no lengths: at padded steps the key is zero and nothing fades, so that the memory
         waits.
         """
-        valid = None if lengths is None else graph.valid_steps(inputs, lengths)
-        outputs, finals = [], []
-        for direction, cell in enumerate(layer):
-            at = np.array(direction, np.int64)
-            if state is None:
-                before = tuple(cell._initial_onnx(graph, inputs, name) for name in cls.states)
-            else:
-                before = tuple(graph.op("Gather", each, at, axis=0) for each in state)
-            projected = cell.project_onnx(graph, inputs)
-            output, memory = cell._attend(graph, projected, valid, before[1], direction == 1)
-            outputs.append(output)
-            hidden = _last_output(graph, output, lengths, before[0], direction == 1)
-            first = np.array([0], np.int64)
-            finals.append([graph.op("Unsqueeze", each, first) for each in (hidden, memory)])
-        return (
-            graph.op("Concat", *outputs, axis=2),
-            tuple(graph.op("Concat", *ends, axis=0) for ends in zip(*finals, strict=True)),
-        )
-
-    def _attend(
-        self, graph: Graph, projected: str, valid: str | None, memory: str, reverse: bool
-    ) -> tuple[str, str]:
-        """Outputs (time, batch, hidden) and the last memory (batch, size)."""
+        del lengths
+        projected = self.project_onnx(graph, inputs)
         units, zero = self.hidden_size // self.heads, np.array(0, np.float32)
         if valid is not None:
             projected = graph.op("Where", valid, projected, zero)  # padding may hold NaN
@@ -199,14 +176,12 @@ class GatedDelta(MatrixCell):
         heads = [_unit_onnx(graph, query), _unit_onnx(graph, key), value]
         sequences = [graph.op("Reshape", each, flat) for each in heads]
         sequences += [decay, graph.op("Sigmoid", strength)]
-        if reverse:
-            sequences = [_turned(graph, each) for each in sequences]
         rows = [graph.op("Transpose", each, perm=[1, 0, 2]) for each in sequences]
         shape = np.array([-1, self.heads, units, units], np.int64)
         found, last = graph.op(
             "LinearAttention",
             *rows[:3],
-            graph.op("Reshape", memory, shape),
+            graph.op("Reshape", state[1], shape),
             *rows[3:],
             outputs=2,
             domain="com.microsoft",
@@ -216,32 +191,8 @@ class GatedDelta(MatrixCell):
             scale=1.0,
         )
         found = graph.op("Transpose", found, perm=[1, 0, 2])  # (time, batch, hidden)
-        output = graph.op(
-            "Mul", graph.op("Sigmoid", leave), _turned(graph, found) if reverse else found
-        )
-        if valid is not None:
-            output = graph.op("Where", valid, output, zero)
-        return output, graph.op("Flatten", last, axis=1)
-
-    def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
-        units = self.hidden_size // self.heads
-        query, key, value, leave, decay, strength = self._parts_onnx(graph, projected, [-1])
-        query, key = _unit_onnx(graph, query), _unit_onnx(graph, key)
-        last, before_last = np.array([-1], np.int64), np.array([-2], np.int64)
-        both = np.array([-2, -1], np.int64)
-        memory = graph.op("Reshape", state[1], np.array([-1, self.heads, units, units], np.int64))
-        decay = graph.op("Unsqueeze", graph.op("Sigmoid", decay), both)
-        memory = graph.op("Mul", decay, memory)
-        known = graph.op("MatMul", graph.op("Unsqueeze", key, before_last), memory)
-        missing = graph.op("Sub", graph.op("Unsqueeze", value, before_last), known)
-        strength = graph.op("Unsqueeze", graph.op("Sigmoid", strength), both)
-        change = graph.op("Mul", strength, missing)  # (batch, heads, 1, units)
-        change = graph.op("Mul", graph.op("Unsqueeze", key, last), change)
-        memory = graph.op("Add", memory, change)
-        found = graph.op("MatMul", graph.op("Unsqueeze", query, before_last), memory)
-        found = graph.op("Flatten", graph.op("Squeeze", found, before_last), axis=1)
         output = graph.op("Mul", graph.op("Sigmoid", leave), found)
-        return output, graph.op("Flatten", memory, axis=1)
+        return output, (graph.op("Flatten", last, axis=1),)
 
 
 def _unit(vectors: Tensor) -> Tensor:
@@ -254,26 +205,3 @@ def _unit_onnx(graph: Graph, vectors: str) -> str:
     total = graph.op("ReduceSum", squares, np.array([-1], np.int64), keepdims=1)
     length = graph.op("Sqrt", graph.op("Add", total, np.array(_EPSILON, np.float32)))
     return graph.op("Div", vectors, length)
-
-
-def _turned(graph: Graph, sequences: str) -> str:
-    """(time, ...) from its end; padding then comes first."""
-    from_end, to_start = np.array([-1], np.int64), np.array([np.iinfo(np.int64).min], np.int64)
-    return graph.op("Slice", sequences, from_end, to_start, np.array([0], np.int64), from_end)
-
-
-def _last_output(
-    graph: Graph, outputs: str, lengths: str | None, before: str, reverse: bool
-) -> str:
-    """A row's output at its last step (batch, hidden), at its first if `reverse`; `before` if it
-    has no steps."""
-    first = np.array([0], np.int64)
-    if lengths is None:
-        at = np.array(0 if reverse else -1, np.int64)
-        return graph.op("Gather", outputs, at, axis=0)
-    behind = graph.op("Concat", graph.op("Unsqueeze", before, first), outputs, axis=0)
-    if reverse:
-        lengths = graph.op("Min", lengths, np.array(1, np.int64))
-    rows = graph.op("Transpose", behind, perm=[1, 0, 2])  # (batch, 1 + time, hidden)
-    index = graph.op("Unsqueeze", lengths, np.array([1], np.int64))  # (batch, 1)
-    return graph.op("GatherND", rows, index, batch_dims=1)

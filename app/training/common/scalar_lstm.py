@@ -1,8 +1,8 @@
 """Knows the equations of the sLSTM: exponential gates, with a normaliser and a stabiliser."""
 
-from typing import ClassVar
-
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,8 +22,11 @@ class ScalarLstm(Cell):
     """
 
     states = ("hidden_state", "cell_state", "normaliser", "stabiliser")
-    initial: ClassVar = {"stabiliser": NOTHING}
     gates = 4  # input, forget, cell, output
+
+    @classmethod
+    def initial_state(cls, state: str, hidden_size: int) -> NDArray[np.float32]:
+        return np.full(hidden_size, NOTHING if state == "stabiliser" else 0.0, np.float32)
 
     def reset_parameters(self) -> None:
         """As the LSTM: the forget gate starts open."""

@@ -94,9 +94,9 @@ def batch(stack: Recurrent, lengths: Sequence[int], seed: int = 6) -> tuple[Arra
 
 def initial(stack: Recurrent, state: Sequence[Array]) -> list[Array]:
     """States of the shapes of `state` as the cells begin with."""
-    begins = type(stack.layers()[0][0]).initial
+    cell = type(stack.layers()[0][0])
     return [
-        np.full_like(tensor, begins.get(name, 0.0))
+        np.broadcast_to(cell.initial_state(name, HIDDEN), tensor.shape).copy()
         for name, tensor in zip(stack.states, state, strict=True)
     ]
 
