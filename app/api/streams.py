@@ -22,7 +22,7 @@ from app.api.graphs import graph_of
 from app.api.services import Services
 from app.errors import InvalidInput, ModelNotFound, ModelRefused, VersionReplaced
 from app.serving.models.loader import LoadedModel
-from app.serving.streams.records import Key, Record
+from app.serving.streams.records import Key, Policy, Record, new_token, now
 from app.serving.streams.steps import Computed, Moved
 from app.tasks.tensor.streams import StreamGraph, StreamSteps
 from app.tasks.tensor.task import TensorTask
@@ -60,6 +60,14 @@ def has_streams(model: LoadedModel) -> bool:
     )
 
 
+def new_record(
+    model: str, version: str, digest: str, policy: Policy, ttl: float, state: bytes
+) -> Record:
+    """A stream that has taken no step."""
+    begun = now()
+    return Record(new_token(), model, version, digest, policy, ttl, begun, begun + ttl, 0, state)
+
+
 class GraphSteps:
     """Takes the steps of one request. Implements `Network`."""
 
@@ -80,6 +88,12 @@ class GraphSteps:
         self._write = write
         self._outputs = tuple(outputs)
         self._model: LoadedModel | None = None
+
+    @property
+    def model(self) -> LoadedModel:
+        """The version that took the steps, once they are taken."""
+        assert self._model is not None
+        return self._model
 
     async def follow(self, key: Key, record: Record) -> Moved | None:
         self._services.lifecycle.require_open(self._record.started)
@@ -102,8 +116,7 @@ class GraphSteps:
         return None
 
     async def compute(self, record: Record) -> Computed:
-        model = self._model
-        assert model is not None
+        model = self.model
         graph = stream_graph(model, record.model)
         steps = self._read(graph)
         outputs = self._outputs or graph.outputs

@@ -18,10 +18,10 @@ from app.api.routes.streams import key_of
 from app.api.services import Services
 from app.api.stream_values import read_tensors, read_values, write_steps, write_tensors
 from app.api.streams import GraphSteps
+from app.api.v2.inference import limits_of
 from app.errors import InvalidInput
 from app.serving.streams.steps import Steps, Taken
 from app.settings import Settings
-from app.tasks.tensor.checks import Limits
 
 METERED_AS: Final = "stream"  # in the metrics, beside the names of the tasks
 _PATH: Final = re.compile(r"/streams/[^/]+/steps")
@@ -118,7 +118,7 @@ def routes(services: Services) -> APIRouter:
     router = APIRouter(tags=["streams"])
     settings, streams = services.settings, services.streams
     allowed = allowed_fields(settings)
-    limits = Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
+    limits = limits_of(settings)
 
     @router.post(
         "/streams/{stream}/steps",

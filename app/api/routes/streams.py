@@ -14,9 +14,9 @@ from app.api.fields import clipped, shown
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.services import Services
-from app.api.streams import digest_of, stream_graph
+from app.api.streams import digest_of, new_record, stream_graph
 from app.errors import InvalidInput, StreamExists, StreamNotFound
-from app.serving.streams.records import Key, Listed, Policy, Record, new_token, now
+from app.serving.streams.records import Key, Listed, Policy, Record, now
 from app.settings import Settings
 
 NAME_RULE: Final = "1 to 128 letters, digits, '.', '_' or '-'"
@@ -257,14 +257,6 @@ def _record(services: Services, request: Request, body: StreamRequest) -> Record
         )
     ttl = body.ttl_seconds or services.settings.stream_ttl_seconds
     return new_record(body.model, model.version, digest_of(model, graph), policy, ttl, graph.first)
-
-
-def new_record(
-    model: str, version: str, digest: str, policy: Policy, ttl: float, state: bytes
-) -> Record:
-    """A stream that has taken no step."""
-    begun = now()
-    return Record(new_token(), model, version, digest, policy, ttl, begun, begun + ttl, 0, state)
 
 
 def _stream(name: str, record: Record | Listed) -> Stream:

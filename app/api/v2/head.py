@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from app.api.errors import RequestRefused
 from app.api.fields import clipped, shown
+from app.api.v2.sequence_head import Sequence, read_sequence
 from app.errors import InvalidInput
 from app.tasks.tensor import values as tensor_values
 from app.tasks.tensor.checks import Limits, Sizes
@@ -58,7 +59,7 @@ class Head:
     """A request without its buffers. values: inputs whose elements stand in the JSON itself.
 
     outputs: names of what is wanted, in that order. timeout: in seconds. trailing: bytes of all
-    buffers together.
+    buffers together. sequence: the one that the request belongs to, if any.
     """
 
     id: str | None
@@ -68,6 +69,7 @@ class Head:
     sizes: Sizes
     wanted: tuple[Wanted, ...]
     timeout: float | None = None
+    sequence: Sequence | None = None
     outputs: tuple[str, ...] = field(default=())
 
 
@@ -84,7 +86,7 @@ def read_head(text: bytes, task: TensorTask, limits: Limits) -> Head:
     head = heads.get(text)
     if head is None:
         head = _read(text, task, limits)
-        if len(text) <= _MAX_KEPT_BYTES and head.id is None and not head.values:
+        if len(text) <= _MAX_KEPT_BYTES and head.id is None and not (head.values or head.sequence):
             if len(heads) >= _MAX_KEPT:  # the oldest goes; the others are still in use, as a rule
                 del heads[next(iter(heads))]
             heads[text] = head
@@ -102,12 +104,14 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
     identity = content.get("id")
     if identity is not None and not isinstance(identity, str):
         raise InvalidInput(f"expected a text, got {shown(identity)}", field="id", allowed="a text")
-    if parameters.get("sequence_id"):
-        raise RequestRefused(501, "sequences are not kept here: send and read the state's tensors")
+    sequence = read_sequence(parameters)
     values, buffers = read_inputs(content.get("inputs"), task)
     shapes = {name: array.shape for name, array in values.items()}
     shapes |= {each.tensor.name: each.shape for each in buffers}
     wanted = _read_outputs(content, parameters, task)
+    if sequence is not None and not content.get("outputs"):
+        states = task.features.states.values()
+        wanted = tuple(each for each in wanted if each.name not in states)
     return Head(
         id=identity,
         values=values,
@@ -116,6 +120,7 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
         sizes=task.sizes(shapes, limits),
         wanted=wanted,
         timeout=_timeout(parameters),
+        sequence=sequence,
         outputs=tuple(each.name for each in wanted),
     )
 

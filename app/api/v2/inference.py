@@ -24,6 +24,7 @@ from app.api.responses import BytesResponse
 from app.api.services import Services
 from app.api.v2.body import LENGTH_HEADER, read_request, write_answer
 from app.api.v2.head import Head
+from app.api.v2.sequences import run_sequence
 from app.api.work import in_thread, run
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
@@ -150,14 +151,19 @@ def endpoint(services: Services) -> Endpoint:
             head, examples = read() if short else await in_thread(request, record, read)
         if head.timeout is not None:
             record.deadline = min(record.deadline, record.started + head.timeout)
-        record.inputs = len(examples)
-        lengths = metrics.input_length(TASK, model.name)
-        for example in examples:
-            lengths.observe(example.length)
-        predictions = await run(request, record, model, examples)
-        outputs = task.join(examples, predictions)
-        encoding = wanted_encoding(headers.get("accept-encoding", ""))
         name = request.scope["path"].split("/", 4)[3]
+        if head.sequence is not None:
+            model, task, outputs = await run_sequence(
+                services, request, record, model, name, head, limits_of(settings)
+            )
+        else:
+            record.inputs = len(examples)
+            lengths = metrics.input_length(TASK, model.name)
+            for example in examples:
+                lengths.observe(example.length)
+            predictions = await run(request, record, model, examples)
+            outputs = task.join(examples, predictions)
+        encoding = wanted_encoding(headers.get("accept-encoding", ""))
         write = partial(write_outputs, name, model, task, head, outputs, encoding)
         short = is_short(head, outputs, encoding)
         return BytesResponse(*(write() if short else await in_thread(request, record, write)))
@@ -168,15 +174,25 @@ def endpoint(services: Services) -> Endpoint:
 def read_rows(
     body: bytes, encoding: str, header: str | None, task: TensorTask, settings: Settings
 ) -> tuple[Head, list[TensorExample]]:
-    """What a body asks of a graph, and its rows. `header` is the value of LENGTH_HEADER, if any.
+    """What a body asks of a graph, and its rows; those of a sequence are `values` of the head.
+
+    `header` is the value of LENGTH_HEADER, if any.
 
     Raises what `unpacked`, `read_request` and `split` raise.
     """
     if encoding:
         body = unpacked(body, encoding, settings.max_body_bytes)
-    limits = Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
+    limits = limits_of(settings)
     head, arrays = read_request(body, header, task, limits)
+    if head.sequence is not None:  # its rows go on from a state that is not known here
+        head.values = arrays
+        return head, []
     return head, task.split(arrays, head.outputs, head.sizes)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How large one request may be."""
+    return Limits(settings.max_queue_size, settings.max_steps, settings.max_points)
 
 
 def is_short(head: Head, outputs: Mapping[str, Array], encoding: str) -> bool:

@@ -28,6 +28,8 @@ _EXTENSIONS: Final = (
     "binary_tensor_data",
     "classification",
     "model_configuration",
+    "sequence",
+    "sequence(string_id)",
     "statistics",
 )
 _CONTROL: Final = "model_repository"

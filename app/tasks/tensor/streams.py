@@ -78,11 +78,18 @@ class StreamGraph:
         )
 
     def read(self, arrays: Mapping[str, Array], limits: Limits | None = None) -> StreamSteps:
-        """Check steps. States and lengths are not among them: a stream has its own.
+        """Check steps. States are not among them: a stream has its own.
+
+        Lengths may be, if they are the size of the time axis.
 
         Raises:
             InvalidInput: an input is missing, unknown or wrong, or there are several rows.
         """
+        lengths = arrays.get(self.task.features.lengths or "")
+        if lengths is not None:
+            arrays = {
+                name: array for name, array in arrays.items() if name != self.task.features.lengths
+            }
         for name in arrays.keys() - self._data.keys():
             if name in self.task.inputs:
                 raise InvalidInput(
@@ -96,6 +103,12 @@ class StreamGraph:
                 f"there are {sizes.rows} rows, and a stream is one",
                 field="inputs",
                 allowed="a batch axis of 1; steps lie along the time axis",
+            )
+        if lengths is not None and lengths.tolist() != [sizes.steps]:
+            raise InvalidInput(
+                f"the length is {lengths.tolist()}, and there are {sizes.steps} steps",
+                field=f"inputs.{self.task.features.lengths}",
+                allowed="the size of the time axis, or nothing",
             )
         return StreamSteps(arrays, sizes.steps if self.timed else sizes.rows)
 

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_step_prolongs_the_life_of_a_stream(models_dir: Path) -> None:
 
 
 def test_no_more_streams_than_the_settings_allow(models_dir: Path) -> None:
-    settings = {"streams_url": "memory://", "max_streams": 2}
+    settings: dict[str, Any] = {"streams_url": "memory://", "max_streams": 2}
     with running(models_dir, tasks=TASKS, **settings) as service:
         for name in ("one", "two"):
             assert service.http.put(f"/streams/{name}", json={"model": "lstm"}).status_code == 201
@@ -64,7 +65,7 @@ def test_no_more_streams_than_the_settings_allow(models_dir: Path) -> None:
 
 
 def test_an_answer_that_is_too_large_to_be_kept_takes_no_step(models_dir: Path) -> None:
-    settings = {"streams_url": "memory://", "max_stream_bytes": 400}
+    settings: dict[str, Any] = {"streams_url": "memory://", "max_stream_bytes": 400}
     with running(models_dir, tasks=TASKS, **settings) as service:
         service.http.put("/streams/small", json={"model": "lstm"})
         kind = problem(service, "POST", "/streams/small/steps", 422, values=[1.0] * 100)
@@ -90,20 +91,20 @@ def test_a_store_that_cannot_keep_is_told_and_all_else_works(
 def test_a_redis_that_is_not_there_is_told(models_dir: Path) -> None:
     with running(models_dir, tasks=TASKS, streams_url="redis://127.0.0.1:1/0") as service:
         for method, path in (("PUT", "/streams/a"), ("GET", "/streams/a"), ("GET", "/streams")):
-            body = {"model": "lstm"} if method == "PUT" else {}
+            body: dict[str, Any] = {"model": "lstm"} if method == "PUT" else {}
             assert problem(service, method, path, 503, **body) == "store-failed"
         assert service.http.get("/health/ready").status_code == 200
 
 
 def test_streams_belong_to_their_keys(models_dir: Path) -> None:
-    settings = {"streams_url": "memory://", "api_keys": "first,second"}
+    settings: dict[str, Any] = {"streams_url": "memory://", "api_keys": "first,second"}
     with running(models_dir, tasks=TASKS, wait=False, **settings) as service:
         until(lambda: service.http.get("/health/ready").status_code == 200)
         first, second = ({"X-API-Key": key} for key in ("first", "second"))
-        put = {"json": {"model": "lstm"}}
+        put: dict[str, Any] = {"json": {"model": "lstm"}}
         assert service.http.put("/streams/mine", headers=first, **put).status_code == 201
         assert service.http.get("/streams/mine", headers=second).status_code == 404
-        steps = {"json": {"values": [1.0]}}
+        steps: dict[str, Any] = {"json": {"values": [1.0]}}
         response = service.http.post("/streams/mine/steps", headers=second, **steps)
         assert response.status_code == 404
         assert service.http.delete("/streams/mine", headers=second).status_code == 404

@@ -200,9 +200,9 @@ def test_shared_memory_is_not_served(served: Service, where: str) -> None:
     check(post(served, body), 501, "shared memory")
 
 
-def test_sequences_are_not_kept(served: Service) -> None:
+def test_a_graph_without_states_has_no_sequences(served: Service) -> None:
     feeds = inputs({"value": np.ones((1, 1), np.float32)})
-    with client(served) as triton, pytest.raises(Refused, match=r"\[501\] sequences"):
+    with client(served) as triton, pytest.raises(Refused, match=r"\[422\].* does not stream"):
         triton.infer("fp32", feeds, sequence_id=7, sequence_start=True)
 
 

@@ -69,6 +69,8 @@ def test_only_what_works_is_advertised(triton: Any) -> None:
         "classification",
         "model_configuration",
         "model_repository",
+        "sequence",
+        "sequence(string_id)",
         "statistics",
     ]
 
