@@ -44,8 +44,9 @@ def train_caption(
 ) -> None:
     """Train a decoder that says what an encoder sees, and publish both as one model.
 
-    Any encoder will do: docs/models.md tells how. Ctrl-C ends the training and publishes the best
-    network so far; running the same command again goes on from the checkpoints in the work folder.
+    Any encoder will do: docs/models.md tells how. Ctrl-C ends the training and
+    publishes the best network so far; running the same command again goes on from
+    the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
         from dataclasses import replace

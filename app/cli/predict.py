@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from app.cli.answers import (
-    URL,
     JsonOption,
     KeyOption,
     UrlOption,
     VersionOption,
+    address,
     percent,
     plain,
     show,
@@ -28,7 +28,6 @@ from app.http.client import ask
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 _SHOWN_TOKENS: Final = 20  # the strongest ones
 _SHOWN_AUTHORS: Final = 3
@@ -43,7 +42,7 @@ def predict_sentiment(
     texts: Annotated[
         list[str], typer.Argument(help="Texts; - reads one from standard input.", metavar="TEXT")
     ],
-    url: UrlOption = URL,
+    url: UrlOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each token speaks for.")
     ] = False,
@@ -59,7 +58,7 @@ def predict_sentiment(
     with errors_in_one_line():
         known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
         body = _body(known, model, version) | {"explain": explain}
-        answer = ask(url, "/sentiment", body, api_key=api_key)
+        answer = ask(address(url), "/sentiment", body, api_key=api_key)
         show(answer, as_json, lambda found: _sentiments(known, found))
 
 
@@ -69,7 +68,7 @@ def predict_authorship(
         list[str],
         typer.Argument(help="Files of UTF-8 text; - reads standard input.", metavar="FILE"),
     ],
-    url: UrlOption = URL,
+    url: UrlOption = None,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Show what each part of a text says.")
     ] = False,
@@ -81,7 +80,7 @@ def predict_authorship(
     """Tell which of a model's authors wrote the text of a file."""
     with errors_in_one_line():
         body = _body([_content(file) for file in files], model, version) | {"evidence": evidence}
-        answer = ask(url, "/authorship", body, api_key=api_key)
+        answer = ask(address(url), "/authorship", body, api_key=api_key)
         show(answer, as_json, lambda found: _authors(files, found))
 
 
@@ -91,7 +90,7 @@ def predict_caption(
         list[str],
         typer.Argument(help="JPEG, PNG or WebP files; - reads standard input.", metavar="FILE"),
     ],
-    url: UrlOption = URL,
+    url: UrlOption = None,
     beam_width: Annotated[
         int | None, typer.Option(help="Captions followed at once; 1 is greedy.", min=1)
     ] = None,
@@ -112,7 +111,7 @@ def predict_caption(
             **{"beam_width": beam_width, "num_captions": num_captions, "attention": attention},
             **{"model": model, "version": version},
         }
-        answer = ask(url, "/caption", body, api_key=api_key)
+        answer = ask(address(url), "/caption", body, api_key=api_key)
         show(answer, as_json, lambda found: _captions(files, found), "captions")
 
 
@@ -154,7 +153,7 @@ def _sentiments(texts: Sequence[str], predictions: Sequence[Any]) -> "Iterator[R
             yield _explanation(each["explanation"])
 
 
-def _explanation(explanation: Mapping[str, Any]) -> "Table":
+def _explanation(explanation: Mapping[str, Any]) -> "RenderableType":
     """The strongest tokens, in the order of the text."""
     tokens = explanation["tokens"]
     parts = [each["contribution"] for each in tokens]
@@ -164,12 +163,11 @@ def _explanation(explanation: Mapping[str, Any]) -> "Table":
         [tokens[i]["token"], f"{parts[i]:+.3f}", "#" * round(_BAR * abs(parts[i]) / largest)]
         for i in sorted(strongest)
     ]
-    shown = table(["token", f"for {explanation['label']}", ""], rows)
-    shown.caption = plain(
+    caption = (
         f"{explanation['method']}: {len(rows)} of {len(tokens)} tokens, "
         f"{explanation['bias']:+.3f} without any"
     )
-    return shown
+    return table(["token", f"for {explanation['label']}", ""], rows, caption)
 
 
 def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[RenderableType]":
@@ -180,9 +178,11 @@ def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[Rend
         chunks = f"{each['chunks']}{' (cut)' if each['truncated'] else ''}"
         score = percent(each["score"])
         rows.append([file, each["author"], score, ", ".join(others), chunks, note])
-    yield table(["file", "author", "sure", "others", "chunks", ""], rows)
-    for each in predictions:
+    yield table(["file", "author", "sure", "others", "chunks", ""], rows, cut=False)
+    for file, each in zip(files, predictions, strict=True):
         if "evidence" in each:
+            if len(files) > 1:
+                yield plain(f"{file}:")
             yield table(
                 ["characters", "likeliest authors"],
                 [
@@ -200,13 +200,16 @@ def _captions(files: Sequence[str], captions: Sequence[Any]) -> "Iterator[Render
             for file, caption in zip(files, captions, strict=True)
             for each in caption["candidates"]
         ],
+        cut=False,
     )
-    for caption in captions:
+    for file, caption in zip(files, captions, strict=True):
         if "attention" in caption:
+            if len(files) > 1:
+                yield plain(f"{file}:")
             yield _looks(caption["attention"])
 
 
-def _looks(attention: Mapping[str, Any]) -> "Table":
+def _looks(attention: Mapping[str, Any]) -> "RenderableType":
     """Per word the cell of the grid that the network looked at most, from the top left."""
     rows, columns = attention["grid"]
     found = []

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.answers import URL, JsonOption, KeyOption, UrlOption, VersionOption, plain, show, table
+from app.cli.answers import (
+    JsonOption,
+    KeyOption,
+    UrlOption,
+    VersionOption,
+    address,
+    plain,
+    show,
+    table,
+)
 from app.cli.common import errors_in_one_line
 from app.http.client import ask
 
@@ -15,7 +24,7 @@ if TYPE_CHECKING:
 
 def predict_generate(
     prompt: Annotated[str, typer.Argument(help="What the text goes on from.", metavar="PROMPT")],
-    url: UrlOption = URL,
+    url: UrlOption = None,
     max_length: Annotated[
         int, typer.Option(help="Characters of a text; 0 only scores the prompt.", min=0)
     ] = 200,
@@ -48,7 +57,7 @@ def predict_generate(
             **{"num_samples": num_samples, "model": model, "version": version},
             "log_probabilities": log_probabilities or not max_length,
         }
-        answer = ask(url, "/generate", body, api_key=api_key)
+        answer = ask(address(url), "/generate", body, api_key=api_key)
         show(answer, as_json, lambda found: _samples(prompt, found), "samples")
 
 

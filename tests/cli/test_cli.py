@@ -4,9 +4,11 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from app.cli.commands import cli
@@ -21,20 +23,24 @@ COMMANDS = (
     ("predict",),
     ("predict", "sentiment"),
     ("predict", "authorship"),
+    ("predict", "caption"),
     ("predict", "generate"),
     ("predict", "stream"),
     ("import",),
     ("train",),
     ("train", "forecast"),
     ("train", "forecast-waves"),
+    ("train", "sentiment"),
     ("train", "authorship"),
     ("train", "caption"),
+    ("train", "encoder"),
     ("train", "generate"),
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
     ("evaluate", "sentiment"),
     ("evaluate", "authorship"),
+    ("evaluate", "caption"),
     ("evaluate", "generate"),
 )
 
@@ -57,6 +63,34 @@ def test_help_fits_a_terminal(command: tuple[str, ...]) -> None:
     for line in out.splitlines():  # every option says what it is for
         if line.startswith("│") and " --" in line[:8]:
             assert len(line.split()) >= 4, line
+
+
+def test_every_command_is_among_them() -> None:
+    def commands(app: typer.Typer, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+        yield before
+        for command in app.registered_commands:
+            assert command.name is not None
+            yield (*before, command.name)
+        for group in app.registered_groups:
+            assert group.name is not None
+            assert group.typer_instance is not None
+            yield from commands(group.typer_instance, (*before, group.name))
+
+    assert set(COMMANDS) == set(commands(cli))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_swallows_nothing_as_markup(command: tuple[str, ...]) -> None:
+    """Whatever stands in brackets in what was written is there, and no sentence is broken."""
+    _, out, _ = run(*command, "--help")
+    assert "extra ." not in out
+    for line in out.splitlines():
+        words = line.split()
+        assert len(words) != 2 or not line.startswith(" ") or words[0] == "Usage:", line
+
+
+def test_extras_are_named_in_help() -> None:
+    assert "the extra [encoder]." in run("train", "encoder", "--help")[1]
 
 
 @pytest.mark.parametrize("command", [(), ("predict",), ("train",), ("evaluate",)])

@@ -120,12 +120,12 @@ def _bars(console: Console, members: int) -> Iterator[Callable[[_Told], None]]:
         TextColumn("member {task.fields[member]}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}  best score {task.fields[best]:.4f}  left"),
+        TextColumn("{task.fields[told]}  left"),
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks = [
-            bars.add_task("", start=False, total=None, member=i, loss=math.nan, best=math.nan)
+            bars.add_task("", start=False, total=None, member=i, told="waits")
             for i in range(members)
         ]
 
@@ -133,7 +133,8 @@ def _bars(console: Console, members: int) -> Iterator[Callable[[_Told], None]]:
             p, task = told.progress, tasks[told.member]
             if not bars.tasks[task].started:
                 bars.start_task(task)
-            bars.update(task, completed=p.step, total=p.steps, loss=p.loss, best=p.best)
+            best = f"  best score {p.best:.4f}" if math.isfinite(p.best) else ""
+            bars.update(task, completed=p.step, total=p.steps, told=f"loss {p.loss:.4f}{best}")
             if not console.is_terminal and p.score is not None:
                 console.print(
                     f"member {told.member} step {p.step}/{p.steps} loss {p.loss:.4f}"
