@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.cli.common import ModelsOption, errors_in_one_line
 from app.errors import ModelRefused
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from app.serving.models.manifest import Manifest
+
+_NAME: Final = 30  # columns for a name, at least, if one is so long
 
 
 def models(models_dir: ModelsOption = None) -> None:
@@ -62,9 +64,14 @@ def versions_table(versions: Sequence[StoredVersion], title: str) -> "Table":
     """The versions for a terminal."""
     from rich.table import Table
 
-    table = Table("name", "version", "task", "cell", title=title)
-    table.add_column("parameters", justify="right")
-    table.add_column("size", justify="right")
+    table = Table(title=title, box=None, padding=(0, 2, 0, 0))
+    # Nothing is cut: a name that was could be that of another model.
+    longest = max((len(each.name) for each in versions), default=0)
+    table.add_column("name", overflow="fold", min_width=min(longest, _NAME))
+    for head in ("version", "task", "cell"):
+        table.add_column(head, overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
     table.add_column("served", overflow="fold")
     for each in versions:
         manifest = each.manifest

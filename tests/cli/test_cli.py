@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -151,8 +152,8 @@ def test_models(tmp_path: Path) -> None:
     (tmp_path / "waves" / "2").mkdir()
     code, out, _ = run("models", "--models-dir", str(tmp_path), COLUMNS="200")
     assert code == 0
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
-    table = {(row[0], row[1]): row[-1] for row in rows if row}
+    rows = [re.split(r"\s{2,}", line.strip()) for line in out.splitlines()[2:]]
+    table = {(row[0], row[1]): row[-1] for row in rows}
     assert table == {
         ("forecast", "10"): "yes",
         ("forecast", "2"): "no",
@@ -168,8 +169,19 @@ def test_models_with_a_pin(tmp_path: Path) -> None:
     write_version(tmp_path, "forecast", "2")
     pins = '{"forecast": "1"}'
     _, out, _ = run("models", "--models-dir", str(tmp_path), UNROLL_PINNED_VERSIONS=pins)
-    answers = [line.split("│")[-2].strip() for line in out.splitlines() if "forecast" in line]
+    answers = [line.split()[-1] for line in out.splitlines() if line.startswith("forecast")]
     assert answers == ["no", "yes"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_no_name_of_a_model_is_cut(tmp_path: Path, width: int) -> None:
+    for name in ("authorship-of-newspapers-2", "authorship-of-newspapers-3"):
+        write_version(tmp_path, name, "1")
+    _, out, _ = run("models", "--models-dir", str(tmp_path), COLUMNS=str(width))
+    assert max(map(len, out.splitlines())) <= width
+    for name in ("authorship-of-newspapers-2", "authorship-of-newspapers-3"):
+        assert name in out
+    assert "…" not in out
 
 
 def test_an_empty_repository(tmp_path: Path) -> None:
