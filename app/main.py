@@ -42,6 +42,7 @@ from app.api.v2 import repository as repository_routes
 from app.api.v2.rounds import Rounds
 from app.serving.models.loader import ServingOptions, TaskTypes
 from app.serving.models.repository import Repository
+from app.serving.models.wanted import WantedVersions
 from app.serving.runtime.threads import available_threads
 from app.serving.scheduling.cores import Cores
 from app.serving.streams.keeper import keep
@@ -177,6 +178,7 @@ def _repository(settings: Settings, tasks: TaskTypes) -> Repository:
             may_be_held=has_streams,
         ),
         pinned_versions=settings.pinned_versions,
+        wanted=WantedVersions(settings.state_dir),
     )
 
 

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
         Path(__file__).resolve().parent.parent / "models",
         description="Folder of the model repository.",
     )
+    state_dir: Path | None = Field(
+        None,
+        description="Folder that keeps across restarts what was loaded and unloaded over HTTP.",
+    )
     pinned_versions: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
         description='Versions to serve instead of the highest, as JSON: {"forecast": "2"}.',
@@ -56,6 +60,13 @@ class Settings(BaseSettings):
     )
     workers: int = Field(
         1, ge=1, le=256, description="Processes that serve behind the port, each with all models."
+    )
+    worker_timeout_seconds: float = Field(
+        30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds after which one of several processes that does not answer is"
+        " replaced; 0 never.",
     )
     worker_threads: int = Field(
         0,

@@ -1,11 +1,12 @@
 """What the processes behind one port ask each other. Knows models and statistics; no route."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from app.errors import ModelRefused, Unanswered
+from app.errors import DeadlineExceeded, ModelRefused, Unanswered
 from app.serving.models.loader import LoadedModel
 from app.serving.models.repository import Repository
 from app.serving.scheduling.statistics import Duration, Snapshot, statistics_of
@@ -14,12 +15,20 @@ from app.serving.scheduling.statistics import Duration, Snapshot, statistics_of
 Answers: TypeAlias = Mapping[str, Callable[[Any], Awaitable[Any]]]
 
 
+_CLOCK: Final = 0.001  # seconds by which a timer may be early
+
+
 class Siblings(Protocol):
     """The other processes behind the port. What is asked is answered by `answers` of each."""
 
     @property
     def ready(self) -> bool:
         """Whether every process was ready once."""
+        ...
+
+    @property
+    def silent(self) -> int:
+        """How many of the processes do not answer now."""
         ...
 
     async def start(self, answers: Answers) -> None:
@@ -39,8 +48,8 @@ class Siblings(Protocol):
         """What every process answers, this one too. Raises Unanswered if any cannot."""
         ...
 
-    async def others(self, what: str, value: Any) -> list[Any]:
-        """What every other process answers, however long it takes. Raises Unanswered."""
+    async def others(self, what: str, value: Any, seconds: float | None) -> list[Any]:
+        """What every other process answers within `seconds`. Raises Unanswered if any cannot."""
         ...
 
 
@@ -50,13 +59,10 @@ def answers(repository: Repository) -> Answers:
     async def statistics(models: list[list[str]]) -> list[dict[str, Any]]:
         return [asdict(statistics_of(*each).snapshot()) for each in models]
 
-    async def load(about: list[Any]) -> None:
-        await asyncio.to_thread(repository.load, *about)
+    async def follow(_: Any) -> None:
+        await asyncio.to_thread(repository.follow)
 
-    async def unload(name: str) -> None:
-        await asyncio.to_thread(repository.unload, name)
-
-    return {"statistics": statistics, "load": load, "unload": unload}
+    return {"statistics": statistics, "follow": follow}
 
 
 async def statistics(siblings: Siblings | None, models: Sequence[LoadedModel]) -> list[Snapshot]:
@@ -71,13 +77,25 @@ async def statistics(siblings: Siblings | None, models: Sequence[LoadedModel]) -
     return [_sum([_snapshot(process[index]) for process in found]) for index in range(len(names))]
 
 
-async def repeat(siblings: Siblings | None, what: str, value: Any) -> None:
-    """Have every other process do what this one has done. Raises ModelRefused if one could not."""
+async def have_followed(siblings: Siblings | None, deadline: float | None) -> None:
+    """Have every other process do what is wanted since this one has noted it.
+
+    `deadline` is a `time.monotonic()` value.
+
+    Raises:
+        DeadlineExceeded: one has not yet. It will, or it is replaced by one that does.
+        ModelRefused: one could not.
+    """
     if siblings is None:
         return
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
     try:
-        await siblings.others(what, value)
+        await siblings.others("follow", None, left)
     except Unanswered as error:
+        if deadline is not None and time.monotonic() >= deadline - _CLOCK:
+            raise DeadlineExceeded(
+                "done here, but another process has not answered in time; it will follow"
+            ) from error
         raise ModelRefused(f"done here, but not by another process: {error}") from error
 
 

@@ -1,11 +1,14 @@
 """The command `serve`. Knows arguments and what starts in which order; no sockets."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli.common import ModelsOption, errors_in_one_line
 from app.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 
 def serve(
@@ -46,22 +49,31 @@ def serve(
             raise ConfigurationError(
                 f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
             )
-    if settings.workers > 1:
-        from app.http.workers.supervisor import supervise
+    with errors_in_one_line():
+        from app.serving.models.wanted import state_folder
 
-        with errors_in_one_line():
-            raise typer.Exit(supervise(settings))
+        several = settings.workers > 1
+        with state_folder(settings.state_dir, settings.pinned_versions, temporary=several) as state:
+            settings = settings.model_copy(update={"state_dir": state})
+            raise typer.Exit(_several(settings) if several else _alone(settings))
+
+
+def _several(settings: "Settings") -> int:
+    from app.http.workers.supervisor import supervise
+
+    return supervise(settings)
+
+
+def _alone(settings: "Settings") -> int:
     from app.http import server
+    from app.http.ports import require_port
     from app.main import create_app
     from app.telemetry import log, tracing
 
     log.configure(settings.log_format, settings.log_level)
-    with errors_in_one_line():
-        tracing.configure(settings.tracing)
-        app = create_app(settings)
+    require_port(settings)
+    tracing.configure(settings.tracing)
     try:
-        started = server.serve(app, settings)
+        return 0 if server.serve(create_app(settings), settings) else 1
     finally:
         tracing.shutdown()
-    if not started:
-        raise typer.Exit(1)

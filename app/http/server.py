@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 import sys
 import time
 from functools import partial
@@ -14,6 +13,7 @@ import uvicorn
 from app.api.application import Application
 from app.http.connection import Connection
 from app.http.dispatch import Dispatcher
+from app.http.ports import shared_socket
 from app.http.unsent import Unsent
 from app.settings import Settings
 from app.telemetry import log
@@ -114,12 +114,3 @@ def prepare_process() -> None:
     gc.freeze()
     gc.set_threshold(*_GARBAGE)
     sys.setswitchinterval(_SWITCH_SECONDS)
-
-
-def shared_socket(settings: Settings) -> socket.socket:
-    """A socket on the port that other processes listen on as well; the kernel spreads clients."""
-    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listening.bind((settings.host, settings.port))
-    return listening

@@ -187,6 +187,13 @@ PROCESSES: Final = declared(
         registry=None,
     )
 )
+SILENT_PROCESSES: Final = declared(
+    Gauge(
+        "unroll_silent_processes",
+        "Of them, those that do not answer their parent now; absent where one serves alone.",
+        registry=None,
+    )
+)
 PROCESS_DEATHS: Final = declared(
     Counter(
         "unroll_process_deaths_total",
@@ -246,31 +253,3 @@ def request_seconds(task: str, model: str) -> Histogram:
 def input_length(task: str, model: str) -> Histogram:
     """The child of INPUT_LENGTH with these labels."""
     return INPUT_LENGTH.labels(task, model)
-
-
-def forget_gauges(model: str, version: str) -> None:
-    """Take the gauges of a version that is closed off the page; what was counted stays."""
-    for collector, labels in LABELS.items():
-        if isinstance(collector, Gauge):
-            _forget(collector, labels, model, version)
-
-
-def forget_version(model: str, version: str) -> None:
-    """Take everything about a version off the page, so that it does not grow for ever.
-
-    A child that somebody holds counts no longer; `labels` makes a new one, which starts at zero.
-    """
-    for collector, labels in LABELS.items():
-        if isinstance(collector, Counter | Gauge | Histogram):
-            _forget(collector, labels, model, version)
-
-
-def _forget(
-    collector: Counter | Gauge | Histogram, labels: tuple[str, ...], model: str, version: str
-) -> None:
-    if {"model", "version"} <= set(labels):
-        (family,) = collector.collect()
-        found = {tuple(each.labels[label] for label in labels) for each in family.samples}
-        for values in found:
-            if (values[labels.index("model")], values[labels.index("version")]) == (model, version):
-                collector.remove(*values)

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.http.workers import worker
 from app.http.workers.supervisor import supervise
 from app.main import create_app
+from app.serving.models.wanted import state_folder
 from app.settings import load_settings
 from tests.api.doubles import TASKS
 
@@ -21,4 +22,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     known = load_settings(models_dir=Path(sys.argv[1]), log_format="json")
-    sys.exit(supervise(known, "tests.api.fleet"))
+    with state_folder(known.state_dir, known.pinned_versions, temporary=True) as state:
+        sys.exit(supervise(known.model_copy(update={"state_dir": state}), "tests.api.fleet"))

@@ -46,7 +46,7 @@ class Fleet:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of that name with those labels."""
-        page = httpx.get(f"{self.url}/metrics", timeout=30).text
+        page = httpx.get(f"{self.url}/metrics", timeout=10).text
         return sum(
             sample.value
             for family in text_string_to_metric_families(page)

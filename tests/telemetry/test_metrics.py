@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from app.main import create_app
 from app.serving.scheduling.queue_metrics import QueueMetrics
 from app.settings import Settings
-from app.telemetry import metrics
+from app.telemetry import forgetting, metrics
 from tests.samples import sample
 
 ALLOWED_LABELS = {"task", "model", "version", "status", "reason", "provider"}
@@ -63,11 +63,11 @@ def test_a_forgotten_version_leaves_the_page_alone_and_counts_again() -> None:
         metrics.REQUESTS.labels("t", "forgetful", each, "500").inc()
         metrics.request_seconds("t", "forgetful").observe(0.1)
     both = series("forgetful")
-    metrics.forget_gauges("forgetful", "1")
+    forgetting.forget_gauges("forgetful", "1")
     gauges = {("unroll_queue_depth", "1"), ("unroll_queue_limit", "1"), ("unroll_workers", "1")}
     assert both - series("forgetful") == gauges
-    metrics.forget_version("forgetful", "1")
-    metrics.forget_version("forgetful", "1")  # again does nothing
+    forgetting.forget_version("forgetful", "1")
+    forgetting.forget_version("forgetful", "1")  # again does nothing
     assert series("forgetful") == {each for each in both if each[1] == "2"}
     old.computed([3], 0.5)
     assert series("forgetful") == {each for each in both if each[1] == "2"}

@@ -69,8 +69,11 @@ def routes(services: Services) -> APIRouter:
 def require_ready(services: Services) -> None:
     """Raise NotReady unless requests are taken."""
     services.lifecycle.require_open()
-    if services.siblings is not None and not services.siblings.ready:
+    siblings = services.siblings
+    if siblings is not None and not siblings.ready:
         raise NotReady("not every process has loaded its models")
+    if siblings is not None and siblings.silent:
+        raise NotReady(f"processes that do not answer: {siblings.silent}")
     status = services.repository.status
     if status != "ready":
         raise NotReady(_REASONS[status])

@@ -18,7 +18,7 @@ from app.api.graphs import graph_of
 from app.api.limits import deadline_of, read_body
 from app.api.openapi import protocol_errors
 from app.api.services import Services
-from app.api.siblings import repeat
+from app.api.siblings import have_followed
 from app.api.v2.metadata import configuration
 from app.api.work import in_thread
 from app.errors import InvalidInput, ModelNotFound, ModelRefused
@@ -98,7 +98,7 @@ def routes(services: Services) -> APIRouter:
                 raise RequestRefused(501, f"parameters.{key[:60]}: only a config can be sent")
             version = _version(value, name, repository, settings)
         await _control(services, request, partial(repository.load, name, version))
-        await repeat(services.siblings, "load", [name, version])
+        await have_followed(services.siblings, record_of(request.scope).deadline)
         return Response()
 
     @router.post(
@@ -117,7 +117,7 @@ def routes(services: Services) -> APIRouter:
         services.lifecycle.require_open()
         _parameters(await _content(request, settings))
         await _control(services, request, partial(repository.unload, name))
-        await repeat(services.siblings, "unload", name)
+        await have_followed(services.siblings, record_of(request.scope).deadline)
         return Response()
 
     # Whole extensions that are not served: better said than left to be guessed from a 404.

@@ -18,9 +18,11 @@ class Channel:
     """One side; both may ask at any time. `answer` is called with (what is asked, its value).
 
     Used in one event loop: `connect` it, then `listen` runs as long as the other side lives.
+    heard: how many messages have come.
     """
 
     def __init__(self, answer: Answer) -> None:
+        self.heard = 0
         self._answer = answer
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
@@ -45,6 +47,7 @@ class Channel:
         assert self._writer is not None
         try:
             while line := await self._reader.readline():
+                self.heard += 1
                 message = json.loads(line)
                 if "ask" in message:
                     task = asyncio.create_task(self._reply(message))

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from app.api.siblings import Answers
 from app.errors import Unanswered
+from app.http.workers import heartbeat
 from app.http.workers.channel import Channel
 from app.telemetry.merge import Snapshot, merged, page, snapshot
 
@@ -29,6 +30,7 @@ class Fleet:
         self._answers: Answers = {}
         self._listening: asyncio.Task[None] | None = None
         self.ready = False  # whether every process was ready once
+        self.silent = 0  # how many do not answer
 
     async def start(self, answers: Answers) -> None:
         """Answer from now on; without the parent the process ends as if by SIGTERM."""
@@ -43,17 +45,21 @@ class Fleet:
 
     async def metrics(self) -> bytes:
         """The page of metrics of all processes, those that have ended included."""
-        found: list[Snapshot] = await self._channel.ask("gather", ["metrics", None], 2 * _PATIENCE)
+        found: list[Snapshot] = await self._channel.ask(
+            "gather", ["metrics", None, _PATIENCE], 2 * _PATIENCE
+        )
         return page(merged(found))
 
-    async def gather(self, what: str, value: Any = None, seconds: float | None = None) -> list[Any]:
+    async def gather(self, what: str, value: Any = None) -> list[Any]:
         """What every process answers, this one too. Raises Unanswered if any cannot."""
-        found: list[Any] = await self._channel.ask("gather", [what, value], seconds)
+        asked = [what, value, _PATIENCE]
+        found: list[Any] = await self._channel.ask("gather", asked, 2 * _PATIENCE)
         return found
 
-    async def others(self, what: str, value: Any) -> list[Any]:
-        """What every other process answers, however long it takes. Raises Unanswered."""
-        found: list[Any] = await self._channel.ask("others", [what, value])
+    async def others(self, what: str, value: Any, seconds: float | None) -> list[Any]:
+        """What every other process answers within `seconds`. Raises Unanswered if any cannot."""
+        # The parent waits for as long as it takes: so it is known here that time was up.
+        found: list[Any] = await self._channel.ask("others", [what, value, None], seconds)
         return found
 
     def tell_loaded(self) -> None:
@@ -71,7 +77,12 @@ class Fleet:
     async def _answer(self, what: str, value: Any) -> Any:
         if what == "metrics":
             return snapshot(REGISTRY.collect())
+        if what == heartbeat.QUESTION:
+            return None
         if what == "all_ready":
             self.ready = True
+            return None
+        if what == "silent":
+            self.silent = value
             return None
         return await self._answers[what](value)

@@ -2,7 +2,7 @@
 
 Every process listens on the port itself (SO_REUSEPORT): the kernel spreads connections, and
 nothing stands between a client and the process that answers. This one holds the port, ends the
-others, replaces one that dies, and passes on what they ask each other.
+others, replaces one that dies or hangs, and passes on what they ask each other.
 """
 
 import asyncio
@@ -11,14 +11,16 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from app.errors import ConfigurationError, Unanswered
+from app.http.ports import own_socket
+from app.http.workers import heartbeat
 from app.http.workers.channel import Channel
 from app.settings import Settings
 from app.telemetry import log, metrics
@@ -44,6 +46,7 @@ class Child:
         self.channel = channel
         self.started = time.monotonic()
         self.loaded = False
+        self.silent = False  # it has not answered for a while
         self.last: Snapshot = []  # its metrics, as they were last passed on
 
     def signal(self, number: int) -> None:
@@ -61,10 +64,12 @@ class Supervisor:
         self._ended: Snapshot = []
         self._signals = 0
         self._failed = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
         self._was_ready = False
         self._registry = CollectorRegistry()
         self._registry.register(metrics.PROCESSES)
+        self._registry.register(metrics.SILENT_PROCESSES)
         self._registry.register(metrics.PROCESS_DEATHS)
 
     async def run(self) -> int:
@@ -102,11 +107,15 @@ class Supervisor:
         wait = 0.0
         while not self._ending.is_set():
             child, listening = await self._start()
+            watching = asyncio.create_task(self._watch(child))
             status = await child.process.wait()
+            watching.cancel()
             await asyncio.wait([listening], timeout=_PATIENCE)
             listening.cancel()
             self._children.remove(child)
             metrics.PROCESSES.set(len(self._children))
+            if child.silent:
+                self._tell_silent()
             self._ended = merged([self._ended, cumulative(child.last)])
             if self._ending.is_set():
                 # One that had not begun does not know yet how to end well.
@@ -123,6 +132,41 @@ class Supervisor:
             _log.error("process_died", process=child.process.pid, status=status, wait_seconds=wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), wait)
+
+    async def _watch(self, child: Child) -> None:
+        """Have the others know when a process is silent, and kill it when it stays so."""
+        limit = self._settings.worker_timeout_seconds
+        if not limit:
+            return
+
+        def notice(silent: bool) -> None:
+            child.silent = silent
+            event = _log.warning if silent else _log.info
+            event("process_silent" if silent else "process_answers", process=child.process.pid)
+            self._tell_silent()
+
+        await heartbeat.watch(child.channel, limit, notice)
+        _log.error("process_hung", process=child.process.pid, seconds=limit)
+        child.signal(signal.SIGKILL)
+
+    def _tell_silent(self) -> None:
+        """Tell every process that answers how many do not: none of them is ready meanwhile."""
+        count = sum(each.silent for each in self._children)
+        metrics.SILENT_PROCESSES.set(count)
+        for each in self._children:
+            if not each.silent:
+                self._do(_all([each], lambda child: child.channel.ask("silent", count, _PATIENCE)))
+
+    def _do(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do it in the background; whoever does not answer is no accident."""
+
+        async def done() -> None:
+            with suppress(Unanswered):
+                await work
+
+        task = asyncio.create_task(done())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _start(self) -> tuple[Child, asyncio.Task[None]]:
         ours, theirs = socket.socketpair()
@@ -150,17 +194,18 @@ class Supervisor:
     async def _answer(self, child: Child, what: str, value: Any) -> Any:
         if what == "loaded":
             return await self._note_loaded(child)
-        question, about = value
-        if what == "others":
-            others = [each for each in self._children if each is not child]
-            return await _all(others, lambda each: each.channel.ask(question, about))
-        there = [each for each in self._children if each.loaded or each is child]
+        question, about, seconds = value
         if question == "metrics":
-            return await self._metrics(there)
-        return await _all(there, lambda each: each.channel.ask(question, about, _PATIENCE))
+            return await self._metrics([each for each in self._children if each.loaded])
+        there = [each for each in self._children if each.loaded or each is child]
+        if what == "others":
+            there = [each for each in there if each is not child]
+        return await _all(there, lambda each: each.channel.ask(question, about, seconds))
 
     async def _note_loaded(self, child: Child) -> None:
         child.loaded = True
+        with suppress(Unanswered):  # what was wanted while it loaded, it may have missed
+            await child.channel.ask("follow")
         ready = len(self._children) == self._settings.workers and all(
             each.loaded for each in self._children
         )
@@ -170,11 +215,14 @@ class Supervisor:
         told = [child] if self._was_ready else self._children
         self._was_ready = True
         await _all(told, lambda each: each.channel.ask("all_ready", None, _PATIENCE))
+        self._tell_silent()
 
     async def _metrics(self, children: Sequence[Child]) -> list[Snapshot]:
         """Of every process: as it says, or as it was last known; of those that ended; our own."""
 
         async def one(child: Child) -> Snapshot:
+            if child.silent:
+                return child.last
             with suppress(Unanswered):
                 child.last = await child.channel.ask("metrics", None, _PATIENCE)
             return child.last
@@ -192,36 +240,23 @@ async def _all(children: Sequence[Child], ask: Callable[[Child], Any]) -> list[A
     return found
 
 
-class _held_port:
+@contextmanager
+def _held_port(settings: Settings) -> Iterator[int]:
     """The port, so that nobody else takes it and the processes may share it."""
-
-    def __init__(self, settings: Settings) -> None:
-        if not hasattr(socket, "SO_REUSEPORT"):
-            raise ConfigurationError(
-                f"UNROLL_WORKERS: several processes need SO_REUSEPORT (got {settings.workers})"
-            )
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        self._socket = socket.socket(family)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # Bound without sharing: then a port that another service listens on is refused.
-            self._socket.bind((settings.host, settings.port))
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        except OSError as error:
-            self._socket.close()
-            raise ConfigurationError(
-                f"UNROLL_PORT: {settings.host}:{settings.port} cannot be used: {error.strerror}"
-            ) from error
-
-    def __enter__(self) -> int:
-        port: int = self._socket.getsockname()[1]
-        return port
-
-    def __exit__(self, *error: object) -> None:
-        self._socket.close()
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise ConfigurationError(
+            f"UNROLL_WORKERS: several processes need SO_REUSEPORT (got {settings.workers})"
+        )
+    # Bound without sharing at first: then a port that another service listens on is refused.
+    with own_socket(settings) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        yield held.getsockname()[1]
 
 
 def supervise(settings: Settings, module: str = "app.http.workers.worker") -> int:
-    """Serve with several processes until a signal; returns the exit status."""
+    """Serve with several processes until a signal; returns the exit status.
+
+    `settings.state_dir` is a folder that they share.
+    """
     log.configure(settings.log_format, settings.log_level)
     return asyncio.run(Supervisor(settings, module).run())

@@ -26,7 +26,7 @@ from app.serving.scheduling.protocol import Scheduler
 from app.serving.scheduling.step_runs import Stepper
 from app.serving.scheduling.step_scheduler import StepScheduler
 from app.serving.task import GraphTasks, SteppingTask, Task
-from app.telemetry import metrics
+from app.telemetry import forgetting, metrics
 from app.telemetry.log import get_logger
 
 TaskTypes: TypeAlias = Mapping[str, type[Task[Any, Any]]]
@@ -102,7 +102,7 @@ class LoadedModel:
         self.leases.abandon()
         finished = self.scheduler.close(drain=drain, timeout=timeout)
         if forget:
-            metrics.forget_gauges(self.name, self.version)
+            forgetting.forget_gauges(self.name, self.version)
         return finished
 
     def retire(self, timeout: float, *, forget: bool = True) -> bool:

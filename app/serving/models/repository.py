@@ -7,20 +7,19 @@ passed its checks.
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-from app.errors import ModelNotFound, ModelRefused, NotReady
-from app.serving.models.folders import is_folder, model_names, snapshot
+from app.errors import ModelRefused, NotReady
+from app.serving.models.changes import Changes
 from app.serving.models.held import HeldVersions
-from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes, load_version
-from app.serving.models.manifest import NAME_PATTERN
+from app.serving.models.inventory import Inventory
+from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes
 from app.serving.models.served import ServedModels
-from app.serving.models.versions import ModelVersions, Refusal, VersionState, states_of
+from app.serving.models.versions import Refusal, VersionState, states_of
+from app.serving.models.wanted import WantedVersions
 from app.serving.runtime import memory
-from app.serving.runtime.throttle import half_duty_cycle, no_throttle
-from app.telemetry import metrics
 from app.telemetry.log import get_logger
 
 _log = get_logger(__name__)
@@ -29,7 +28,10 @@ TRIM_SECONDS: Final = 60.0
 
 
 class Repository:
-    """Finds, loads, chooses, swaps and hands out model versions."""
+    """Finds, loads, chooses, swaps and hands out model versions.
+
+    wanted: what was loaded and unloaded, kept for other processes; else in this object alone.
+    """
 
     def __init__(
         self,
@@ -38,28 +40,24 @@ class Repository:
         *,
         options: ServingOptions | None = None,
         pinned_versions: Mapping[str, str] | None = None,
+        wanted: WantedVersions | None = None,
     ) -> None:
         self._root = root
-        self._tasks = tasks
-        self._options = options or ServingOptions()
-        self._pinned = dict(pinned_versions or {})
-        self._models: Mapping[str, ModelVersions] = {
-            name: ModelVersions(root, name, pin) for name, pin in self._pinned.items()
-        }
-        self._served = ServedModels(self._options.retire_seconds, self._options.may_be_held)
-        self._now_loading: tuple[str, str] | None = None
-        self._logged_errors: dict[str, str] = {}
-        self._loaded = False
-        self._needs_trim = False
+        options = options or ServingOptions()
+        self._inventory = Inventory(root, dict(pinned_versions or {}))
+        self._served = ServedModels(options.retire_seconds, options.may_be_held)
+        self._changes = Changes(
+            tasks, options, self._inventory, self._served, wanted or WantedVersions()
+        )
         self._change = threading.Lock()  # held while a version is loaded, swapped and retired
-        self.held = HeldVersions(root, self._served, self._change, tasks, self._options)
+        self.held = HeldVersions(root, self._served, self._change, tasks, options)
 
     @property
     def status(self) -> Literal["loading", "ready", "no_models", "draining"]:
         """The state for the readiness check; requests are answered in `ready` only."""
         if self._served.closed.is_set():
             return "draining"
-        if not self._loaded:
+        if not self._changes.started:
             return "loading"
         return "ready" if self._served.all() else "no_models"
 
@@ -67,12 +65,12 @@ class Repository:
         """Load one version of every model; call it once. A bad version is refused, not raised."""
         memory.trim()  # the first call also configures the allocator, before anything is loaded
         with self._change:
-            self._scan(patient=False)
+            self._changes.scan(patient=False)
             if self._served.closed.is_set():
                 return
-            for name in sorted(self._models.keys() - self._served.all().keys()):
+            for name in sorted(self._inventory.all().keys() - self._served.all().keys()):
                 _log.error("model_not_served", model=name)
-            self._loaded = True
+            self._changes.started = True
         memory.trim()  # golden examples needed memory that serving will not
         if not self._served.all():
             _log.error("no_models", models_dir=str(self._root))
@@ -80,7 +78,7 @@ class Repository:
     def refresh(self) -> None:
         """Look for new versions once, and serve those that pass every check."""
         with self._change:
-            self._scan(patient=True)
+            self._changes.scan(patient=True)
 
     def watch(self, seconds: float, *, trim_seconds: float = TRIM_SECONDS) -> None:
         """Refresh every so many seconds until the repository is closed; 0 returns at once.
@@ -119,13 +117,18 @@ class Repository:
 
     def refused(self) -> list[Refusal]:
         """Versions that failed a check, ordered by name, the highest version first."""
-        models = sorted(self._models.items())
-        return [refusal for _, versions in models for refusal in versions.refused()]
+        return self._inventory.refused()
+
+    def problems(self) -> list[str]:
+        """What could not be read when it was last looked at, in words; what is served goes on."""
+        found = sorted(self._changes.problems.items())
+        return [f"{name or 'the model repository'} {why}" for name, why in found]
 
     def index(self) -> list[VersionState]:
         """Every version on the disk or in use, by name and number. Reads folders: it may block."""
-        served, loading = self._served, self._now_loading
-        return states_of(self._models, served.all(), served.held(), served.retiring(), loading)
+        served, loading = self._served, self._changes.loading
+        models = self._inventory.all()
+        return states_of(models, served.all(), served.held(), served.retiring(), loading)
 
     def load(self, name: str, version: str | None = None) -> LoadedModel:
         """Serve the highest version on the disk, or exactly `version`, and return it.
@@ -141,41 +144,29 @@ class Repository:
             NotReady: the service is shutting down.
         """
         with self._change:
-            known = self._find(name)
-            try:
-                versions = known.on_disk()
-            except OSError as error:
-                raise ModelRefused(f"the folder of {name} cannot be read: {error}") from error
-            if not versions:
-                raise ModelNotFound(f"there is no version of model {name!r} in the repository")
-            wanted = versions[0] if version is None else version
-            if wanted not in versions:
-                raise ModelNotFound(
-                    f"version {wanted!r} of model {name!r} is not in the repository; "
-                    f"there: {', '.join(versions)}"
-                )
-            model = self._served.all().get(name)
-            if model is None or model.version != wanted or model.files != snapshot(model.folder):
-                try:
-                    model = self._serve(known, wanted)
-                finally:
-                    self._finish_change()
-            known.pin, known.unloaded = version, False
-            return model
+            return self._changes.change_to(self._inventory.find(name), version, keep=True)
 
     def unload(self, name: str) -> None:
         """Serve no version of a model until `load` is called; returns when it has finished.
 
         Raises:
             ModelNotFound: there is no such model.
+            NotReady: the service is shutting down, or what is wanted cannot be kept.
+        """
+        with self._change:
+            self._changes.unload(self._inventory.find(name), keep=True)
+
+    def follow(self) -> None:
+        """Do what was wanted of any model since this process last looked.
+
+        Raises:
+            ModelRefused: a version that is wanted cannot be served; the message names each.
             NotReady: the service is shutting down.
         """
         with self._change:
-            versions = self._find(name)
-            versions.unloaded = True
-            self._served.replace(name, None)
-            self._needs_trim = True
-            self._finish_change()
+            problems = self._changes.follow()
+        if problems:
+            raise ModelRefused("; ".join(problems))
 
     def close(self, timeout: float | None = None) -> bool:
         """Accept nothing more and finish what was accepted, within `timeout` seconds in all.
@@ -183,99 +174,3 @@ class Repository:
         Returns whether everything finished. May be called again.
         """
         return self._served.close(timeout)
-
-    # The methods below are called with `_change` held.
-
-    def _scan(self, *, patient: bool) -> None:
-        try:
-            names = model_names(self._root)
-        except OSError as error:
-            return self._log_once("", "repository_unreadable", error)
-        self._log_once("", "", None)
-        self._match_folders(names)
-        for name, versions in sorted(self._models.items()):
-            try:
-                self._update(versions, patient=patient)
-            except NotReady:  # closed meanwhile
-                return
-            except Exception as error:  # an error of one model must not stop the others
-                self._log_once(name, "model_unreadable", error)
-            else:
-                self._log_once(name, "", None)
-        self._finish_change()
-
-    def _update(self, versions: ModelVersions, *, patient: bool) -> None:
-        """Serve the best version of one model that passes every check."""
-        served = self._served.all().get(versions.name)
-        if served is not None and versions.check_folder(served) and versions.note:
-            _log.warning(
-                "served_version_changed",
-                model=served.name,
-                version=served.version,
-                reason=versions.note,
-            )
-        if versions.unloaded:
-            return
-        for version in versions.candidates(served.version if served else None, patient=patient):
-            try:
-                self._serve(versions, version)
-                return
-            except ModelRefused:
-                continue
-
-    def _serve(self, versions: ModelVersions, version: str) -> LoadedModel:
-        """Load a version and serve it, or raise ModelRefused and change nothing."""
-        folder, key = versions.folder(version), (versions.name, version)
-        files = snapshot(folder)
-        self._now_loading = key
-        try:
-            if not is_folder(folder):
-                raise ModelRefused("this pinned version is not in the repository")
-            # Leave half of the time to requests, once there can be any.
-            slow = half_duty_cycle() if self._loaded and self._served.all() else no_throttle
-            model = load_version(folder, self._tasks, self._options, expected=key, throttle=slow)
-        except ModelRefused as error:
-            versions.refuse(version, files, error.message)
-            _log.error("model_refused", model=versions.name, version=version, reason=error.message)
-            raise
-        finally:
-            self._now_loading, self._needs_trim = None, True
-        versions.accept(model)
-        self._served.replace(versions.name, model)
-        return model
-
-    def _find(self, name: str) -> ModelVersions:
-        """The versions of a model; ModelNotFound is raised for one without a folder."""
-        if name not in self._models:
-            if not NAME_PATTERN.fullmatch(name) or not is_folder(self._root / name):
-                raise ModelNotFound(f"there is no model {name!r} in the repository")
-            self._models = {**self._models, name: ModelVersions(self._root, name)}
-        return self._models[name]
-
-    def _match_folders(self, names: Sequence[str]) -> None:
-        """Keep the versions of each folder, and of models that are pinned, served or unloaded."""
-        needed = {*names, *self._pinned, *self._served.all()}
-        kept = {
-            name: versions
-            for name, versions in self._models.items()
-            if name in needed or versions.unloaded
-        }
-        for name in self._models.keys() - kept.keys():
-            metrics.REFUSED_VERSIONS.remove(name)
-        new = {name: ModelVersions(self._root, name) for name in names if name not in kept}
-        self._models = {**kept, **new}
-
-    def _finish_change(self) -> None:
-        """Update the metrics, and return the memory of closed sessions to the system."""
-        for name, versions in self._models.items():
-            metrics.REFUSED_VERSIONS.labels(name).set(len(versions.refused()))
-        if self._needs_trim:
-            memory.trim()
-        self._needs_trim = False
-
-    def _log_once(self, key: str, event: str, error: Exception | None) -> None:
-        """Log an error once, and again only after it was over or has changed."""
-        text = f"{type(error).__name__}: {error}" if error else ""
-        if text and self._logged_errors.get(key) != text:
-            _log.error(event, model=key, reason=text)
-        self._logged_errors[key] = text

@@ -12,7 +12,7 @@ from typing import Final
 from app.errors import ModelNotFound, NotReady
 from app.serving.models.loader import LoadedModel
 from app.serving.scheduling.statistics import forget_statistics
-from app.telemetry import metrics
+from app.telemetry import forgetting, metrics
 from app.telemetry.log import get_logger
 
 # Replaced versions whose counters are still exported, for comparisons.
@@ -163,7 +163,7 @@ class ServedModels:
         kept = [each for each in (*self._replaced, key) if each not in served]
         unique = list(dict.fromkeys(reversed(kept)))  # the latest first
         for name, version in unique[_KEPT_COUNTERS:]:
-            metrics.forget_version(name, version)
+            forgetting.forget_version(name, version)
             forget_statistics(name, version)
         self._replaced = unique[:_KEPT_COUNTERS][::-1]
 

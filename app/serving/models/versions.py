@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from app.errors import ModelRefused
+from app.errors import ModelNotFound, ModelRefused
 from app.serving.models.folders import ABSENT, Snapshot, missing_part, snapshot, version_names
 from app.serving.models.loader import LoadedModel, verify_files
 from app.serving.models.manifest import read_manifest
+from app.serving.models.wanted import Wanted
 
 E = TypeVar("E")
 
@@ -40,7 +41,8 @@ class ModelVersions:
     """What is known of the versions of one model.
 
     pin: the only version that is wanted; None for the highest. unloaded: no version is wanted.
-    note: what is wrong with the folder of the served version; empty if nothing is.
+    note: what is wrong with the folder of the served version; empty if nothing is. followed: the
+    time of the last wish that was noted, see `Wanted`.
     """
 
     def __init__(self, root: Path, name: str, pin: str | None = None) -> None:
@@ -48,10 +50,15 @@ class ModelVersions:
         self.pin = pin
         self.unloaded = False
         self.note = ""
+        self.followed = ""
         self._root = root
         self._refused: Mapping[str, tuple[Snapshot, Refusal]] = {}
         self._unfinished: Mapping[str, tuple[Snapshot, str]] = {}
         self._served_files: Snapshot | None = None  # when `note` was written
+
+    def want(self, wanted: Wanted) -> None:
+        """Keep to this from now on."""
+        self.pin, self.unloaded, self.followed = wanted.version, wanted.unloaded, wanted.changed
 
     def on_disk(self) -> list[str]:
         """The versions on the disk, the highest first.
@@ -60,6 +67,26 @@ class ModelVersions:
             OSError: the folder of the model cannot be read.
         """
         return version_names(self._root / self.name)
+
+    def choose(self, version: str | None) -> str:
+        """`version`, or the highest on the disk for None.
+
+        Raises:
+            ModelNotFound: it is not on the disk.
+            ModelRefused: the folder of the model cannot be read.
+        """
+        try:
+            versions = self.on_disk()
+        except OSError as error:
+            raise ModelRefused(f"the folder of {self.name} cannot be read: {error}") from error
+        if not versions:
+            raise ModelNotFound(f"there is no version of model {self.name!r} in the repository")
+        if version is not None and version not in versions:
+            raise ModelNotFound(
+                f"version {version!r} of model {self.name!r} is not in the repository; "
+                f"there: {', '.join(versions)}"
+            )
+        return version or versions[0]
 
     def known(self, used: Iterable[str]) -> list[str]:
         """All versions by number: those on the disk, those that were refused, and `used`."""

@@ -128,7 +128,9 @@ class BatchScheduler(QueuedScheduler[E, P]):
             if len(batch) == 1:
                 self._fail(batch[0], error)
             else:
-                _log.warning("batch_failed", model=self._model, rows=len(batch), error=repr(error))
+                _log.warning(
+                    "batch_failed", model=self._model, rows=len(batch), error=type(error).__name__
+                )
                 for entry in batch:
                     if entry.expired(time.monotonic()):
                         self._queue.drop([entry])

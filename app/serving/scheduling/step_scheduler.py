@@ -157,7 +157,9 @@ class StepScheduler(QueuedScheduler[E, P]):
             if len(entries) == 1:
                 self._fail(entries[0], error)
                 return []
-            _log.warning("batch_failed", model=self._model, rows=len(entries), error=repr(error))
+            _log.warning(
+                "batch_failed", model=self._model, rows=len(entries), error=type(error).__name__
+            )
             return [each for entry in entries for each in self._begin(stepper, [entry])]
         seconds = (time.monotonic() - start) / len(entries)
         network_runs = tracing.runs_since(start)
@@ -177,7 +179,9 @@ class StepScheduler(QueuedScheduler[E, P]):
                 self._fail(active[0].entry, error)
                 active.clear()
                 return
-            _log.warning("step_failed", model=self._model, rows=len(active), error=repr(error))
+            _log.warning(
+                "step_failed", model=self._model, rows=len(active), error=type(error).__name__
+            )
             alone = [[each] for each in active]
             for one in alone:
                 self._step(stepper, one)

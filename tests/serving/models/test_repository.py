@@ -38,7 +38,7 @@ def test_loading_is_throttled_once_requests_are_answered(
 ) -> None:
     pauses: list[None] = []
     monkeypatch.setattr(
-        "app.serving.models.repository.half_duty_cycle", lambda: lambda: pauses.append(None)
+        "app.serving.models.changes.half_duty_cycle", lambda: lambda: pauses.append(None)
     )
     write_version(tmp_path, name="first")
     write_version(tmp_path, name="second")
