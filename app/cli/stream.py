@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.answers import URL, JsonOption, KeyOption, UrlOption, VersionOption
+from app.cli.answers import JsonOption, KeyOption, UrlOption, VersionOption, address
 from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError, UnrollError
 from app.http.client import Refusal, Unanswered, ask
@@ -27,7 +27,7 @@ _BUSY_ATTEMPTS: Final = 100  # after a 429, each after the time that it names
 
 def predict_stream(
     name: Annotated[str, typer.Argument(help="Name of the stream.", metavar="NAME")],
-    url: UrlOption = URL,
+    url: UrlOption = None,
     model: Annotated[
         str | None, typer.Option(help="Open the stream with it, if it is not there.")
     ] = None,
@@ -48,7 +48,7 @@ def predict_stream(
     keeps the state; a request whose answer got lost is sent again and not taken twice.
     """
     with errors_in_one_line():
-        service = _Service(url, name, api_key, wait)
+        service = _Service(address(url), name, api_key, wait)
         position = service.position(model, version)
         lines = ((number, line) for number, line in enumerate(sys.stdin, 1) if line.strip())
         for steps in _chunks(islice(lines, position if resume else 0, None), chunk):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.features.decoding import decoded
+
 _ENDINGS: Final = (".txt", ".txt.gz")
 VALIDATION: Final = 10  # one in so many characters, at the end of each file
 
@@ -37,13 +39,15 @@ class TextData:
 
 
 def read_texts(path: Path) -> TextData:
-    """The text file `path`, or all of the folder `path`: `*.txt` and `*.txt.gz` in UTF-8.
+    """The text file `path`, or all of the folder `path`: `*.txt` and `*.txt.gz`.
 
-    The last tenth of each file is for validation. Every way to end a line becomes `\\n`.
+    They are in UTF-8, or begin with a byte-order mark. The last tenth of each file is for
+    validation. Every way to end a line becomes `\\n`.
 
     Raises:
         FileNotFoundError: there is no such file or folder, or no text in it.
-        ValueError: a file is not UTF-8, or holds less than ten characters.
+        ValueError: a file cannot be read as text (file, line and byte are named), or holds less
+            than ten characters.
     """
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
@@ -64,11 +68,7 @@ def read_texts(path: Path) -> TextData:
 
 
 def _text(file: Path, content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8: byte {error.start}") from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = decoded(content, str(file), hint="")
     if len(text) < VALIDATION:
         raise ValueError(f"{file} holds {len(text)} characters, which cannot be split")
     return text

@@ -9,7 +9,8 @@ import pytest
 from app.training.forecast.tables.series import read_table
 
 PAGE = (Path(__file__).parents[4] / "docs" / "your-data.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| (.+?) \| (`.+?`) \| (.+?) \|$", PAGE, flags=re.MULTILINE)
+SERIES = PAGE.partition("## Series")[2].partition("\n## ")[0]
+ROWS = re.findall(r"^\| (.+?) \| (`.+?`) \| (.+?) \|$", SERIES, flags=re.MULTILINE)
 FORMS = {form: (example, said) for form, example, said in ROWS if "<br>" in example}
 
 
