@@ -5,11 +5,14 @@ what is left of an answer then waits in our memory until the client reads, which
 """
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Final
 
 from app.telemetry.log import get_logger
 
+_RESET: Final = struct.pack("ii", 1, 0)
 _LOOK_SECONDS: Final = 1.0  # between looks for clients that have stopped reading
 _log = get_logger(__name__)
 
@@ -75,4 +78,6 @@ class Unsent:
     def _abort(self, transport: asyncio.WriteTransport, why: str) -> None:
         _log.warning("answer_given_up", why=why, bytes=self._waiting[transport].size)
         self.remove(transport)
+        # Reset, so that the system forgets the rest at once, and the client knows that it is cut.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         transport.abort()

@@ -201,7 +201,10 @@ class Transport:
         self.closed = self.aborted = True
 
     def get_extra_info(self, name: str) -> Any:
-        return ("127.0.0.1", 1)
+        return self if name == "socket" else ("127.0.0.1", 1)
+
+    def setsockopt(self, *_: Any) -> None:
+        pass
 
     def is_closing(self) -> bool:
         return self.closed

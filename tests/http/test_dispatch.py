@@ -110,6 +110,29 @@ def test_what_is_shed_is_refused_with_its_answer() -> None:
     asyncio.run(run())
 
 
+def test_what_has_not_begun_is_counted_until_it_has() -> None:
+    """Heads that come between the start of a round and its tasks are let in by that number."""
+    counts: list[int] = []
+
+    class Begun(Noted):
+        def run(self) -> None:
+            asyncio.get_running_loop().call_soon(lambda: counts.append(dispatcher.waiting))
+
+    def come() -> None:
+        counts.append(dispatcher.waiting)
+
+    async def run() -> None:
+        for name in range(4):
+            dispatcher.submit(Begun(name, []))
+        asyncio.get_running_loop().call_soon(come)  # after the round has begun, before its tasks
+        await settle(20)
+
+    dispatcher = Dispatcher(lambda *_: None)
+    asyncio.run(run())
+    assert counts == [4] * 5
+    assert dispatcher.waiting == 0
+
+
 @pytest.mark.parametrize("patience", [0.25, 1.0, 30.0])
 @pytest.mark.parametrize("load", [0.5, 0.8])
 def test_what_can_be_answered_is_let_in(patience: float, load: float) -> None:
