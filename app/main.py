@@ -31,6 +31,7 @@ from app.api.routes import (
     health,
     models,
     sentiment,
+    stream_state,
     stream_steps,
     streams,
 )
@@ -138,7 +139,7 @@ def create_app(
         router = route.routes(services)
         found |= {each.path: each for each in router.routes if isinstance(each, APIRoute)}
         app.include_router(router)
-    for other in (streams, models, health, metadata, repository_routes):
+    for other in (streams, stream_state, models, health, metadata, repository_routes):
         app.include_router(other.routes(services))
     inferring, stepping = inference.routes(services), stream_steps.routes(services)
     app.include_router(inferring)

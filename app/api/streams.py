@@ -60,6 +60,32 @@ def has_streams(model: LoadedModel) -> bool:
     )
 
 
+async def version_of(services: Services, request: RequestRecord, record: Record) -> LoadedModel:
+    """The version that a stream's state is of, loaded if it must be, and leased.
+
+    Raises VersionReplaced if there is none any more, NotReady.
+    """
+    services.lifecycle.require_open(request.started)
+    held = services.repository.held
+    name = record.model.partition(".")[0]
+    try:
+        model = held.lease(name, record.version)
+        if model is None:
+            await asyncio.to_thread(held.load, name, record.version)
+            model = held.lease(name, record.version)
+    except (ModelNotFound, ModelRefused) as error:
+        raise VersionReplaced(f"the stream cannot go on: {error.message}") from error
+    if model is None:
+        raise VersionReplaced(f"version {record.version} of {name} was just released")
+    request.at_end.append(model.leases.give_back)
+    request.model, request.version = name, model.version
+    if digest_of(model, stream_graph(model, record.model)) != record.digest:
+        raise VersionReplaced(
+            f"version {record.version} of {name} has another graph than when the stream began"
+        )
+    return model
+
+
 def new_record(
     model: str, version: str, digest: str, policy: Policy, ttl: float, state: bytes
 ) -> Record:
@@ -112,7 +138,7 @@ class GraphSteps:
                 f"the stream is of version {record.version} of {name}, and version "
                 f"{served.version} is served: PUT the stream with on_new_version pin or replay"
             )
-        self._model = await self._pinned(name, record)
+        self._model = await version_of(self._services, self._record, record)
         return None
 
     async def compute(self, record: Record) -> Computed:
@@ -146,26 +172,6 @@ class GraphSteps:
             state = graph.state_after(prediction)
             predictions.append(prediction)
         return graph.joined(predictions, outputs), state
-
-    async def _pinned(self, name: str, record: Record) -> LoadedModel:
-        """The version of the stream, loaded if it must be. Raises VersionReplaced."""
-        held = self._services.repository.held
-        try:
-            model = held.lease(name, record.version)
-            if model is None:
-                await asyncio.to_thread(held.load, name, record.version)
-                model = held.lease(name, record.version)
-        except (ModelNotFound, ModelRefused) as error:
-            raise VersionReplaced(f"the stream cannot go on: {error.message}") from error
-        if model is None:
-            raise VersionReplaced(f"version {record.version} of {name} was just released")
-        self._record.at_end.append(model.leases.give_back)
-        self._record.model, self._record.version = name, model.version
-        if digest_of(model, stream_graph(model, record.model)) != record.digest:
-            raise VersionReplaced(
-                f"version {record.version} of {name} has another graph than when the stream began"
-            )
-        return model
 
     async def _move(self, key: Key, record: Record, model: LoadedModel) -> Moved:
         """The stream on what is served. Raises VersionReplaced if it cannot be moved."""

@@ -139,6 +139,24 @@ class StreamGraph:
             {name: prediction.value(self._continued[name]) for name in self._states}
         )
 
+    def tensors_of(self, state: bytes) -> dict[str, Array]:
+        """The states by name, without the batch axis. Raises ValueError."""
+        rows = self._unpacked(state)
+        return {
+            name: np.squeeze(rows[name], tensor.batch_axis or 0)
+            for name, tensor in self._states.items()
+        }
+
+    def state_from(self, tensors: Mapping[str, Array]) -> bytes:
+        """The same as bytes. Raises ValueError for states of another graph."""
+        for name, first in self.task.initial.items():
+            array = tensors.get(name)
+            if array is None or (array.dtype, array.shape) != (first.dtype, first.shape):
+                raise ValueError(f"there is no state {name} {list(first.shape)} of {first.dtype}")
+        if len(tensors) != len(self.task.initial):
+            raise ValueError(f"there are {len(tensors)} states, not {len(self.task.initial)}")
+        return self._packed(tensors)
+
     def joined(
         self, predictions: Sequence[TensorPrediction], outputs: Sequence[str]
     ) -> dict[str, Array]:
