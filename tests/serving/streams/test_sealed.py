@@ -13,7 +13,7 @@ from app.errors import InvalidInput
 from app.serving.streams.sealed import SealedFacts, seal, unseal
 
 FACTS = SealedFacts("lstm", "1", "d" * 64, 2**53 + 1, "pin", 60.5)
-TENSORS = {
+TENSORS: dict[str, Any] = {
     "h": np.arange(4, dtype=np.float32).reshape(1, 4),
     "c": np.arange(4, dtype=np.float16).reshape(2, 2),
 }
