@@ -8,14 +8,15 @@ the largest of the other labels.
 import json
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "bring-your-own.md"
+from tests.reader import DOCS, blocks_of
+
+PAGE = DOCS / "bring-your-own.md"
 PROMISED = ("shake", "still", "shake", "circle")  # two rows of the request, two of ask.py
 
 Floats = NDArray[np.float32]
@@ -23,8 +24,7 @@ Floats = NDArray[np.float32]
 
 def page_blocks() -> list[tuple[str, str]]:
     """Language and text of every block of the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return blocks_of(PAGE)
 
 
 def block(start: str) -> str:
