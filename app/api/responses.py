@@ -3,13 +3,15 @@
 FastAPI would copy and validate every value first, and Starlette would look at the headers.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Response
 from pydantic_core import to_json
 
 from app.api.context import CLIENT_GONE
+from app.errors import InferenceFailed
 
 _JSON: Final = ((b"content-type", b"application/json"),)
 
@@ -24,9 +26,30 @@ class BytesResponse(Response):
         self.raw_headers = [(b"content-length", b"%d" % len(content)), *headers]
 
 
+def answer_json(values: Any) -> bytes:
+    """What a task has answered, plain values, as JSON. No answer holds NaN or an infinity.
+
+    Raises:
+        InferenceFailed: a number is not finite: a network or what surrounds it has overflowed.
+    """
+    content = to_json(values)
+    # Texts may hold these words, too: then it is looked at closely.
+    if (b"NaN" in content or b"Infinity" in content) and not _is_finite(values):
+        raise InferenceFailed("the answer is not finite")
+    return content
+
+
 def json_response(values: Any) -> Response:
-    """Plain values as JSON. Floats are finite."""
-    return BytesResponse(to_json(values))
+    """The answer of a task. Raises InferenceFailed for numbers that are not finite."""
+    return BytesResponse(answer_json(values))
+
+
+def _is_finite(values: Any) -> bool:
+    if isinstance(values, Mapping):
+        return all(map(_is_finite, values.values()))
+    if isinstance(values, list | tuple):
+        return all(map(_is_finite, values))
+    return not isinstance(values, float) or math.isfinite(values)
 
 
 def nobody() -> Response:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic_core import to_json
 
 from app.api.fields import shown
+from app.api.responses import answer_json
 from app.api.v2.head import read_inputs
 from app.api.v2.tensors import to_values
 from app.errors import InvalidInput
@@ -82,7 +82,7 @@ def write_tensors(graph: StreamGraph, outputs: Mapping[str, Array], count: int) 
         }
         for name, array in outputs.items()
     ]
-    return b'"outputs":' + to_json(written)
+    return b'"outputs":' + answer_json(written)
 
 
 def write_steps(graph: StreamGraph, outputs: Mapping[str, Array], count: int) -> bytes:
@@ -101,7 +101,7 @@ def write_steps(graph: StreamGraph, outputs: Mapping[str, Array], count: int) ->
                 step[name] = value
         else:
             steps[-1][name] = values[-1]
-    return b'"steps":' + to_json(steps)
+    return b'"steps":' + answer_json(steps)
 
 
 def _by_step(graph: StreamGraph, tensor: Tensor, array: Array, count: int) -> Array:

@@ -8,10 +8,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset
+from pandas.tseries.offsets import BaseOffset, Day, Tick, Week
 
 from app.errors import InvalidInput
 
@@ -21,8 +23,17 @@ _RETIRED = {
     "M": "ME", "BM": "BME", "SM": "SME", "Q": "QE", "BQ": "BQE", "Y": "YE",
     "A": "YE", "BY": "BYE", "BA": "BYE", "AS": "YS", "BAS": "BYS",
 }  # fmt: skip
+# what people write for it -> pandas alias, where pandas knows none or another one
+_MEANT = {
+    "m": "min", "mins": "min", "minute": "min", "minutes": "min", "hour": "h", "hours": "h",
+    "hourly": "h", "hr": "h", "day": "D", "days": "D", "daily": "D", "week": "W", "weeks": "W",
+    "weekly": "W", "month": "MS", "months": "MS", "monthly": "MS", "mo": "MS", "quarter": "QS",
+    "quarterly": "QS", "year": "YS", "years": "YS", "yearly": "YS", "annual": "YS", "sec": "s",
+    "second": "s", "seconds": "s",
+}  # fmt: skip
 _ALLOWED = "a pandas offset alias such as min, h, D, B, W, MS, QS, YS or 15min, 2h"
 _STARTS = {"MS", "BMS", "SMS", "QS", "BQS", "YS", "BYS"}
+_DIGITS = 18  # of a count; more do not fit into 64 bits
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400}
 
 
@@ -39,21 +50,40 @@ def offset(frequency: str) -> BaseOffset:
     """The pandas offset of an alias, retired spellings included.
 
     Raises:
-        InvalidInput: pandas does not know the alias, or it steps backwards.
+        InvalidInput: pandas does not know the alias, it steps backwards, or one step of it is
+            longer than the calendar.
     """
     match = re.fullmatch(r"(\d*)([A-Za-z]+)(-[A-Za-z0-9-]+)?", frequency.strip())
-    if match:
-        count, name, anchor = match.groups()
-        candidate = f"{count}{_RETIRED.get(name, name)}{anchor or ''}"
-        try:
-            found = to_offset(candidate)
-        except ValueError:
-            pass
-        else:
-            # custom business calendars need holidays, which a request cannot name
-            if found.n > 0 and not found.name.lower().lstrip("0123456789").startswith("c"):
-                return found
-    raise InvalidInput(f"unknown frequency {frequency[:40]!r}", field="frequency", allowed=_ALLOWED)
+    if match is None:
+        raise _unknown(frequency)
+    count, name, anchor = match.groups()
+    if name not in _RETIRED and name.lower() in _MEANT:
+        # pandas knows "m" as months, and others in some releases: nobody who writes it means that
+        raise _unknown(frequency, f"{count}{_MEANT[name.lower()]}")
+    try:
+        if len(count) > _DIGITS:
+            raise OverflowError
+        found = to_offset(f"{count}{_RETIRED.get(name, name)}{anchor or ''}")
+        # custom business calendars need holidays, which a request cannot name
+        if found.n < 1 or found.name.lower().lstrip("0123456789").startswith("c"):
+            raise _unknown(frequency)
+        pd.Timestamp(1970, 1, 1) + found
+    except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta):
+        raise InvalidInput(
+            f"a step of {frequency[:40]!r} is longer than the calendar",
+            field="frequency",
+            allowed=_ALLOWED,
+        ) from None
+    except ValueError:
+        raise _unknown(frequency) from None
+    return found
+
+
+def _unknown(frequency: str, meant: str = "") -> InvalidInput:
+    asked = f"; did you mean {meant[:40]!r}?" if meant else ""
+    return InvalidInput(
+        f"unknown frequency {frequency[:40]!r}{asked}", field="frequency", allowed=_ALLOWED
+    )
 
 
 @lru_cache(maxsize=256)
@@ -116,21 +146,32 @@ def timestamps(start: str, frequency: str, skip: int, count: int) -> tuple[list[
     """ISO 8601 stamps of the `count` steps that follow `skip` observations from `start`.
 
     A `start` that does not lie on the frequency is moved to the step it belongs to (the first
-    of a month for MS, the last for ME, the next one for the others; weeks simply begin on its
-    weekday); the second value says so, and is None where nothing was moved.
+    of a month for MS, the last for ME, the next one for the others); the second value says so,
+    and is None where nothing was moved. Weeks without a day, "W", begin on the day of `start`.
+
+    `start` may end in a time zone, as in "2024-03-30T00:00[Europe/Berlin]" (RFC 9557): days and
+    longer steps keep its local time, shorter ones their length, whatever the clocks do.
 
     Raises:
         InvalidInput: `start` is no date, or the stamps leave the years pandas can name.
     """
-    step, asked = offset(frequency), _date(start)
+    step = offset(frequency)
+    asked, zone = _date(start)
     try:
-        if step.name.startswith("W") and not step.is_on_offset(asked):
-            step = to_offset(f"{step.n}W-{asked.day_name()[:3].upper()}")
+        if isinstance(step, Week) and "-" not in frequency:
+            step = Week(step.n, weekday=asked.weekday())
         first = asked
         if not step.is_on_offset(asked):
             back = step.name.split("-")[0].lstrip("0123456789") in _STARTS
             first = step.rollback(asked) if back else step.rollforward(asked)
-        stamps = pd.date_range(first + skip * step if skip else first, periods=count, freq=step)
+        if zone is not None and isinstance(step, Tick) and not isinstance(step, Day):
+            origin = first if first.tz else _local(pd.DatetimeIndex([first]), zone)[0]
+            stamps = _steps(origin.tz_convert("UTC"), step, skip, count).tz_convert(zone)
+        elif zone is not None:
+            local = first.tz_convert(zone).tz_localize(None) if first.tz else first
+            stamps = _local(_steps(local, step, skip, count), zone)
+        else:
+            stamps = _steps(first, step, skip, count)
         if len(stamps) != count:
             raise OverflowError
     except (ValueError, OverflowError) as error:
@@ -145,16 +186,39 @@ def timestamps(start: str, frequency: str, skip: int, count: int) -> tuple[list[
     return [stamp.isoformat() for stamp in stamps], moved
 
 
-def _date(start: str) -> pd.Timestamp:
-    """A date or date-time in ISO 8601; a year or a month stands for its first day."""
-    text = start.strip()
+def _steps(first: pd.Timestamp, step: BaseOffset, skip: int, count: int) -> pd.DatetimeIndex:
+    return pd.date_range(first + skip * step if skip else first, periods=count, freq=step)
+
+
+def _local(stamps: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
+    """Local times in a zone: of an hour that comes twice the first, of one that is left out the
+    next that there is."""
+    twice = np.ones(len(stamps), bool)
+    return stamps.tz_localize(zone, ambiguous=twice, nonexistent="shift_forward")
+
+
+def _date(start: str) -> tuple[pd.Timestamp, ZoneInfo | None]:
+    """A date or date-time in ISO 8601, with a time zone or without one; a year or a month stands
+    for its first day."""
+    text, bracket, name = start.strip().removesuffix("]").partition("[")
     if re.fullmatch(r"\d{4}(-\d{2})?", text, re.ASCII):
         text += "-01" if len(text) > 4 else "-01-01"
     try:
-        if not text.isascii():
+        if not start.isascii() or bool(bracket) != start.strip().endswith("]"):
             raise ValueError
-        return pd.Timestamp(datetime.fromisoformat(text))
+        asked = pd.Timestamp(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as error:
         raise InvalidInput(
             f"{start[:40]!r} is not a date", field="start", allowed="an ISO 8601 date or date-time"
         ) from error
+    if not bracket:
+        return asked, None
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput(
+            f"{name[:40]!r} is no time zone",
+            field="start",
+            allowed="a name of the IANA database in brackets, such as [Europe/Berlin]",
+        ) from error
+    return (asked.tz_convert(zone) if asked.tz else asked), zone

@@ -34,6 +34,9 @@ _LAGS = 3
 _STATICS = 17
 _FAR_BELOW = -20.0  # units
 _FAR = 6.9  # log of a thousand
+_LARGE = 1e300  # from here on sums and differences may leave the range of doubles
+_SHRINK = 2.0**-20
+_MAX = float(np.finfo(np.float64).max)
 _KINDS = ("yearly", "quarterly", "monthly", "weekly", "daily", "hourly")
 
 
@@ -87,7 +90,7 @@ def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
     missing = np.isnan(values)
     imputed = int(missing.sum())
     if imputed:
-        values = impute(values, cycles.short)
+        values = _impute(values, cycles.short)
     if not options.normalise:
         return _plain(values, missing, imputed, cycles, options)
 
@@ -165,7 +168,7 @@ def restore(window: Window, scaled: Array) -> Array:
     if window.log:
         low, high = float(window.x.min()) - _FAR, float(window.x.max()) + _FAR
         return np.exp(np.clip(x, max(low, -744.0), min(high, 709.7)))
-    largest = np.finfo(np.float64).max / max(window.factor, 1.0)
+    largest = _MAX / max(window.factor, 1.0) * (1.0 - 1e-15)  # rounding must not lead beyond
     return np.maximum(np.clip(x, -largest, largest) * window.factor, window.lowest)
 
 
@@ -178,8 +181,17 @@ def scale(window: Window, values: Array) -> Array:
     return np.where(values <= 0, np.maximum(scaled, _FAR_BELOW), scaled) if window.log else scaled
 
 
+def _impute(values: Array, period: int) -> Array:
+    """`impute`, also between values whose difference no double can hold."""
+    if float(np.nanmax(np.abs(values))) < _LARGE:
+        return impute(values, period)
+    largest = _MAX * _SHRINK
+    filled = np.clip(impute(values * _SHRINK, period), -largest, largest) / _SHRINK
+    return np.where(np.isnan(values), filled, values)
+
+
 def _is_log_safe(values: Array) -> bool:
-    return bool(values.min() > 0.02 * np.abs(values).mean())
+    return bool(values.min() > 0.02 * (np.abs(values) * _SHRINK).mean() / _SHRINK)
 
 
 def _squash(z: Array) -> Array:

@@ -1,5 +1,6 @@
 """How collectors are declared: each with the names of its labels. Knows no figure of a model."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
@@ -41,6 +42,14 @@ class DroppedLines(Collector):
         )
 
 
+class _Finite(Histogram):
+    """Leaves out what is not finite: one such value would be its sum for as long as it lives."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        if math.isfinite(amount):
+            super().observe(amount, exemplar)
+
+
 # Every collector of this module with the names of its labels, which a collector tells nobody.
 LABELS: Final[dict[Collector, tuple[str, ...]]] = {}
 
@@ -61,7 +70,7 @@ def gauge(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
 def histogram(
     name: str, meaning: str, labels: Sequence[str], *, buckets: Sequence[float]
 ) -> Histogram:
-    return declared(Histogram(name, meaning, labels, buckets=buckets), labels)
+    return declared(_Finite(name, meaning, labels, buckets=buckets), labels)
 
 
 REGISTRY.register(_Deferred())

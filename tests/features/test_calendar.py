@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidInput
-from app.features.calendar import Cycles, cycles_of, timestamps
+from app.features.calendar import Cycles, cycles_of, offset, timestamps
 from app.features.cycles import choose_cycles, infer_season_length
 
 
@@ -101,7 +101,104 @@ def test_a_start_off_the_frequency_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "start", ["yesterday-ish", "", "2020-13-01", "NaT", "now", "01/02/2020", "10:00", "\uff12020"]
+    ("frequency", "first", "following"),
+    [
+        ("W-SUN", "2024-01-07", ["2024-01-14", "2024-01-21"]),
+        ("W-MON", "2024-01-08", ["2024-01-15", "2024-01-22"]),
+        ("2W-MON", "2024-01-08", ["2024-01-22", "2024-02-05"]),
+        ("WOM-3FRI", "2024-01-19", ["2024-02-16", "2024-03-15"]),
+    ],
+)
+def test_weeks_off_their_day_are_moved_with_a_note(
+    frequency: str, first: str, following: list[str]
+) -> None:
+    stamps, note = timestamps("2024-01-02", frequency, 1, 2)
+    assert stamps == [f"{each}T00:00:00" for each in following]
+    assert note is not None
+    assert note.endswith(f"are counted from {first}T00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("frequency", "meant"),
+    [("15m", "15min"), ("5m", "5min"), ("m", "min"), ("2hours", "2h"), ("daily", "D")],
+)
+def test_what_was_meant_is_told(frequency: str, meant: str) -> None:
+    with pytest.raises(InvalidInput, match=f"did you mean '{meant}'"):
+        offset(frequency)
+    offset(meant)
+
+
+@pytest.mark.parametrize("count", ["99999999999999999999", "9223372036854775807", "9" * 30])
+@pytest.mark.parametrize("name", ["ns", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "YS"])
+def test_a_step_beyond_the_calendar_is_refused(count: str, name: str) -> None:
+    for call in (offset, cycles_of):
+        with pytest.raises(InvalidInput, match="is longer than the calendar") as caught:
+            call(count + name)
+        assert caught.value.field == "frequency"
+
+
+@pytest.mark.parametrize(
+    ("start", "frequency", "skip", "stamps"),
+    [
+        # the clocks go forward between 02:00 and 03:00 on the 31st
+        (
+            "2024-03-31T00:00[Europe/Berlin]",
+            "h",
+            1,
+            ["2024-03-31T01:00:00+01:00", "2024-03-31T03:00:00+02:00"],
+        ),
+        (
+            "2024-03-30T02:30[Europe/Berlin]",
+            "D",
+            1,
+            ["2024-03-31T03:00:00+02:00", "2024-04-01T02:30:00+02:00"],
+        ),
+        (
+            "2024-03[Europe/Berlin]",
+            "MS",
+            0,
+            ["2024-03-01T00:00:00+01:00", "2024-04-01T00:00:00+02:00"],
+        ),
+        # and back on 27 October: the hour from 02:00 comes twice
+        (
+            "2024-10-27T02:00[Europe/Berlin]",
+            "h",
+            0,
+            ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"],
+        ),
+        (
+            "2024-10-27T02:00+01:00[Europe/Berlin]",
+            "h",
+            0,
+            ["2024-10-27T02:00:00+01:00", "2024-10-27T03:00:00+01:00"],
+        ),
+    ],
+)
+def test_a_time_zone_is_kept(start: str, frequency: str, skip: int, stamps: list[str]) -> None:
+    assert timestamps(start, frequency, skip, 2) == (stamps, None)
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Town", "", "../UTC", "UTC]"])
+def test_a_zone_that_is_none_is_refused(zone: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        timestamps(f"2024-01-01[{zone}]", "h", 0, 1)
+    assert caught.value.field == "start"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2024-01-01[",
+        "2024-01-01]",
+        "yesterday-ish",
+        "",
+        "2020-13-01",
+        "NaT",
+        "now",
+        "01/02/2020",
+        "10:00",
+        "\uff12020",
+    ],
 )
 def test_a_start_that_is_no_date_is_refused(start: str) -> None:
     with pytest.raises(InvalidInput) as caught:

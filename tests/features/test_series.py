@@ -136,3 +136,26 @@ def test_without_normalisation_values_pass_through() -> None:
     window = prepare(values, MONTHLY, options)
     np.testing.assert_allclose(np.sinh(2.0 * window.context[:, 0]), values)
     np.testing.assert_array_equal(restore(window, np.array([[1.5], [2.5]]))[:, 0], [1.5, 2.5])
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from([1e308, -1e308, 1.79e308, -1.79e308, np.nan, 0.0, 1e-320, 1.0, 3.0, 1e300]),
+        min_size=2,
+        max_size=40,
+    ),
+    st.sampled_from([1, 2, 4, 12]),
+    st.floats(-1e6, 1e6),
+)
+def test_nothing_overflows(series: list[float], period: int, answer: float) -> None:
+    values = np.array(series)
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return
+    window = prepare(values[known[0] :], Cycles(period, 1, None), OPTIONS)
+    steps = future(window, 5, 64)
+    assert np.isfinite(window.context.astype(np.float32)).all()
+    assert np.isfinite(steps.astype(np.float32)).all()
+    assert np.isfinite(restore(window, np.full((5, 2), answer))).all()

@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 
 from app.api.context import record_of
 from app.api.events import answer_in_events, wants_events
 from app.api.images import FIELD, SHAPE, ImageRequest, read_images
 from app.api.openapi import problems
-from app.api.responses import json_response
+from app.api.responses import answer_json, json_response
 from app.api.routes.caption_schema import EVENTS, CaptionAnswer, operation
 from app.api.services import Services
 from app.api.work import encode_at, prepare, run
@@ -117,7 +116,7 @@ def routes(services: Services) -> APIRouter:
                 record,
                 model,
                 lambda listener: replace(example, listener=listener),
-                lambda prediction: to_json(_answer(model, [prediction])),
+                lambda prediction: answer_json(_answer(model, [prediction])),
             )
         return json_response(_answer(model, await run(request, record, model, examples)))
 

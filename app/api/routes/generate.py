@@ -7,14 +7,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
-from pydantic_core import to_json
 
 from app.api.context import record_of
 from app.api.events import answer_in_events, text_events, wants_events
 from app.api.fields import shown
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
-from app.api.responses import json_response
+from app.api.responses import answer_json, json_response
 from app.api.services import Services
 from app.api.work import prepare, run
 from app.errors import InvalidInput
@@ -190,7 +189,7 @@ def routes(services: Services) -> APIRouter:
                 record,
                 model,
                 lambda listener: replace(example, listener=listener),
-                lambda prediction: to_json(_answer(model, prediction)),
+                lambda prediction: answer_json(_answer(model, prediction)),
             )
         (prediction,) = await run(request, record, model, [example])
         return json_response(_answer(model, prediction))

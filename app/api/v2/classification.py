@@ -17,8 +17,9 @@ def classified(array: Array, tensor: Tensor, classes: int, labels: Sequence[str]
     """The greatest values of each row as texts `value:index` or `value:index:label`.
 
     Rows lie along the first axis if it is the batch, else the whole output is one; their elements
-    are counted in row-major order. Returns (rows, classes) or (classes), with fewer classes if a
-    row has no more elements. Raises InvalidInput for texts.
+    are counted in row-major order; NaN comes last. Returns (rows, classes) or (classes), with fewer
+    classes if a row has no more elements. Raises InvalidInput for texts and for classes that are
+    not finite.
     """
     if tensor.datatype in ("BYTES", "BOOL"):
         raise InvalidInput(
@@ -31,6 +32,13 @@ def classified(array: Array, tensor: Tensor, classes: int, labels: Sequence[str]
     rows = values.reshape(len(values) if batched else 1, -1)  # (rows, elements)
     # Stable and from the end: of equal values the first comes first, and NaN comes last.
     order = np.argsort(_descending(rows), axis=1, kind="stable")[:, :classes]
+    chosen = np.take_along_axis(rows, order, axis=1)
+    if not np.isfinite(chosen).all():
+        raise InvalidInput(
+            f"{tensor.name} holds numbers that are not finite among its greatest",
+            field="outputs",
+            allowed="the output as binary",
+        )
     named = len(labels) == rows.shape[1]
     texts = np.empty(order.shape, object)
     for row, indices in enumerate(order):
