@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api.application import Application
+from app.api.bodies import Bodies
 from app.api.errors import add_error_handlers
 from app.api.fast_path import FastPath
 from app.api.keys import KeyMiddleware, access_of
@@ -38,6 +39,7 @@ from app.api.routes import (
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
 from app.api.streams import has_streams
+from app.api.threads import Threads
 from app.api.v2 import inference, metadata
 from app.api.v2 import repository as repository_routes
 from app.api.v2.rounds import Rounds
@@ -96,7 +98,14 @@ def create_app(
     lifecycle = Lifecycle()
     repository = _repository(settings, tasks)
     services = Services(
-        settings, repository, lifecycle, streams_of(settings), siblings=fleet, access=access
+        settings,
+        repository,
+        lifecycle,
+        Bodies(settings.max_body_bytes, settings.max_buffered_bytes),
+        Threads(),
+        streams_of(settings),
+        siblings=fleet,
+        access=access,
     )
 
     def is_full(task: str, seconds: float) -> bool:
@@ -204,6 +213,7 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
     # A server that drains has waited already, and an orchestrator's patience counts once.
     patience = 0.0 if lifecycle.draining else services.settings.drain_timeout_seconds
     lifecycle.drain()
+    services.threads.close()
     await asyncio.to_thread(repository.close, patience)
     await asyncio.to_thread(keeper.join)
     keeping.cancel()

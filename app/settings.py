@@ -112,6 +112,11 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         32 * 1024 * 1024, ge=1, description="Bytes of one request body, at most."
     )
+    max_buffered_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1,
+        description="Bytes of all bodies in progress together, but for small ones; others get 429.",
+    )
     max_series: int = Field(1000, ge=1, description="Series in one request, at most.")
     max_points: int = Field(
         1_000_000,

@@ -18,8 +18,9 @@ class RequestRecord:
 
     Seconds throughout; `started` and `deadline` are `time.monotonic()` values. `ids`: what its
     lines in the log say of it. `headers`: by their names in lower case, those sent twice as one
-    list. `input_length`: of its one input, if that is to be counted with the request. `is_alone`:
-    whether no other request is being answered.
+    list. `held_bytes`: of its body, as far as `Bodies` counts them. `input_length`: of its one
+    input, if that is to be counted with the request. `is_alone`: whether no other request is being
+    answered.
     """
 
     request_id: str
@@ -34,6 +35,7 @@ class RequestRecord:
     input_length: int = 0
     status: int = 0
     error: str = ""
+    held_bytes: int = 0
     queue_seconds: float | None = None
     inference_seconds: float | None = None
     is_alone: Callable[[], bool] = lambda: False

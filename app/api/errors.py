@@ -34,6 +34,7 @@ from app.errors import (
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
+_IN_DETAIL: Final = 3  # wrong fields that `detail` names; `errors` has more
 PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
 
 
@@ -171,8 +172,7 @@ def problem_response(
     record.error = kind.slug
     path: str = scope["path"]
     if path == PROTOCOL or path.startswith(PROTOCOL + "/"):
-        allowed = next((f" (allowed: {each.allowed})" for each in errors if each.allowed), "")
-        content = to_json({"error": detail + allowed})
+        content = to_json({"error": detail})
         return Response(content, kind.status, headers=headers, media_type="application/json")
     body = Problem(
         type=kind.type,
@@ -222,7 +222,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
         # A task may quote what it was sent, however long that is.
         field, detail = clipped(error.field), abridged(error.message)
         errors = [FieldError(field=field, message=detail, allowed=error.allowed)]
-        detail = f"{field}: {detail}" if field else detail
+        detail = _in_words(errors[0])
     position = error.position if isinstance(error, WrongPosition) else None
     return problem_response(
         request.scope, kind, detail, errors=errors, headers=headers, position=position
@@ -231,9 +231,14 @@ async def _domain_error(request: Request, error: Exception) -> Response:
 
 async def _wrong_fields(request: Request, error: Exception) -> Response:
     assert isinstance(error, WrongFields)
-    first = [f"{e.field}: {e.message}" if e.field else e.message for e in error.errors[:3]]
-    kind = ERRORS[InvalidInput]
-    return problem_response(request.scope, kind, "; ".join(first), errors=error.errors)
+    detail = "; ".join(map(_in_words, error.errors[:_IN_DETAIL]))
+    return problem_response(request.scope, ERRORS[InvalidInput], detail, errors=error.errors)
+
+
+def _in_words(error: FieldError) -> str:
+    """Where, what, and what is allowed there."""
+    where = f"{error.field}: " if error.field else ""
+    return f"{where}{error.message}" + (f" (allowed: {error.allowed})" if error.allowed else "")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -1,14 +1,18 @@
 """Names a wrong field of a request, in words a client knows. Knows no route and no status."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 _MAX_SHOWN: Final = 60
+_MAX_LISTED: Final = 16
 _MAX_MESSAGE: Final = 160
+_NEAR: Final = 0.7  # of 1, the same
 _MAX_ERRORS: Final = 20  # that one answer names
 
 
@@ -21,12 +25,38 @@ class FieldError(BaseModel):
 
 
 class WrongFields(Exception):
-    """pydantic's findings, with what each field of the body may hold: `allowed`, by name."""
+    """Some fields of a request are wrong."""
 
-    def __init__(self, error: ValidationError, allowed: Mapping[str, str]) -> None:
+    def __init__(self, errors: list[FieldError]) -> None:
         super().__init__()
-        found = error.errors(include_url=False)[:_MAX_ERRORS]
-        self.errors = [field_error(each, allowed) for each in found]
+        self.errors = errors[:_MAX_ERRORS]
+
+
+def field_errors(error: ValidationError, allowed: Mapping[str, str]) -> list[FieldError]:
+    """pydantic's findings, with what each field of the body may hold: `allowed`, by name.
+
+    They must be few: unknown fields are looked for before, and lists fail at their first element.
+    """
+    return [field_error(each, allowed) for each in error.errors(include_url=False)[:_MAX_ERRORS]]
+
+
+def unknown_fields(names: Iterable[str], allowed: Mapping[str, str]) -> list[FieldError]:
+    """The first of `names` that are none of `allowed`, each with the one that may be meant."""
+    unknown = list(islice((name for name in names if name not in allowed), _MAX_ERRORS))
+    return [
+        FieldError(
+            field=clipped(name),
+            message=f"unknown field{meant(name, allowed)}",
+            allowed=f"one of {', '.join(allowed)}",
+        )
+        for name in unknown
+    ]
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean ...?" if one of `known` is nearly `name`, else nothing."""
+    near = get_close_matches(clipped(name).lower(), list(known), n=1, cutoff=_NEAR)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def clipped(text: str) -> str:
@@ -56,6 +86,12 @@ def shown(value: object) -> str:
     else:
         text = str(value)
     return clipped(text)
+
+
+def shown_list(value: object) -> str:
+    """A short list as it is, as far as it goes on one line; anything else as `shown` has it."""
+    few = isinstance(value, list) and len(value) <= _MAX_LISTED
+    return clipped(str(value)) if few else shown(value)
 
 
 def field_error(error: ErrorDetails, allowed: Mapping[str, str]) -> FieldError:

@@ -4,8 +4,10 @@ However they come, the options are the same: in the query beside a body that is 
 parts of a form, in the JSON object. Knows nothing of what is asked about the images.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from fastapi import Request
@@ -15,11 +17,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from app.api.context import record_of
 from app.api.errors import RequestRefused
-from app.api.fields import WrongFields, clipped, shown
-from app.api.json_body import parse_json, require_plain
-from app.api.limits import deadline_of, read_body
+from app.api.fields import WrongFields, clipped, field_errors, meant, shown, unknown_fields
+from app.api.json_body import in_bodies, parse_json, plain_fields, require_plain, too_many_parts
+from app.api.limits import deadline_of
+from app.api.long_json import LONG_BYTES
+from app.api.services import Services
+from app.api.work import Wanted
 from app.errors import InvalidInput
-from app.settings import Settings
 from app.telemetry import tracing
 
 IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp")
@@ -44,40 +48,46 @@ class ImageRequest:
 
     def parsed(self, options: type[O], allowed: Mapping[str, str]) -> O:
         """The options, checked; `allowed` says what each may be. Raises WrongFields."""
+        wrong = unknown_fields(self.options, allowed)
+        known = {name: self.options[name] for name in allowed if name in self.options}
         try:
             if self.as_text:
-                return options.model_validate_strings(dict(self.options))
-            return options.model_validate(self.options)
+                found = options.model_validate_strings(known)
+            else:
+                found = options.model_validate(known)
         except ValidationError as error:
-            raise WrongFields(error, allowed) from None
+            raise WrongFields(wrong + field_errors(error, allowed)) from None
+        if wrong:
+            raise WrongFields(wrong)
+        return found
 
     def field(self, index: int) -> str:
         """Where image number `index` stands in the request."""
         return f"{FIELD}[{index}]" if self.many else FIELD
 
 
-async def read_images(request: Request, settings: Settings) -> ImageRequest:
+async def read_images(request: Request, services: Services) -> ImageRequest:
     """What a request holds; sets the deadline of the request.
 
     Raises RequestRefused for a body that cannot be taken apart or is too large, InvalidInput for
-    one without an image, with too many of them, or with options in the wrong place,
+    one without an image, with too many of them, or with options in the wrong place, QueueFull,
     DeadlineExceeded, and ClientDisconnect.
     """
-    record, most = record_of(request.scope), settings.max_images
-    headers = record.headers
+    record, settings = record_of(request.scope), services.settings
+    headers, most = record.headers, settings.max_images
     record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
     media_type = _media_type(headers.get("content-type", ""))
     require_plain(headers.get("content-encoding"))
-    body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
+    body = await services.bodies.read(request, record)
     with tracing.span("parse"):
         if media_type == FORM_TYPE:
-            found = await _from_form(request, body, most)
+            found = await _from_form(request, services, body)
         elif media_type in IMAGE_TYPES:
             if not body:
                 raise RequestRefused(400, "the body is empty; send an image")
             found = ImageRequest([body], False, dict(request.query_params), True)
         else:
-            found = _from_json(body, most)
+            found = await _from_json(request, services, body)
             if request.query_params:
                 raise InvalidInput(
                     "options of a JSON request stand in its body",
@@ -91,20 +101,26 @@ async def read_images(request: Request, settings: Settings) -> ImageRequest:
     return found
 
 
-def _from_json(content: bytes, max_images: int) -> ImageRequest:
-    body = parse_json(content)
+async def _from_json(request: Request, services: Services, content: bytes) -> ImageRequest:
+    parsed = await parse_json(request, services, content)
+    body, most = parsed.content, services.settings.max_images
     if not isinstance(body, dict):
         raise InvalidInput(
             f"expected a JSON object, got {shown(body)}", allowed=f"an object with {FIELD}: {SHAPE}"
         )
+    if not parsed.whole:
+        raise too_many_parts()
     options = dict(body)
     if FIELD not in options:
-        raise InvalidInput("this field is required", field=FIELD, allowed=SHAPE)
+        near = next((f"; {each} is unknown{meant(each, (FIELD,))}" for each in options), "")
+        raise InvalidInput(f"this field is required{near}", field=FIELD, allowed=SHAPE)
+    if parsed.lists:
+        options = await plain_fields(request, services, options, {FIELD: SHAPE})
     value = options.pop(FIELD)
     many = isinstance(value, list)
     images = value if many else [value]
-    if len(images) > max_images:
-        raise _too_many(len(images), max_images)
+    if len(images) > most:
+        raise _too_many(len(images), most)
     for index, image in enumerate(images):
         if not isinstance(image, str):
             raise InvalidInput(
@@ -115,11 +131,26 @@ def _from_json(content: bytes, max_images: int) -> ImageRequest:
     return ImageRequest(images, many, options, False)
 
 
-async def _from_form(request: Request, body: bytes, max_images: int) -> ImageRequest:
+async def _from_form(request: Request, services: Services, body: bytes) -> ImageRequest:
     """Every part that is a file is an image, whatever its name; the others are options."""
+    headers, query = Headers(scope=request.scope), dict(request.query_params)
+    wanted = Wanted(record_of(request.scope).deadline)
+    read = partial(_read_form, headers, query, body, services.settings.max_images, wanted.check)
+    if len(body) <= LONG_BYTES:
+        return await read()
+    return await in_bodies(request, services, lambda: asyncio.run(read()), wanted)
+
+
+async def _read_form(
+    headers: Headers,
+    query: Mapping[str, str],
+    body: bytes,
+    max_images: int,
+    check: Callable[[], None],
+) -> ImageRequest:
     parser = MultiPartParser(
-        Headers(scope=request.scope),
-        _chunks(body),
+        headers,
+        _chunks(body, check),
         max_files=max_images + 1,  # the first one too many is counted, and refused by us
         max_fields=_MAX_FIELDS,
     )
@@ -134,7 +165,7 @@ async def _from_form(request: Request, body: bytes, max_images: int) -> ImageReq
     except (KeyError, ValueError, LookupError) as error:
         raise RequestRefused(400, f"the form is malformed: {type(error).__name__}") from None
     images: list[Content] = []
-    options: dict[str, Any] = dict(request.query_params)
+    options: dict[str, Any] = dict(query)
     try:
         for name, part in form.multi_items():
             if not isinstance(part, str):
@@ -148,8 +179,10 @@ async def _from_form(request: Request, body: bytes, max_images: int) -> ImageReq
     return ImageRequest(images, len(images) > 1, options, True)
 
 
-async def _chunks(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content
+async def _chunks(content: bytes, check: Callable[[], None]) -> AsyncGenerator[bytes, None]:
+    for at in range(0, len(content), LONG_BYTES):
+        check()
+        yield content[at : at + LONG_BYTES]
 
 
 def _media_type(header: str) -> str:

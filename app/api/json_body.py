@@ -1,7 +1,12 @@
-"""Reads a request whose body is JSON. Knows bodies and their limits; not what they mean."""
+"""Reads a request whose body is JSON. Knows bodies and their limits; not what they mean.
 
-from collections.abc import Mapping
-from typing import TypeVar
+A small body is parsed at once. A larger one is read in a thread (see `long_json`), with its long
+lists left as they are; only fields that are asked for by `long` are given them.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -9,35 +14,189 @@ from pydantic_core import from_json
 
 from app.api.context import record_of
 from app.api.errors import RequestRefused
-from app.api.fields import WrongFields, clipped
-from app.api.limits import deadline_of, read_body
-from app.settings import Settings
+from app.api.fields import FieldError, WrongFields, clipped, field_errors, shown, unknown_fields
+from app.api.limits import deadline_of
+from app.api.long_json import LONG_BYTES, LongBody, read_long
+from app.api.long_lists import EmptyList, LongList, Malformed, TooLong
+from app.api.services import Services
+from app.api.work import Wanted, prepare
+from app.errors import InvalidInput
 from app.telemetry import tracing
 
 B = TypeVar("B", bound=BaseModel)
+T = TypeVar("T")
+_MOST: Final = 100_000  # values of a long list in a field that is not read piece by piece
 
 
 async def read_json(
-    request: Request, settings: Settings, body_type: type[B], allowed: Mapping[str, str]
+    request: Request,
+    services: Services,
+    body_type: type[B],
+    allowed: Mapping[str, str],
+    long: Collection[str] = (),
 ) -> B:
-    """The body of `request`, checked while it is parsed; sets the deadline of the request.
+    """The body of `request`, checked; sets the deadline of the request.
 
-    `allowed` says in words what each field may hold. Raises RequestRefused (400, 413, 415),
-    WrongFields, InvalidInput for a wrong header, DeadlineExceeded, and ClientDisconnect.
+    `allowed` says in words what each field may hold. `long`: fields of type Any, which may be given
+    a `LongList`. Raises RequestRefused (400, 413, 415), WrongFields, InvalidInput for a wrong
+    header or a query, QueueFull, DeadlineExceeded, and ClientDisconnect.
     """
-    record = record_of(request.scope)
+    record, settings = record_of(request.scope), services.settings
     headers = record.headers
     record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
     with tracing.span("parse"):
         _require_json(headers.get("content-type"))
         require_plain(headers.get("content-encoding"))
-        content = await read_body(request, headers, settings.max_body_bytes, record.deadline)
-        try:
-            return body_type.model_validate_json(content)
-        except ValidationError as error:
-            if error.error_count() == 1:
-                parse_json(content)  # says why, if it is no JSON
-            raise WrongFields(error, allowed) from None
+        require_no_query(request, allowed)
+        content = await services.bodies.read(request, record)
+        parsed = await parse_json(request, services, content)
+        if not isinstance(parsed.content, dict):
+            raise not_an_object(parsed.content, allowed)
+        return await _checked(request, services, parsed, body_type, allowed, long)
+
+
+async def _checked(
+    request: Request,
+    services: Services,
+    parsed: LongBody,
+    body_type: type[B],
+    allowed: Mapping[str, str],
+    long: Collection[str],
+) -> B:
+    fields: dict[str, Any] = parsed.content
+    wrong: list[FieldError] = []
+    if not fields.keys() <= body_type.model_fields.keys():
+        wrong = unknown_fields(fields, allowed)
+        fields = {name: fields[name] for name in body_type.model_fields if name in fields}
+    if not parsed.whole:
+        raise WrongFields(wrong) if wrong else too_many_parts()
+    if parsed.lists:
+        others = {name: value for name, value in fields.items() if name not in long}
+        fields = fields | await plain_fields(request, services, others, allowed)
+    try:
+        body = body_type.model_validate(fields)
+    except ValidationError as error:
+        raise WrongFields(wrong + field_errors(error, allowed)) from None
+    if wrong:
+        raise WrongFields(wrong)
+    return body
+
+
+async def parse_json(request: Request, services: Services, content: bytes) -> LongBody:
+    """What a body holds. NaN and Infinity pass here, so that their field can be named later.
+
+    Raises RequestRefused (400), and what `prepare` raises.
+    """
+    if not content:
+        raise RequestRefused(400, "the body is empty; send a JSON object")
+    if len(content) > LONG_BYTES:
+        return await in_bodies(request, services, partial(_parsed, content))
+    try:
+        return _parsed(content)
+    except ValueError as error:
+        raise not_json(error) from None
+
+
+def json_of(content: bytes) -> Any:
+    """What a body holds; a thread should read a large one. Raises RequestRefused, InvalidInput."""
+    try:
+        parsed = _parsed(content)
+    except ValueError as error:
+        raise not_json(error) from None
+    if not parsed.whole:
+        raise too_many_parts()
+    return parsed.content
+
+
+def _parsed(content: bytes) -> LongBody:
+    return LongBody(from_json(content)) if len(content) <= LONG_BYTES else read_long(content)
+
+
+async def plain_fields(
+    request: Request, services: Services, fields: Mapping[str, Any], allowed: Mapping[str, str]
+) -> dict[str, Any]:
+    """`fields` with lists in the place of each `LongList`. Raises InvalidInput, RequestRefused."""
+    settings = services.settings
+    most = max(_MOST, settings.max_texts, settings.max_series)
+
+    def step() -> dict[str, Any]:
+        found = {}
+        for name, value in fields.items():
+            try:
+                found[name] = _plain(value, most)
+            except (TooLong, EmptyList) as error:
+                raise InvalidInput(str(error), field=name, allowed=allowed.get(name, "")) from None
+        return found
+
+    return await in_bodies(request, services, step)
+
+
+def _plain(value: Any, most: int) -> Any:
+    if isinstance(value, LongList):
+        return value.plain(most)
+    if isinstance(value, dict):
+        return {name: _plain(each, most) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each, most) for each in value]
+    return value
+
+
+async def in_bodies(
+    request: Request,
+    services: Services,
+    step: Callable[[], T],
+    wanted: Wanted | None = None,
+) -> T:
+    """What `step`, which reads a large body, returns in a thread for that.
+
+    Raises RequestRefused (400) for what is no JSON, and what `prepare` raises.
+    """
+    try:
+        [result] = await prepare(
+            request,
+            record_of(request.scope),
+            [step],
+            inline=False,
+            executor=services.threads.bodies,
+            wanted=wanted,
+        )
+    except Malformed as error:
+        raise not_json(error) from None
+    return result
+
+
+def not_json(error: ValueError) -> RequestRefused:
+    """The refusal of a body that is no JSON."""
+    hint = "; half a surrogate pair is no character" if "hex escape" in str(error) else ""
+    return RequestRefused(400, f"the body is not JSON: {error}{hint}")
+
+
+def not_an_object(content: object, allowed: Mapping[str, str]) -> WrongFields:
+    """The refusal of JSON that is something else."""
+    names = ", ".join(allowed)
+    message = f"expected a JSON object, got {shown(content)}"
+    return WrongFields(
+        [FieldError(field="", message=message, allowed=f"a JSON object with the fields {names}")]
+    )
+
+
+def too_many_parts() -> InvalidInput:
+    """The refusal of a body that was not read to its end."""
+    return InvalidInput(
+        "the body holds far more fields, texts and lists than any request has",
+        allowed="long lists of numbers or of texts, and few things beside them",
+    )
+
+
+def require_no_query(request: Request, allowed: Mapping[str, str]) -> None:
+    """Raise InvalidInput for a query: options stand in the body."""
+    if request.scope["query_string"]:
+        name = next(iter(request.query_params), "")
+        raise InvalidInput(
+            "options of a JSON request stand in its body, not in the query",
+            field=clipped(name),
+            allowed=f"no query; in the body {', '.join(allowed)}",
+        )
 
 
 def require_plain(encoding: str | None) -> None:
@@ -50,21 +209,6 @@ def require_plain(encoding: str | None) -> None:
             f"send the body as it is, without Content-Encoding: {clipped(sent)}",
             headers={"Accept-Encoding": "identity"},
         )
-
-
-def parse_json(content: bytes) -> object:
-    """NaN and Infinity pass here, so that the field they stand in can be named later.
-
-    Raises RequestRefused (400).
-    """
-    if not content:
-        raise RequestRefused(400, "the body is empty; send a JSON object")
-    try:
-        parsed: object = from_json(content)
-    except ValueError as error:
-        hint = "; half a surrogate pair is no character" if "hex escape" in str(error) else ""
-        raise RequestRefused(400, f"the body is not JSON: {error}{hint}") from None
-    return parsed
 
 
 def _require_json(content_type: str | None) -> None:

@@ -1,15 +1,12 @@
-"""How much a request may take: bytes of body, time. Knows headers; not what a body means."""
+"""How much time a request may take. Knows headers; no body."""
 
-import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from app.api.errors import RequestRefused
 from app.api.fields import shown
-from app.errors import DeadlineExceeded, InvalidInput
+from app.errors import InvalidInput
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"
 _TIMEOUT_NAME: Final = TIMEOUT_HEADER.lower()
@@ -42,50 +39,7 @@ def patience_of(headers: Iterable[tuple[bytes, bytes]], longest: float) -> float
     return longest
 
 
-async def read_body(
-    request: Request, headers: Mapping[str, str], max_bytes: int, deadline: float
-) -> bytes:
-    """The whole body, `max_bytes` at most, whether its length was announced or not.
-
-    Raises RequestRefused (413), DeadlineExceeded for a body that trickles in too slowly, and
-    starlette's ClientDisconnect.
-    """
-    announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise _too_large(max_bytes)
-    chunks: list[bytes] = []
-    size, more = 0, True
-    try:
-        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > max_bytes:
-                    raise _too_large(max_bytes)
-                more = message.get("more_body", False)
-    except TimeoutError:
-        raise DeadlineExceeded("the deadline passed before the body had arrived") from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
 async def client_gone(request: Request) -> None:
     """Return when the client closes the connection; call it once the body is read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _too_large(max_bytes: int) -> RequestRefused:
-    return RequestRefused(413, f"the body is larger than {max_bytes} bytes")
-
-
-__all__ = [
-    "TIMEOUT_HEADER",
-    "ClientDisconnect",
-    "client_gone",
-    "deadline_of",
-    "patience_of",
-    "read_body",
-]

@@ -1,17 +1,27 @@
 """Checks the series of a request, quickly. Knows JSON values and limits; not what they predict."""
 
 import math
+import re
+from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from app.api.fields import shown
+from app.api.long_lists import EmptyList, LongList
 from app.errors import InvalidInput
 
-Series: TypeAlias = list[float | int | None]
+# Those of a `LongList` are arrays with NaN for null, others lists.
+Series: TypeAlias = Sequence[float | int | None] | npt.NDArray[np.float64]
 
 _ALLOWED: Final = "finite numbers, null for a missing value"
 MAX_START: Final = 64  # characters; ISO 8601 takes half as many
 SHAPE: Final = "a list of numbers, or a list of such lists"
+# Brackets and commas, and those within one list.
+_LIST_OF_LISTS: Final = re.compile(rb"(?:\[,*+\],)*+\[,*+\]")
+_INNER: Final = re.compile(rb"\[(,*+)")
 _NUMBERS: Final[frozenset[type]] = frozenset((float, int, NoneType))  # bool is another type
 
 
@@ -48,6 +58,63 @@ def check_series(value: Any, *, max_series: int, max_points: int) -> tuple[list[
     return value, True
 
 
+def read_series(
+    value: LongList, check: Callable[[], None], *, max_series: int, max_points: int
+) -> tuple[list[Series], bool]:
+    """The same as `check_series` of a list that is still text; for a thread.
+
+    It stops at the first element that is wrong or one too many. `check` is called now and then and
+    may raise. Raises InvalidInput, and Malformed for what is no JSON.
+    """
+    parts: list[npt.NDArray[np.float64]] = []
+    marks, points, lists = [], 0, 0
+    pieces = value.pieces()
+    while True:
+        check()
+        try:
+            piece = next(pieces, None)
+        except EmptyList:
+            raise _wrong("series", "it holds an empty list", _ALLOWED) from None
+        if piece is None:
+            break
+        marks.append(piece.marks)
+        lists += piece.marks.count(b"[")
+        if lists > max_series:
+            raise _wrong("series", "there are too many series", f"at most {max_series} series")
+        wrong = _wrong_index(piece.values)
+        if wrong is not None:
+            where = _place(b"".join(marks), points + wrong)
+            raise _wrong_element(where, piece.values[wrong])
+        points += len(piece.values)
+        if points > max_points:
+            raise _wrong("series", "there are too many points", f"at most {max_points} points")
+        parts.append(np.array(piece.values, np.float64))
+    values = np.concatenate(parts)
+    shape = b"".join(marks)
+    if b"[" not in shape:
+        return [values], False
+    if not _LIST_OF_LISTS.fullmatch(shape):
+        raise _wrong("series", "lists, and numbers or lists in lists, are mixed", SHAPE)
+    ends = np.cumsum(_lengths(shape))
+    return list(np.split(values, ends[:-1])), True
+
+
+def _place(marks: bytes, index: int) -> str:
+    """Where value number `index` stands, by the brackets and commas around all values."""
+    if b"[" not in marks:
+        return f"series[{index}]"
+    for number, length in enumerate(_lengths(marks)):
+        if index < length:
+            return f"series[{number}][{index}]"
+        index -= length
+    return "series"
+
+
+def _lengths(marks: bytes) -> list[int]:
+    """Values in each list of a list of lists."""
+    return [len(inner) + 1 for inner in _INNER.findall(marks)]
+
+
 def check_starts(value: Any, series: int, many: bool) -> list[str | None]:
     """One start per series from the JSON value of `start`: a text for all, or one text each.
 
@@ -81,10 +148,16 @@ def _check_count(points: int, max_points: int) -> None:
 
 
 def _check_elements(series: list[Any], path: str) -> None:
+    wrong = _wrong_index(series)
+    if wrong is not None:
+        raise _wrong_element(f"{path}[{wrong}]", series[wrong])
+
+
+def _wrong_index(series: list[Any]) -> int | None:
+    """Where the first element is that is neither a finite number nor None."""
     types = list(map(type, series))
     if not set(types) <= _NUMBERS:
-        index = min(types.index(wrong) for wrong in set(types) - _NUMBERS)
-        raise _wrong_element(f"{path}[{index}]", series[index])
+        return min(types.index(wrong) for wrong in set(types) - _NUMBERS)
     # The sum of floats is finite only if each is. It may overflow: then the search finds nothing.
     try:
         finite = math.isfinite(math.fsum(filter(None, series)))
@@ -93,7 +166,8 @@ def _check_elements(series: list[Any], path: str) -> None:
     if not finite:
         for index, number in enumerate(series):
             if number is not None and not _is_finite(number):
-                raise _wrong_element(f"{path}[{index}]", number)
+                return index
+    return None
 
 
 def _is_finite(number: float) -> bool:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
+from app.api.bodies import Bodies
 from app.api.context import RequestRecord
 from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle
 from app.api.siblings import Siblings
+from app.api.threads import Threads
 from app.api.together import Together
 from app.serving.models.loader import LoadedModel
 from app.serving.models.repository import Repository
@@ -25,6 +27,8 @@ class Services:
     settings: Settings
     repository: Repository
     lifecycle: Lifecycle
+    bodies: Bodies
+    threads: Threads
     streams: Streams
     siblings: Siblings | None = None
     access: Access | None = None

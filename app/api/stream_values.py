@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 def read_tensors(items: Any, limits: Limits, graph: StreamGraph) -> StreamSteps:
     """Steps from a list of tensors. Raises InvalidInput."""
-    arrays, buffers = read_inputs(items, graph.task)
+    arrays, _, buffers = read_inputs(items, graph.task)
     if buffers:
         raise InvalidInput(
             "a stream takes no binary tensors", field=buffers[0].field, allowed="values in data"

@@ -5,9 +5,11 @@ passes, when another input of the same request fails.
 """
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -26,38 +28,59 @@ class ClientGone(Exception):
     """The client closed the connection; there is nobody to answer."""
 
 
+class Wanted:
+    """Whether somebody still waits for what a thread does; threads ask now and then."""
+
+    def __init__(self, deadline: float | None) -> None:
+        """deadline: a `time.monotonic()` value."""
+        self._deadline = deadline
+        self._dropped = threading.Event()
+
+    def drop(self) -> None:
+        """Nobody waits any more."""
+        self._dropped.set()
+
+    def check(self) -> None:
+        """Raise ClientGone when nobody waits, and DeadlineExceeded when it is too late."""
+        if self._dropped.is_set():
+            raise ClientGone
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise DeadlineExceeded("the deadline passed before the input was prepared")
+
+
 async def prepare(
     request: Request,
     record: RequestRecord,
     steps: Sequence[Callable[[], T]],
     *,
     inline: bool,
+    executor: Executor | None = None,
+    wanted: Wanted | None = None,
 ) -> list[T]:
-    """What each of `steps` returns, in order; at once if `inline`, else in a thread.
+    """What each of `steps` returns, in order; at once if `inline`, else in a thread of `executor`.
 
     While a step runs inline nobody else is answered: together they must take a few milliseconds.
-    No step begins once the deadline has passed or the client has left. Raises what a step raises,
-    DeadlineExceeded, or ClientGone.
+    No step begins once the deadline has passed or the client has left; a step that may take long
+    asks `wanted`. Raises what a step raises, DeadlineExceeded, or ClientGone.
     """
-    unwanted: threading.Event | None = None
+    still = wanted or Wanted(record.deadline)
 
     def take() -> list[T]:
         done: list[T] = []
         for step in steps:
-            if unwanted is not None and unwanted.is_set():
-                raise ClientGone
-            if record.deadline is not None and time.monotonic() > record.deadline:
-                raise DeadlineExceeded("the deadline passed before the input was prepared")
+            still.check()
             done.append(step())
         return done
 
     if inline:
         return take()
-    unwanted = threading.Event()
+    context = contextvars.copy_context()
+    begin = asyncio.get_running_loop().run_in_executor
     try:
-        return await waited_for(request, record, asyncio.ensure_future(asyncio.to_thread(take)))
+        # Not a variable: see the end of `waited_for`.
+        return await waited_for(request, record, begin(executor, context.run, take))
     finally:
-        unwanted.set()  # a thread cannot be cancelled, only asked
+        still.drop()  # a thread cannot be cancelled, only asked
 
 
 def encode_at(places: Mapping[str, str], encode: Callable[..., T], **request: Any) -> T:
@@ -76,9 +99,11 @@ def encode_at(places: Mapping[str, str], encode: Callable[..., T], **request: An
         raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
 
 
-async def in_thread(request: Request, record: RequestRecord, step: Callable[[], T]) -> T:
-    """What `step` returns, as `prepare` does it in a thread."""
-    [result] = await prepare(request, record, [step], inline=False)
+async def in_thread(
+    request: Request, record: RequestRecord, executor: Executor | None, step: Callable[[], T]
+) -> T:
+    """What `step` returns, as `prepare` does it in a thread of `executor`, or of the loop's."""
+    [result] = await prepare(request, record, [step], inline=False, executor=executor)
     return result
 
 

@@ -1,15 +1,14 @@
 """An image file -> the pixels that an encoder reads. Knows files and pixels; no network.
 
 JPEG, PNG and WebP, whatever they hold: grey, CMYK, palettes, 16 bits, alpha (shown on white), a
-camera held sideways (EXIF). Large images are made small on the way: how large one may be is read
-from its header, and nothing is decoded of one that is larger.
+camera held sideways (EXIF). Large images are made small on the way. A file is looked through before
+it is decoded (`image_files`), so that decoding takes a few seconds at most, for whatever was sent.
 """
 
 import io
 import struct
-import threading
 import zlib
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -17,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from app.errors import InvalidInput
+from app.features.image_files import check_size, look_through, refused
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-FIELD: Final = "image"
-ALLOWED: Final = "a whole JPEG, PNG or WebP image that does not move"
 _FORMATS: Final = ("JPEG", "PNG", "WEBP")
 _ORIENTATION: Final = 0x0112  # the EXIF tag
 _TURNS: Final = {
@@ -39,9 +36,7 @@ _SIDEWAYS: Final = frozenset((5, 6, 7, 8))
 _WHITE: Final = (255, 255, 255, 255)
 # Of an image so much larger than needed only every n-th pixel's neighbourhood matters.
 _SPARE: Final = 2
-# A photograph of this size takes some 50 MB while it is decoded. Larger ones take turns.
-_LARGE_PIXELS: Final = 4_000_000
-_one_large_at_a_time: Final = threading.Lock()
+_ROWS: Final = 64
 # What the decoders raise for damaged files, besides OSError.
 _BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error)
 
@@ -72,30 +67,46 @@ class ImageOptions:
         return (3, self.height, self.width)
 
 
-def read_pixels(content: bytes, options: ImageOptions, *, max_pixels: int) -> Pixels:
+class _WatchedFile(io.BytesIO):
+    """A file that cannot be read further when `check` raises: decoders read piece by piece."""
+
+    def __init__(self, content: bytes, check: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._check = check
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._check()
+        return super().read(size)
+
+
+def read_pixels(
+    content: bytes,
+    options: ImageOptions,
+    *,
+    max_pixels: int,
+    check: Callable[[], None] = lambda: None,
+) -> Pixels:
     """The image in a file's `content` as (height, width, 3).
 
-    Raises InvalidInput for what is no image, is broken or cut short, moves, or has more than
-    `max_pixels` pixels.
+    `check` is called now and then and may raise, which ends the reading. Raises InvalidInput for
+    what is no image, is broken or cut short, moves, or has more than `max_pixels` pixels.
     """
-    _check_webp(content, max_pixels)
+    look_through(content, max_pixels, check)
     try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        image = Image.open(_WatchedFile(content, check), formats=_FORMATS)
     except UnidentifiedImageError:
-        raise _refused("this is no image in a format that is known here") from None
+        raise refused("this is no image in a format that is known here") from None
     except _BROKEN as error:
-        raise _refused(f"the image is broken: {_text(error)}") from None
+        raise refused(f"the image is broken: {_text(error)}") from None
     with image:
-        _check_size(image.width, image.height, max_pixels)
+        check_size(image.width, image.height, max_pixels)
         # Cameras put a second picture behind the first of a JPEG; that does not move.
         if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
-            raise _refused("the image is animated")
-        large = image.width * image.height > _LARGE_PIXELS
-        with _one_large_at_a_time if large else nullcontext():
-            try:
-                return _pixels(image, options)
-            except _BROKEN as error:
-                raise _refused(f"the image is broken or cut short: {_text(error)}") from None
+            raise refused("the image is animated")
+        try:
+            return _pixels(image, options)
+        except _BROKEN as error:
+            raise refused(f"the image is broken or cut short: {_text(error)}") from None
 
 
 def normalised(pixels: Pixels, options: ImageOptions) -> Floats:
@@ -144,8 +155,12 @@ def _pixels(image: Image.Image, options: ImageOptions) -> Pixels:
 def _plain(image: Image.Image) -> Image.Image:
     """The same in one of the modes L, RGB and RGBA."""
     if image.mode.startswith("I"):  # 16 bits of grey
-        wide = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(np.minimum((wide + 128) // 257, 255).astype(np.uint8))
+        wide = np.asarray(image)  # (height, width)
+        grey = np.empty(wide.shape, np.uint8)
+        for row in range(0, len(wide), _ROWS):  # all at once would take twelve bytes a pixel
+            rows = wide[row : row + _ROWS].astype(np.uint32)
+            grey[row : row + _ROWS] = np.minimum((rows + 128) // 257, 255)
+        return Image.fromarray(grey)
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
@@ -157,41 +172,6 @@ def _orientation(image: Image.Image) -> int:
     except _BROKEN:  # the picture may be sound all the same
         return 1
     return found if isinstance(found, int) else 1
-
-
-def _check_webp(content: bytes, max_pixels: int) -> None:
-    """The same checks as for the others, ahead of a decoder that makes room for two canvases.
-
-    Google, "WebP Container Specification": the chunk at byte 12 is VP8X (canvas size less one in
-    3 bytes each), VP8L (14 bits each, less one) or VP8 with a space (14 bits each).
-    """
-    if content[:4] != b"RIFF" or content[8:12] != b"WEBP" or len(content) < 30:
-        return
-    chunk = content[12:16]
-    if chunk == b"VP8X":
-        if content[20] & 2:
-            raise _refused("the image is animated")
-        width = 1 + int.from_bytes(content[24:27], "little")
-        height = 1 + int.from_bytes(content[27:30], "little")
-    elif chunk == b"VP8L":
-        bits = int.from_bytes(content[21:25], "little")
-        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    else:
-        width, height = (int.from_bytes(content[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    _check_size(width, height, max_pixels)
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise InvalidInput(
-            f"{width} x {height} pixels are too many",
-            field=FIELD,
-            allowed=f"at most {max_pixels} pixels in one image",
-        )
-
-
-def _refused(message: str) -> InvalidInput:
-    return InvalidInput(message, field=FIELD, allowed=ALLOWED)
 
 
 def _text(error: Exception) -> str:

@@ -5,11 +5,13 @@ import time
 from typing import Any
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
+from app.api.bodies import Bodies
+from app.api.context import RequestRecord
 from app.api.errors import RequestRefused
-from app.api.limits import ClientDisconnect, deadline_of, read_body
+from app.api.limits import deadline_of
 from app.errors import DeadlineExceeded, InvalidInput
 from tests.api.service import Service
 
@@ -87,7 +89,8 @@ GONE = {"type": "http.disconnect"}
 
 def read(*messages: dict[str, Any] | None, seconds: float = 10.0) -> bytes:
     request = Request({"type": "http", "headers": []}, Body(*messages).receive)
-    return asyncio.run(read_body(request, {}, 10, time.monotonic() + seconds))
+    record = RequestRecord("id", "", deadline=time.monotonic() + seconds)
+    return asyncio.run(Bodies(10, 100).read(request, record))
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_crop_takes_the_middle_and_squash_takes_all() -> None:
     assert tuple(squashed[8, 8]) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 900_000), (900_000, 1), (33, 7)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 60_000), (60_000, 1), (33, 7)])
 @pytest.mark.parametrize("resize", ["crop", "squash"])
 def test_any_shape(size: tuple[int, int], resize: Any) -> None:
     options = ImageOptions(24, 32, PLAIN.mean, PLAIN.std, resize=resize)

@@ -96,7 +96,7 @@ def routes(services: Services) -> APIRouter:
         same. The answers do not depend on what else is sent or asked for at the same time.
         `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
         """
-        body = await read_json(request, services.settings, AuthorshipRequest, allowed)
+        body = await read_json(request, services, AuthorshipRequest, allowed)
         most = services.settings.max_text_characters
         model, predictions = await predict_texts(
             services, request, body, TASK, most, evidence=body.evidence

@@ -14,10 +14,11 @@ from app.api.openapi import problems
 from app.api.responses import answer_json, json_response
 from app.api.routes.caption_schema import EVENTS, CaptionAnswer, operation
 from app.api.services import Services
-from app.api.work import encode_at, prepare, run
+from app.api.work import Wanted, encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
+from app.tasks.caption.content import is_large
 from app.tasks.decoding.beam_search import MAX_BEAM_WIDTH
 from app.tasks.decoding.options import MAX_LENGTH_PENALTY, MAX_NGRAM
 from app.telemetry import metrics, tracing
@@ -91,7 +92,7 @@ def routes(services: Services) -> APIRouter:
         `Accept: text/event-stream` the words of one image's caption come as they are found.
         `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
         """
-        sent = await read_images(request, settings)
+        sent = await read_images(request, services)
         options = sent.parsed(CaptionOptions, allowed)
         streamed = wants_events(request)
         if streamed:
@@ -99,13 +100,19 @@ def routes(services: Services) -> APIRouter:
         record = record_of(request.scope)
         model = services.lease(record, options.model, options.version, TASK)
         record.inputs = len(sent.images)
-        search = options.search() | {"max_pixels": settings.max_pixels}
+        wanted = Wanted(record.deadline)
+        search = options.search() | {"max_pixels": settings.max_pixels, "check": wanted.check}
         steps = [
             partial(encode_at, {FIELD: sent.field(i)}, model.task.encode, image=image, **search)
             for i, image in enumerate(sent.images)
         ]
         with tracing.span("encode"):
-            examples = await prepare(request, record, steps, inline=False)
+            threads = services.threads
+            large = any(map(is_large, sent.images))
+            executor = threads.large_images if large else threads.images
+            examples = await prepare(
+                request, record, steps, inline=False, executor=executor, wanted=wanted
+            )
         lengths = metrics.input_length(TASK, model.name)
         for image in sent.images:
             lengths.observe(len(image) if isinstance(image, bytes) else len(image) * 3 // 4)

@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from app.api.context import record_of
 from app.api.fields import shown
-from app.api.json_body import read_json
+from app.api.json_body import in_bodies, read_json
+from app.api.long_lists import LongList
 from app.api.openapi import json_body, problems
 from app.api.responses import json_response
-from app.api.series import SHAPE, Series, check_series, check_starts
+from app.api.series import SHAPE, Series, check_series, check_starts, read_series
 from app.api.services import Services
-from app.api.work import encode_at, prepare, run
+from app.api.work import Wanted, encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.task import Task
 from app.settings import Settings
@@ -154,12 +155,16 @@ def routes(services: Services) -> APIRouter:
         The answers do not depend on what else is sent or asked for at the same time.
         `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
         """
-        body = await read_json(request, settings, ForecastRequest, allowed)
+        body = await read_json(request, services, ForecastRequest, allowed, long=("series",))
         record = record_of(request.scope)
         model = services.lease(record, body.model, body.version, TASK)
-        series, many = check_series(
-            body.series, max_series=settings.max_series, max_points=settings.max_points
-        )
+        most = {"max_series": settings.max_series, "max_points": settings.max_points}
+        if isinstance(body.series, LongList):
+            wanted = Wanted(record.deadline)
+            read = partial(read_series, body.series, wanted.check, **most)
+            series, many = await in_bodies(request, services, read, wanted)
+        else:
+            series, many = check_series(body.series, **most)
         _check_size(body, len(series), settings.max_horizon, settings.max_points)
         starts = check_starts(body.start, len(series), many)
         record.inputs = len(series)

@@ -172,7 +172,7 @@ def routes(services: Services) -> APIRouter:
         The same model, request and seed give the same text, whatever else is asked for at the same
         time. With `Accept: text/event-stream` one text comes as it is written.
         """
-        body = await read_json(request, settings, GenerateRequest, allowed)
+        body = await read_json(request, services, GenerateRequest, allowed)
         streamed = wants_events(request)
         _check(body, settings, streamed)
         record = record_of(request.scope)

@@ -98,7 +98,7 @@ def routes(services: Services) -> APIRouter:
         The answers do not depend on what else is sent or asked for at the same time.
         `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
         """
-        body = await read_json(request, services.settings, SentimentRequest, allowed)
+        body = await read_json(request, services, SentimentRequest, allowed)
         most = services.settings.max_text_characters // (_EXPLAINED if body.explain else 1)
         model, predictions = await predict_texts(
             services, request, body, TASK, max(1, most), explain=body.explain

@@ -8,7 +8,7 @@ from app.api.context import record_of
 from app.api.errors import RequestRefused
 from app.api.fields import clipped
 from app.api.json_body import require_plain
-from app.api.limits import deadline_of, read_body
+from app.api.limits import deadline_of
 from app.api.openapi import problems
 from app.api.responses import BytesResponse
 from app.api.routes.streams import Stream, StreamName, key_of, stream_response
@@ -75,7 +75,7 @@ def routes(services: Services) -> APIRouter:
             raise RequestRefused(415, f"send the body with Content-Type: {MEDIA_TYPE}{sent}")
         require_plain(headers.get("content-encoding"))
         record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
-        body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
+        body = await services.bodies.read(request, record)
         facts, tensors = unseal(body, await secret())
         model = _version_of(services, record, facts)
         try:

@@ -145,7 +145,7 @@ def routes(services: Services) -> APIRouter:
         answered again and takes no step.
         """
         key = key_of(services, request, request.scope["path"].split("/")[2])
-        body = await read_json(request, settings, StepsRequest, allowed)
+        body = await read_json(request, services, StepsRequest, allowed)
         record = record_of(request.scope)
         if body.text is not None:
             raise InvalidInput(

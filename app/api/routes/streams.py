@@ -111,7 +111,7 @@ def routes(services: Services) -> APIRouter:
         `ttl_seconds` and `on_new_version` of a stream that is there are changed if they are sent.
         """
         key = key_of(services, request, stream)
-        body = await read_json(request, settings, StreamRequest, allowed)
+        body = await read_json(request, services, StreamRequest, allowed)
         if body.options:
             raise InvalidInput(
                 "the model has no options", field="options", allowed="{}, or nothing"
@@ -181,7 +181,7 @@ def routes(services: Services) -> APIRouter:
     async def fork_stream(request: Request, stream: StreamName) -> Response:
         """Another stream that goes on from here; neither knows of the other."""
         key = key_of(services, request, stream)
-        body = await read_json(request, settings, ForkRequest, {"stream": NAME_RULE})
+        body = await read_json(request, services, ForkRequest, {"stream": NAME_RULE})
         record = await streams.fork(key, body.stream)
         return stream_response(body.stream, record, 201)
 

@@ -11,10 +11,12 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
-from pydantic_core import from_json
 
 from app.api.errors import RequestRefused
-from app.api.fields import clipped, shown
+from app.api.fields import shown, shown_list
+from app.api.json_body import json_of
+from app.api.long_lists import LongList
+from app.api.v2.long_values import LongValues
 from app.api.v2.sequence_head import Sequence, read_sequence
 from app.errors import InvalidInput
 from app.tasks.tensor import values as tensor_values
@@ -94,10 +96,7 @@ def read_head(text: bytes, task: TensorTask, limits: Limits) -> Head:
 
 
 def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
-    try:
-        content = from_json(text)
-    except ValueError as error:
-        raise RequestRefused(400, f"the body is not JSON: {error}") from None
+    content = json_of(text)
     if not isinstance(content, dict):
         raise InvalidInput(f"expected an object, got {shown(content)}", allowed="a JSON object")
     parameters = _object(content, "parameters", "")
@@ -105,19 +104,22 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
     if identity is not None and not isinstance(identity, str):
         raise InvalidInput(f"expected a text, got {shown(identity)}", field="id", allowed="a text")
     sequence = read_sequence(parameters)
-    values, buffers = read_inputs(content.get("inputs"), task)
+    values, long_values, buffers = read_inputs(content.get("inputs"), task)
     shapes = {name: array.shape for name, array in values.items()}
+    shapes |= {each.tensor.name: each.shape for each in long_values}
     shapes |= {each.tensor.name: each.shape for each in buffers}
     wanted = _read_outputs(content, parameters, task)
     if sequence is not None and not content.get("outputs"):
         states = task.features.states.values()
         wanted = tuple(each for each in wanted if each.name not in states)
+    sizes = task.sizes(shapes, limits)  # before room is made for anything
+    values |= {each.tensor.name: each.array() for each in long_values}
     return Head(
         id=identity,
         values=values,
         buffers=tuple(buffers),
         trailing=sum(each.size for each in buffers),
-        sizes=task.sizes(shapes, limits),
+        sizes=sizes,
         wanted=wanted,
         timeout=_timeout(parameters),
         sequence=sequence,
@@ -125,26 +127,33 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
     )
 
 
-def read_inputs(items: Any, task: TensorTask) -> tuple[dict[str, Array], list[Buffer]]:
-    """(inputs that stand in the JSON, places of the others). Raises InvalidInput."""
+def read_inputs(
+    items: Any, task: TensorTask
+) -> tuple[dict[str, Array], list[LongValues], list[Buffer]]:
+    """(inputs that stand in the JSON, those whose elements are still text, places of others)."""
     if not isinstance(items, list):
         raise InvalidInput(
             f"expected a list, got {shown(items)}", field="inputs", allowed="a list of tensors"
         )
     values: dict[str, Array] = {}
+    long_values: dict[str, LongValues] = {}
     buffers: dict[str, Buffer] = {}
     at = 0
     for index, item in enumerate(items):
         plain = _plain(item, task.inputs)
-        if plain is not None and plain[0] not in values and plain[0] not in buffers:
+        there = (*values, *long_values, *buffers)
+        if plain is not None and plain[0] not in there:
             values[plain[0]] = plain[1]
             continue
         where = f"inputs[{index}]"
         tensor = _tensor(item, where, task.inputs)
-        if tensor.name in values or tensor.name in buffers:
+        if tensor.name in there:
             raise InvalidInput(f"{tensor.name} is there twice", field=f"{where}.name")
         shape = _shape(item, where, tensor)
         size = _object(item, "parameters", where).get("binary_data_size")
+        if size is None and isinstance(item.get("data"), LongList):
+            long_values[tensor.name] = LongValues(tensor, shape, item["data"], f"{where}.data")
+            continue
         if size is None:
             values[tensor.name] = _from_json(item, where, tensor, shape)
             continue
@@ -157,7 +166,7 @@ def read_inputs(items: Any, task: TensorTask) -> tuple[dict[str, Array], list[Bu
             )
         buffers[tensor.name] = Buffer(tensor, shape, at, size, name)
         at += size
-    return values, list(buffers.values())
+    return values, list(long_values.values()), list(buffers.values())
 
 
 def _plain(item: Any, known: Mapping[str, Tensor]) -> tuple[str, Array] | None:
@@ -206,7 +215,7 @@ def _shape(item: Mapping[str, Any], where: str, tensor: Tensor) -> tuple[int, ..
         or not all(type(size) is int and size > 0 for size in shape)
     ):
         raise InvalidInput(
-            f"expected {len(tensor.shape)} whole numbers, got {clipped(str(shape))}",
+            f"expected {len(tensor.shape)} whole numbers, got {shown_list(shape)}",
             field=f"{where}.shape",
             allowed=f"{tensor.datatype} {tensor.shown()}, one at least of everything",
         )

@@ -18,7 +18,7 @@ from app.api.errors import PROTOCOL
 from app.api.fast_path import Endpoint
 from app.api.fields import clipped
 from app.api.graphs import graph_of
-from app.api.limits import deadline_of, read_body
+from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
 from app.api.responses import BytesResponse
 from app.api.services import Services
@@ -144,11 +144,18 @@ def endpoint(services: Services) -> Endpoint:
         record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
         model, task = find_graph(services, request)
         encoding = encoding_of(headers.get("content-encoding", ""))
-        body = await read_body(request, headers, settings.max_body_bytes, record.deadline)
-        read = partial(read_rows, body, encoding, headers.get(LENGTH_NAME), task, settings)
+        body = await services.bodies.read(request, record)
+        threads = services.threads
         with tracing.span("parse"):
-            short = len(body) <= INLINE_BYTES and not encoding
-            head, examples = read() if short else await in_thread(request, record, read)
+            if encoding:
+                unpack = partial(unpacked, body, encoding, settings.max_body_bytes)
+                body = await in_thread(request, record, threads.bodies, unpack)
+                services.bodies.hold(record, len(body))
+            read = partial(read_rows, body, headers.get(LENGTH_NAME), task, settings)
+            if len(body) <= INLINE_BYTES:
+                head, examples = read()
+            else:
+                head, examples = await in_thread(request, record, threads.bodies, read)
         if head.timeout is not None:
             record.deadline = min(record.deadline, record.started + head.timeout)
         name = request.scope["path"].split("/", 4)[3]
@@ -166,22 +173,22 @@ def endpoint(services: Services) -> Endpoint:
         encoding = wanted_encoding(headers.get("accept-encoding", ""))
         write = partial(write_outputs, name, model, task, head, outputs, encoding)
         short = is_short(head, outputs, encoding)
-        return BytesResponse(*(write() if short else await in_thread(request, record, write)))
+        if short:
+            return BytesResponse(*write())
+        return BytesResponse(*await in_thread(request, record, threads.bodies, write))
 
     return infer
 
 
 def read_rows(
-    body: bytes, encoding: str, header: str | None, task: TensorTask, settings: Settings
+    body: bytes, header: str | None, task: TensorTask, settings: Settings
 ) -> tuple[Head, list[TensorExample]]:
     """What a body asks of a graph, and its rows; those of a sequence are `values` of the head.
 
     `header` is the value of LENGTH_HEADER, if any.
 
-    Raises what `unpacked`, `read_request` and `split` raise.
+    Raises what `read_request` and `split` raise.
     """
-    if encoding:
-        body = unpacked(body, encoding, settings.max_body_bytes)
     limits = limits_of(settings)
     head, arrays = read_request(body, header, task, limits)
     if head.sequence is not None:  # its rows go on from a state that is not known here

@@ -15,7 +15,8 @@ from app.api.context import record_of
 from app.api.errors import PROTOCOL, RequestRefused
 from app.api.fields import shown
 from app.api.graphs import graph_of
-from app.api.limits import deadline_of, read_body
+from app.api.json_body import parse_json, too_many_parts
+from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
 from app.api.services import Services
 from app.api.siblings import have_followed
@@ -62,13 +63,14 @@ def routes(services: Services) -> APIRouter:
 
         The body may be empty.
         """
-        content = await _content(request, settings)
+        content = await _content(request, services)
         only_ready = content.get("ready", False)
         if not isinstance(only_ready, bool):
             raise InvalidInput(
                 f"expected true or false, got {shown(only_ready)}", field="ready", allowed="a bool"
             )
-        states = await in_thread(request, record_of(request.scope), repository.index)
+        record = record_of(request.scope)
+        states = await in_thread(request, record, None, repository.index)
         return [
             VersionEntry(name=each.name, version=each.version, state=each.state, reason=each.reason)
             for each in states
@@ -91,7 +93,7 @@ def routes(services: Services) -> APIRouter:
         """
         _require_control(settings)
         services.lifecycle.require_open()
-        parameters = _parameters(await _content(request, settings))
+        parameters = _parameters(await _content(request, services))
         version = None
         for key, value in parameters.items():
             if key != "config":
@@ -115,7 +117,7 @@ def routes(services: Services) -> APIRouter:
         """
         _require_control(settings)
         services.lifecycle.require_open()
-        _parameters(await _content(request, settings))
+        _parameters(await _content(request, services))
         await _control(services, request, partial(repository.unload, name))
         await have_followed(services.siblings, record_of(request.scope).deadline)
         return Response()
@@ -141,23 +143,24 @@ def _require_control(settings: Settings) -> None:
 async def _control(services: Services, request: Request, change: Callable[[], object]) -> None:
     """Do it in a thread, and say what was refused without saying where it lies on the disk."""
     try:
-        await in_thread(request, record_of(request.scope), change)
+        control = services.threads.control
+        await in_thread(request, record_of(request.scope), control, change)
     except ModelRefused as error:
         raise ModelRefused(error.message.replace(f"{services.settings.models_dir}/", "")) from error
 
 
-async def _content(request: Request, settings: Settings) -> Mapping[str, Any]:
+async def _content(request: Request, services: Services) -> Mapping[str, Any]:
     """The object in the body, empty for none; sets the deadline of the request."""
     record = record_of(request.scope)
-    headers, most = record.headers, min(_MAX_BYTES, settings.max_body_bytes)
-    record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
-    body = await read_body(request, headers, most, record.deadline)
+    seconds = services.settings.request_timeout_seconds
+    record.deadline = deadline_of(record.headers, record.started, seconds)
+    body = await services.bodies.read(request, record, _MAX_BYTES)
     if not body:
         return {}
-    try:
-        content = from_json(body)
-    except ValueError as error:
-        raise RequestRefused(400, f"the body is not JSON: {error}") from None
+    parsed = await parse_json(request, services, body)
+    if not parsed.whole:
+        raise too_many_parts()
+    content = parsed.content
     if not isinstance(content, dict):
         raise InvalidInput(f"expected an object, got {shown(content)}", allowed="a JSON object")
     return content

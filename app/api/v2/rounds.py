@@ -161,7 +161,7 @@ class Rounds:
         if not model.scheduler.runs_inline(task.graph):
             return None
         deadline = deadline_of(fields, request.arrived, settings.request_timeout_seconds)
-        head, examples = read_rows(body, "", fields.get(LENGTH_NAME), task, settings)
+        head, examples = read_rows(body, fields.get(LENGTH_NAME), task, settings)
         if head.timeout is not None:
             deadline = min(deadline, request.arrived + head.timeout)
         if len(examples) != 1 or time.monotonic() >= deadline:

@@ -11,8 +11,6 @@ Three graphs work together, so that any image encoder can be used:
 The engine takes the steps, so requests join and leave between them: see `SteppingTask`.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -20,9 +18,10 @@ from typing import Final, Self
 import numpy as np
 
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
-from app.features.image import ALLOWED, FIELD, normalised, read_pixels
+from app.features.image import normalised, read_pixels
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
+from app.tasks.caption.content import content_of
 from app.tasks.caption.features import (
     BOS,
     EOS,
@@ -95,8 +94,11 @@ class CaptionTask:
         no_repeat_ngram: int | None = None,
         attention: bool = False,
         max_pixels: int = MAX_PIXELS,
+        check: Callable[[], None] = lambda: None,
     ) -> CaptionExample:
         """Encode one image, the content of a file or its base64, and the options of the search.
+
+        `check` is called now and then while the image is read, and may raise.
 
         Raises:
             InvalidInput: the image cannot be read, or an option is out of range.
@@ -121,7 +123,8 @@ class CaptionTask:
             repetition=RepetitionOptions(ngram, joining=self._joining),
         )
         within("num_captions", num_captions, 1, search.beam_width, " (beam_width)")
-        pixels = read_pixels(_content(image), self._image, max_pixels=max_pixels)
+        content = content_of(image, check)
+        pixels = read_pixels(content, self._image, max_pixels=max_pixels, check=check)
         return CaptionExample(pixels, search, attention)
 
     def begin(self, examples: Sequence[CaptionExample]) -> list[CaptionRun]:
@@ -159,17 +162,3 @@ class CaptionTask:
             problems.append(f"{ENCODER} has no output {self._encoder_output}")
         if problems:
             raise ModelRefused("; ".join(problems))
-
-
-def _content(image: bytes | str) -> bytes:
-    if isinstance(image, bytes):
-        return image
-    head, comma, rest = image[:100].partition(",")
-    if comma and head.startswith("data:") and head.endswith(";base64"):
-        image = rest + image[100:]
-    try:
-        return base64.b64decode(image, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidInput(
-            "the text is not base64", field=FIELD, allowed=f"base64 of {ALLOWED}"
-        ) from None

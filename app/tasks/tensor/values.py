@@ -1,7 +1,7 @@
 """Converts tensors between JSON and arrays. Knows element types; not what values mean."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -36,25 +36,26 @@ def from_json(values: Any, datatype: Datatype, shape: Sequence[int]) -> Array:
             type cannot hold, or `NaN` and `Infinity`, which are no JSON and which parsers let
             pass; the message says which.
     """
-    flat = _flattened(values, shape)
-    wrong_types = set(map(type, flat)) - _TYPES.get(datatype, _INTEGERS)
-    if wrong_types:
-        at = next(index for index, value in enumerate(flat) if type(value) in wrong_types)
-        raise ValueError(f"value {at} is not {_WORDS.get(datatype, 'a whole number')}")
-    try:
-        with np.errstate(over="raise"):
-            array = np.array(flat, np.float32 if datatype == "BF16" else NUMPY[datatype])
-    except (OverflowError, FloatingPointError):
-        raise ValueError(f"a value is out of the range of {datatype}") from None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        at = int(np.argmin(np.isfinite(array)))
-        raise ValueError(
-            f"value {at} is no finite number; JSON has none but finite ones, so send this tensor "
-            "as binary"
-        )
-    if datatype == "BF16":
-        array = _bfloat16(array)
-    return array.reshape(tuple(shape))
+    return _converted(_flattened(values, shape), datatype).reshape(tuple(shape))
+
+
+def from_pieces(pieces: Iterable[list[Any]], datatype: Datatype, count: int) -> Array:
+    """As `from_json`, from flat lists that follow each other; returns (count).
+
+    Raises:
+        ValueError: as there; it stops at the first wrong value.
+    """
+    array = np.empty(count, NUMPY[datatype])
+    at = 0
+    for piece in pieces:
+        end = at + len(piece)
+        if end > count:
+            raise ValueError(f"there are more values than {count}, as the shape has")
+        array[at:end] = _converted(piece, datatype, at)
+        at = end
+    if at != count:
+        raise ValueError(f"there are {at} values, and the shape has {count}")
+    return array
 
 
 def plain_array(values: Any, datatype: Datatype, shape: Sequence[Any]) -> Array | None:
@@ -98,6 +99,28 @@ def _bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     bits = values.view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) >> 16
     return rounded.astype(np.uint16)
+
+
+def _converted(flat: list[Any], datatype: Datatype, first: int = 0) -> Array:
+    """A list of values as an array; `first` is the number of the first of them."""
+    wrong_types = set(map(type, flat)) - _TYPES.get(datatype, _INTEGERS)
+    if wrong_types:
+        at = next(index for index, value in enumerate(flat) if type(value) in wrong_types)
+        raise ValueError(f"value {first + at} is not {_WORDS.get(datatype, 'a whole number')}")
+    try:
+        with np.errstate(over="raise"):
+            array = np.array(flat, np.float32 if datatype == "BF16" else NUMPY[datatype])
+    except (OverflowError, FloatingPointError):
+        raise ValueError(f"a value is out of the range of {datatype}") from None
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        at = int(np.argmin(np.isfinite(array)))
+        raise ValueError(
+            f"value {first + at} is no finite number; JSON has only finite ones, so send this "
+            "tensor as binary"
+        )
+    if datatype == "BF16":
+        array = _bfloat16(array)
+    return array
 
 
 def _flattened(values: Any, shape: Sequence[int]) -> list[Any]:

@@ -1,0 +1,180 @@
+"""Reads a large JSON body in pieces. Knows the grammar of lists in JSON; no field of a request.
+
+A parser holds the interpreter until it has read everything, and nobody else is answered meanwhile;
+what it makes of some bodies is a hundred times as large as they are. So a large body is read in a
+thread, like this: its long lists of plain values (numbers, texts, true, false and null; nested or
+not) are found and left as the text that they are, each a `LongList`; the rest, which is short in
+every request that makes sense, is parsed as usual. Whoever knows what a list should hold then reads
+it piece by piece, and stops at the first value that is wrong or one too many.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from pydantic_core import from_json
+
+from app.api.long_lists import TEXT, LongList, Malformed, Sizes, reason
+
+LONG_BYTES: Final = 64 * 1024  # of a body, from which on it is read here
+# Bytes beside those lists, without spaces and what stands in quotes.
+_MOST_PARTS: Final = 256 * 1024
+_QUOTED: Final = 16  # what a text counts for, beside its content
+
+_TO_QUOTE_OR_LIST: Final = re.compile(rb'[^"\[]*+')
+_IN_QUOTES: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_PLAIN_VALUES: Final = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_TEXT_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]]', re.DOTALL)
+_OF_OBJECTS: Final = re.compile(rb"\[[\s\[]{0,256}+(?=\{)")
+_TO_COMMA: Final = re.compile(rb"[\s\]]{0,65536}+,?")
+_SPACES: Final = b" \t\r\n"
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
+
+
+_SIZES: Final = Sizes()
+
+
+@dataclass(frozen=True)
+class LongBody:
+    """What a body holds: plain values and `LongList`s. whole: False if the rest was too much, and
+    only its beginning was read. lists: how many `LongList`s there are."""
+
+    content: Any
+    whole: bool = True
+    lists: int = 0
+
+
+def read_long(body: bytes, sizes: Sizes = _SIZES) -> LongBody:
+    """Read a body of any size, with pauses for other threads.
+
+    Raises:
+        Malformed: it is no JSON. What stands in a `LongList` may still be none.
+    """
+    name = f"list {secrets.token_hex(16)} "
+    parts: list[bytes] = []
+    lists: list[LongList] = []
+    at, size, weight = 0, len(body), 0
+    while at < size and weight <= _MOST_PARTS:
+        begin = at
+        at = _end_of(_TO_QUOTE_OR_LIST, body, at, at + sizes.piece)
+        weight += len(body[begin:at].translate(None, _SPACES))
+        if at < size and body[at] == ord('"'):
+            at = _text_end(body, at, sizes)
+            weight += _QUOTED
+        elif at < size and body[at] == ord("["):
+            objects = _OF_OBJECTS.match(body, at)
+            cuts = None if objects is not None else _cuts(body, at, sizes)
+            if objects is not None:
+                weight += objects.end() - at
+                at = objects.end()
+            elif cuts is None:  # an object among its values
+                at += 1
+                weight += 1
+            elif cuts[-1] - cuts[0] < sizes.long:
+                weight += cuts[-1] + 1 - at
+                at = cuts[-1] + 1
+            else:
+                parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(lists)))
+                lists.append(LongList(body, cuts, sizes))
+                at = begin = cuts[-1] + 1
+        parts.append(body[begin:at])
+    whole = at >= size and weight <= _MOST_PARTS
+    rest = b"".join(parts)
+    try:
+        content = from_json(rest) if whole else from_json(rest, allow_partial=True)
+    except ValueError as error:
+        raise Malformed(reason(error) if lists else str(error)) from None
+    return LongBody(_with_lists(content, name, lists) if lists else content, whole, len(lists))
+
+
+def _with_lists(content: Any, name: str, lists: list[LongList]) -> Any:
+    """`content` with each list where its name stands."""
+    if isinstance(content, str) and content.startswith(name):
+        return lists[int(content.removeprefix(name))]
+    if isinstance(content, dict):
+        return {key: _with_lists(value, name, lists) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_with_lists(value, name, lists) for value in content]
+    return content
+
+
+def _end_of(pattern: re.Pattern[bytes], body: bytes, at: int, until: int) -> int:
+    found = pattern.match(body, at, until)
+    assert found is not None  # the patterns that are used here match nothing, too
+    return found.end()
+
+
+def _text_end(body: bytes, at: int, sizes: Sizes) -> int:
+    """Behind the text that begins at `at`. Raises Malformed if it has no end."""
+    at += 1
+    while at < len(body):
+        if body[at] == ord('"'):
+            return at + 1
+        end = _end_of(_IN_QUOTES, body, at, at + sizes.piece)
+        if end == at:
+            break
+        at = end
+    raise Malformed("the body ends in the middle of a text")
+
+
+def _cuts(body: bytes, at: int, sizes: Sizes) -> list[int] | None:
+    """Where to cut the list that begins at `at`, always behind a comma; None if it holds objects.
+
+    Raises Malformed if it has no end, or no commas.
+    """
+    begin, depth = at + 1, 1
+    cuts, until = [begin], begin + sizes.piece
+    while True:
+        stop = _end_of(_PLAIN_VALUES, body, begin, until)
+        text = body[begin:stop]
+        close = _closing(text, depth)
+        if close is not None:
+            return [*cuts, begin + close]
+        if stop >= len(body):
+            raise Malformed("the body ends in the middle of a list")
+        if body[stop] in b"{}":
+            return None
+        comma, quote = text.rfind(b","), text.rfind(b'"')
+        if comma > quote:
+            cut = begin + comma + 1
+            depth += _deeper(text[: comma + 1])
+        elif quote >= 0 or body[stop] == ord('"'):
+            end = begin + quote + 1 if quote >= 0 else _text_end(body, stop, sizes)
+            cut = _end_of(_TO_COMMA, body, end, len(body))
+            depth += _deeper(text[: quote + 1] if quote >= 0 else text)
+            close = _closing(body[end:cut], depth)
+            if close is not None:
+                return [*cuts, end + close]
+            if body[cut - 1] != ord(","):
+                raise Malformed(f"a comma is missing at byte {cut}")
+            depth += _deeper(body[end:cut])
+        else:  # nothing but spaces, or what begins so many lists
+            until += sizes.piece
+            if until - begin > sizes.between:
+                raise Malformed(f"no comma among {sizes.between} bytes after byte {begin}")
+            continue
+        begin, until = cut, cut + sizes.piece
+        cuts.append(begin)
+
+
+def _deeper(text: bytes) -> int:
+    """How many lists more begin in `text` than end."""
+    plain = TEXT.sub(b"", text) if b'"' in text else text
+    return plain.count(b"[") - plain.count(b"]")
+
+
+def _closing(text: bytes, depth: int) -> int | None:
+    """Where in `text`, which begins `depth` lists deep, the outermost list ends; None if behind."""
+    if text.count(b"]") < depth:
+        return None
+    plain = TEXT.sub(b"", text) if b'"' in text else text
+    marks = np.frombuffer(plain.translate(None, _NOT_BRACKETS), np.uint8).astype(np.int32)
+    # "[" is 91 and "]" is 93.
+    (ends,) = np.nonzero(np.cumsum(92 - marks) == -depth)
+    if not len(ends):
+        return None
+    brackets = (each for each in _TEXT_OR_BRACKET.finditer(text) if each[0] in (b"[", b"]"))
+    return next(islice(brackets, int(ends[0]), None)).start()

@@ -1,0 +1,151 @@
+"""A long list of a JSON body that is still text, and is read piece by piece. Knows plain values.
+
+`long_json` finds such lists. Their brackets and commas are looked at beside their values, so that a
+nested list is read as one run of values, whatever its shape.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, pairwise, zip_longest
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_EMPTY: Final = re.compile(rb"\[\s*+\]")
+# A value right before "[" or right behind "]".
+_MISPLACED: Final = re.compile(rb"[^\s\[,]\s*+\[|\]\s*+[^\s\],]")
+_NOT_MARKS: Final = bytes(set(range(256)) - set(b"[],"))
+_FLAT: Final = bytes.maketrans(b"[]", b"  ")
+_OPEN, _CLOSE = b"[]"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How a body is cut, in bytes."""
+
+    # That are looked at in one call.
+    piece: int = 64 * 1024
+    # Without a comma in a list, but for texts.
+    between: int = 256 * 1024
+    # Of a list that is left as text.
+    long: int = 16 * 1024
+
+
+class Malformed(ValueError):
+    """The body is no JSON."""
+
+
+class EmptyList(ValueError):
+    """A list in a list of plain values is empty."""
+
+
+class TooLong(ValueError):
+    """A list has more values than are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some values of a list, in order. marks: the brackets and commas around and between them."""
+
+    values: list[Any]
+    marks: bytes
+
+
+class LongList:
+    """A list of plain values that is still text."""
+
+    __slots__ = ("_body", "_cuts", "_sizes")
+
+    def __init__(self, body: bytes, cuts: list[int], sizes: Sizes) -> None:
+        """cuts: where pieces begin and end; the first is behind `[`, the last before `]`."""
+        self._body = body
+        self._cuts = cuts
+        self._sizes = sizes
+
+    def __len__(self) -> int:
+        """Bytes of its text, which are more than its values."""
+        return self._cuts[-1] - self._cuts[0]
+
+    def pieces(self) -> Iterator[Piece]:
+        """Its values, some thousands at a time.
+
+        Raises:
+            Malformed: it is no JSON.
+            EmptyList: it holds an empty list.
+        """
+        last = len(self._cuts) - 2
+        for index, (begin, end) in enumerate(pairwise(self._cuts)):
+            text = self._body[begin:end]
+            texts, plain = _apart(text, self._sizes)
+            if _EMPTY.search(plain):
+                raise EmptyList("a list of values holds an empty list")
+            marks = plain.translate(None, _NOT_MARKS)
+            if (b"[" in marks or b"]" in marks) and _MISPLACED.search(plain):
+                raise Malformed(f"a bracket is misplaced in the list at byte {begin}")
+            # Spaces keep apart what brackets did.
+            flat = plain.translate(_FLAT)
+            if index < last:
+                flat = flat[:-1]  # a comma
+            if texts:
+                flat = _together(flat, texts)
+            try:
+                values = from_json(b"[%b]" % flat)
+            except ValueError as error:
+                raise Malformed(f"{reason(error)}, in the list at byte {begin}") from None
+            yield Piece(values, marks)
+
+    def plain(self, most: int) -> list[Any]:
+        """Its values as a parser has them, in lists.
+
+        Raises:
+            Malformed: it is no JSON.
+            TooLong: it has more than `most` values.
+            EmptyList: it holds an empty list.
+        """
+        outer: list[Any] = []
+        stack, count = [outer], 0
+        for piece in self.pieces():
+            count += len(piece.values)
+            if count > most:
+                raise TooLong(f"a list has more than {most} values")
+            values = iter(piece.values)
+            nested = b"[" in piece.marks or b"]" in piece.marks
+            due = True  # whether a value comes next, or a list: a piece begins behind a comma
+            for mark in piece.marks if nested else b"":
+                if due and mark != _OPEN:
+                    stack[-1].append(next(values))
+                if mark == _OPEN:
+                    inner: list[Any] = []
+                    stack[-1].append(inner)
+                    stack.append(inner)
+                elif mark == _CLOSE:
+                    stack.pop()
+                due = mark != _CLOSE
+            stack[-1].extend(values)
+        return outer
+
+
+def reason(error: ValueError) -> str:
+    """What a parser says is wrong, without the place, which is that in a piece."""
+    return str(error).partition(" at line ")[0]
+
+
+def _apart(text: bytes, sizes: Sizes) -> tuple[list[bytes], bytes]:
+    """(the texts in it, the rest with a `"` where each stood)."""
+    if b'"' not in text:
+        return [], text
+    if len(text) > sizes.between + sizes.piece + 1:
+        # One long text, with brackets and a comma around it.
+        begin, end = text.index(b'"'), text.rindex(b'"') + 1
+        return [text[begin:end]], text[:begin] + b'"' + text[end:]
+    return TEXT.findall(text), TEXT.sub(b'"', text)
+
+
+def _together(plain: bytes, texts: list[bytes]) -> bytes:
+    """The opposite of `_apart`."""
+    parts = plain.split(b'"')
+    if len(parts) != len(texts) + 1:
+        raise Malformed("a text has no end")
+    return b"".join(chain.from_iterable(zip_longest(parts, texts, fillvalue=b"")))

@@ -1,0 +1,130 @@
+"""Large bodies in pieces: the same as a parser gives that reads them at once."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic_core import from_json
+
+from app.api.long_json import read_long
+from app.api.long_lists import EmptyList, LongList, Malformed, Sizes, TooLong
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(['"', "\\", "[1,2]", ",", "]", "{", "x" * 70, '\\"' * 40])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=12)
+        | st.lists(SCALARS, min_size=1, max_size=40)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=60,
+)
+
+
+# Pieces so small that every kind of cut occurs.
+SIZES = st.sampled_from([Sizes(size, 4 * size, 20) for size in (11, 64, 300)])
+
+
+def restored(value: Any) -> Any:
+    """`value` with lists in the place of what was left as text."""
+    if isinstance(value, dict):
+        return {key: restored(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [restored(each) for each in value]
+    return value.plain(10**6) if isinstance(value, LongList) else value
+
+
+@settings(deadline=None)
+@given(value=VALUES, spaces=st.sampled_from(["", " ", "\n  "]), escaped=st.booleans(), sizes=SIZES)
+def test_it_reads_what_a_parser_reads(value: Any, spaces: str, escaped: bool, sizes: Sizes) -> None:
+    separators = (f"{spaces},{spaces}", f"{spaces}:{spaces}")
+    body = json.dumps({"k": value}, separators=separators, ensure_ascii=escaped).encode()
+    found = read_long(body, sizes)
+    assert found.whole
+    assert restored(found.content) == from_json(body)
+
+
+@settings(deadline=None)
+@given(
+    value=VALUES,
+    at=st.floats(0, 1),
+    what=st.sampled_from(list('[]{},:"0\\ ')),
+    how=st.sampled_from(["insert", "replace", "delete"]),
+    sizes=SIZES,
+)
+def test_it_takes_nothing_that_a_parser_refuses(
+    value: Any, at: float, what: str, how: str, sizes: Sizes
+) -> None:
+    body = bytearray(json.dumps({"k": value}).encode())
+    place = int(at * (len(body) - 1))
+    body[place : place + (how != "insert")] = b"" if how == "delete" else what.encode()
+    try:
+        content = restored(read_long(bytes(body), sizes).content)
+    except (Malformed, EmptyList):
+        return
+    assert content == from_json(bytes(body))
+
+
+def test_a_long_list_is_left_as_text() -> None:
+    body = json.dumps({"series": list(range(50_000)), "horizon": 3}).encode()
+    content = read_long(body).content
+    assert isinstance(content["series"], LongList)
+    assert content["horizon"] == 3
+    values = [each for piece in content["series"].pieces() for each in piece.values]
+    assert values == list(range(50_000))
+    assert content["series"].plain(50_000) == values
+    with pytest.raises(TooLong, match="49999"):
+        content["series"].plain(49_999)
+
+
+def test_what_is_too_much_is_read_as_far_as_it_may_be() -> None:
+    found = read_long(b"{" + b",".join(b'"k%d":0' % each for each in range(50_000)) + b"}")
+    assert not found.whole
+    assert found.content["k0"] == 0
+    assert len(found.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"a":[' + b"1," * 20_000, "in the middle of a list"),
+        (b'{"a":"' + b"x" * 100_000, "in the middle of a text"),
+        (b'{"a":[' + b"1," * 20_000 + b"1}", "expected"),
+        (b"[" * 300_000, "no comma"),
+        (b'["' + b"x" * 70_000 + b'" "x"]', "a comma is missing"),
+    ],
+)
+def test_what_is_no_json_is_told(body: bytes, words: str) -> None:
+    with pytest.raises(Malformed, match=words):
+        read_long(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"1,,", "expected value"),
+        (b"1,x,", "expected value"),
+        (b"1,2 3,", "expected"),
+        (b"1[,2],", "misplaced"),
+        (b"[1]2,", "misplaced"),
+    ],
+)
+def test_what_is_no_list_is_told_with_its_place(text: bytes, words: str) -> None:
+    content = read_long(b'{"a":[' + text * 20_000 + b"1]}").content
+    with pytest.raises(Malformed, match=words):
+        list(content["a"].pieces())
+
+
+def test_an_empty_list_is_told() -> None:
+    content = read_long(b'{"a":[' + b"[ ]," * 20_000 + b"[]]}").content
+    with pytest.raises(EmptyList):
+        list(content["a"].pieces())
