@@ -23,6 +23,9 @@ TASK ?= forecast
 OPTIONS ?=
 IMAGE ?= unroll
 
+# Tests run in a process a core, four at most; those of a file in one, in their order.
+PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
@@ -35,10 +38,10 @@ serve: $(SERVICE) ## start the service (UNROLL_HOST, UNROLL_PORT and every other
 	@exec $(BIN)/unroll serve
 
 test: $(DEVELOPMENT) ## run every test (OPTIONS="-k name" picks some)
-	$(BIN)/python -m pytest $(OPTIONS)
+	$(BIN)/python -m pytest $(PARALLEL) $(OPTIONS)
 
 test-lowest: $(LOWEST)/.installed ## run every test with the oldest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest $(OPTIONS)
+	$(LOWEST)/bin/python -m pytest $(PARALLEL) $(OPTIONS)
 
 attack: $(DEVELOPMENT) ## every known attack on a service, the long ones too, and what each did (OPTIONS="-k name" picks)
 	$(BIN)/python -m pytest tests/attack --attack -s $(OPTIONS)

@@ -113,7 +113,6 @@ def test_many_get_their_own_in_one_round(rounds: Rounds) -> None:
         Arrived(path="/forecast"),
         Arrived(method="GET"),
     ],
-    ids=str,
 )
 def test_what_is_not_plain_is_left_to_the_endpoint(rounds: Rounds, request_: Arrived) -> None:
     plain = Arrived()
