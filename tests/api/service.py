@@ -46,9 +46,10 @@ class Service:
 
     def lines(self, request_id: str) -> list[dict[str, Any]]:
         """What was logged for one request; waits a moment, since the answer goes out first."""
-        for _ in range(100):
-            parsed = [json.loads(line) for line in LOG.getvalue().splitlines()]
-            found = [line for line in parsed if line.get("request_id") == request_id]
+        end = time.monotonic() + 10.0
+        while time.monotonic() < end:
+            mine = [line for line in LOG.getvalue().splitlines() if request_id in line]
+            found = [line for line in map(json.loads, mine) if line.get("request_id") == request_id]
             if any(line["event"] == "request" for line in found):
                 return found
             time.sleep(0.01)
@@ -140,7 +141,7 @@ def running(
         assert not thread.is_alive()
 
 
-def until(condition: Any, seconds: float = 10.0) -> None:
+def until(condition: Any, seconds: float = 30.0) -> None:
     """Wait until `condition()` holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

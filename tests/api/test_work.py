@@ -43,7 +43,7 @@ def test_a_client_that_leaves_is_not_worked_for(narrow: Service) -> None:
         second.sendall(head % (2, len(body)) + body)
         until(lambda: narrow.app.services.lifecycle.in_flight == 2)
         time.sleep(0.05)
-    until(lambda: narrow.app.services.lifecycle.in_flight == 0, seconds=0.3)
+    until(lambda: narrow.app.services.lifecycle.in_flight == 0)
     assert [line["status"] for line in narrow.lines("leaver-2")] == [499]
     until(lambda: rejected("cancelled") > before)
 

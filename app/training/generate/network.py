@@ -114,12 +114,19 @@ def language_model_graph(network: LanguageModel) -> onnx.ModelProto:
 
 
 def initial_states(options: LanguageModelOptions) -> dict[str, float]:
-    """What the states of `language_model_graph` begin with, where it is not 0."""
-    return {
-        f"{name}_{layer}": value
-        for name, value in CELLS[options.cell].initial.items()
-        for layer in range(options.num_layers)
-    }
+    """What the states of `language_model_graph` begin with, where it is not 0.
+
+    Raises:
+        ValueError: the cell begins with different numbers in one state, which has no form here.
+    """
+    cell, found = CELLS[options.cell], {}
+    for name in cell.states:
+        first = cell.initial_state(name, options.hidden_size)
+        if (first != first[0]).any():
+            raise ValueError(f"{options.cell!r} cannot be the cell of a language model")
+        if first[0]:
+            found |= {f"{name}_{layer}": float(first[0]) for layer in range(options.num_layers)}
+    return found
 
 
 def nats(

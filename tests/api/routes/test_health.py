@@ -67,9 +67,10 @@ def test_a_pinned_version(models_dir: Path) -> None:
         assert service.forecast().json()["version"] == "1"
 
 
-def test_metrics(service: Service) -> None:
-    service.forecast()
-    response = service.http.get("/metrics")
+def test_metrics(models_dir: Path) -> None:
+    with running(models_dir) as service:
+        service.forecast()
+        response = service.http.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
     assert 'unroll_model_info{model="forecast",task="forecast",version="2"} 1.0' in response.text
     assert "unroll_in_flight 0.0" in response.text
