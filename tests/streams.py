@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from onnx import helper
+from onnx import TensorProto, helper
 from pydantic import JsonValue
 
 from app.serving.runtime.session import Session
@@ -25,48 +25,65 @@ _ROWS: Final[list[Mapping[str, JsonValue]]] = [
 
 
 def recurrent(
-    cell: Cell = "lstm", hidden: int = 4, inputs: int = 1, *, lengths: bool = True, seed: int = 0
+    cell: Cell = "lstm",
+    hidden: int = 4,
+    inputs: int = 1,
+    *,
+    layers: int = 1,
+    lengths: bool = True,
+    seed: int = 0,
 ) -> bytes:
     """values (batch, time, inputs), states (1, batch, hidden) -> output (batch, time, 1), states.
 
-    The states are h, and c of an LSTM; they are continued by next_h and next_c.
+    The states are h, and c of an LSTM, in further layers h1, c1 and so on; each NAME is continued
+    by next_NAME.
     """
     rng = np.random.default_rng(seed)
     gates = _GATES[cell]
-    states = ["h", "c"] if cell == "lstm" else ["h"]
     options: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
-    ended = "lengths" if lengths else ""
-    nodes = [
-        helper.make_node("Transpose", ["values"], ["by_time"], perm=[1, 0, 2]),
-        helper.make_node("Cast", ["lengths"], ["ends"], to=6) if lengths else None,
-        helper.make_node(
-            cell.upper(),
-            ["by_time", "w", "r", "b", "ends" if ended else "", *states],
-            ["all", *(f"next_{each}" for each in states)],
-            hidden_size=hidden,
-            **options,
-        ),
-        helper.make_node("Squeeze", ["all", "direction"], ["hidden"]),  # (time, batch, hidden)
-        helper.make_node("Transpose", ["hidden"], ["by_row"], perm=[1, 0, 2]),
+    nodes = [helper.make_node("Transpose", ["values"], ["steps0"], perm=[1, 0, 2])]
+    if lengths:
+        nodes.append(helper.make_node("Cast", ["lengths"], ["ends"], to=TensorProto.INT32))
+    names: list[str] = []
+    weights: dict[str, Array] = {}
+    for layer in range(layers):
+        mark = str(layer or "")
+        width = hidden if layer else inputs
+        states = [f"{each}{mark}" for each in ("h", "c")[: 2 if cell == "lstm" else 1]]
+        names += states
+        own = [f"{each}{layer}" for each in ("w", "r", "b")]
+        weights |= {
+            own[0]: rng.normal(size=(1, gates * hidden, width)).astype(np.float32),
+            own[1]: rng.normal(size=(1, gates * hidden, hidden), scale=hidden**-0.5).astype(
+                np.float32
+            ),
+            own[2]: rng.normal(size=(1, 2 * gates * hidden), scale=0.1).astype(np.float32),
+        }
+        taken = [f"steps{layer}", *own, "ends" if lengths else "", *states]
+        given = [f"all{layer}", *(f"next_{each}" for each in states)]
+        node = helper.make_node(cell.upper(), taken, given, hidden_size=hidden, **options)
+        # (time, batch, hidden)
+        squeezed = helper.make_node("Squeeze", [f"all{layer}", "direction"], [f"steps{layer + 1}"])
+        nodes += [node, squeezed]
+    nodes += [
+        helper.make_node("Transpose", [f"steps{layers}"], ["by_row"], perm=[1, 0, 2]),
         helper.make_node("MatMul", ["by_row", "out"], ["output"]),
     ]
     state = (1, "batch", hidden)
     return graph(
-        [each for each in nodes if each is not None],
+        nodes,
         [
             info("values", "FP32", ("batch", "time", inputs)),
             *([info("lengths", "INT64", ("batch",))] if lengths else []),
-            *(info(each, "FP32", state) for each in states),
+            *(info(each, "FP32", state) for each in names),
         ],
         [
             info("output", "FP32", ("batch", "time", 1)),
-            *(info(f"next_{each}", "FP32", state) for each in states),
+            *(info(f"next_{each}", "FP32", state) for each in names),
         ],
-        w=rng.normal(size=(1, gates * hidden, inputs)).astype(np.float32),
-        r=rng.normal(size=(1, gates * hidden, hidden), scale=hidden**-0.5).astype(np.float32),
-        b=rng.normal(size=(1, 2 * gates * hidden), scale=0.1).astype(np.float32),
         direction=np.array([1]),
         out=rng.normal(size=(hidden, 1)).astype(np.float32),
+        **weights,
     )
 
 
@@ -90,7 +107,11 @@ def stream_features(content: bytes, **changes: Any) -> TensorFeatures:
         "outputs": tuple(outputs),
         "lengths": "lengths" if "lengths" in names else None,
         "streams": True,
-        "states": {name: f"next_{name}" for name in ("h", "c", "state") if name in names},
+        "states": {
+            name: f"next_{name}"
+            for name in (each.name for each in inputs)
+            if f"next_{name}" in {each.name for each in outputs}
+        },
     }
     return TensorFeatures(**(fields | changes))
 

@@ -19,11 +19,13 @@ def check(report: Report) -> None:
     assert report.kills == KILLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"workers": 2}, {"services": 2}], ids=str)
 def test_sqlite_outlives_its_processes(tmp_path: Path, options: dict[str, Any]) -> None:
     check(crash_test(tmp_path, kills=KILLS, **options))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(REDIS is None, reason=NO_REDIS)
 def test_two_services_share_a_redis(tmp_path: Path) -> None:
     (tmp_path / "redis").mkdir()
