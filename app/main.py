@@ -46,6 +46,7 @@ from app.api.v2.rounds import Rounds
 from app.serving.models.loader import ServingOptions, TaskTypes
 from app.serving.models.repository import Repository
 from app.serving.models.wanted import WantedVersions
+from app.serving.runtime.executor import started_executor
 from app.serving.runtime.threads import available_threads
 from app.serving.scheduling.cores import Cores
 from app.serving.streams.keeper import keep
@@ -71,6 +72,8 @@ _TASKS: Final = (
 )
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}
+
+_PREPARING: Final = 4  # threads more than cores that prepare large inputs and wait for models
 
 _DESCRIPTION: Final = """\
 Recurrent neural networks over HTTP. Every error is an `application/problem+json` body that names
@@ -197,6 +200,7 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
     """Load the models in a thread, so that /health answers meanwhile; at the end, finish."""
     repository, lifecycle, siblings = services.repository, services.lifecycle, services.siblings
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(started_executor(_PREPARING + available_threads(), "prepare"))
 
     def loaded() -> None:
         if siblings is not None:

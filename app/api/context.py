@@ -58,12 +58,10 @@ class RequestRecord:
 def headers_of(scope: Scope) -> dict[str, str]:
     """The headers of a request by name; the values of one that was sent twice are joined."""
     sent: list[tuple[bytes, bytes]] = scope["headers"]
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
-    if len(headers) < len(sent):  # RFC 9110, section 5.3
-        headers = {
-            name: ", ".join(value.decode("latin-1") for key, value in sent if key.decode() == name)
-            for name in headers
-        }
+    headers: dict[str, str] = {}
+    for name, value in sent:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text  # RFC 9110, 5.3
     return headers
 
 

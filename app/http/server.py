@@ -18,6 +18,7 @@ from app.http.unsent import Unsent
 from app.settings import Settings
 from app.telemetry import log
 from app.telemetry.deferred import run_deferred
+from app.telemetry.deferred import start as start_deferred
 from app.telemetry.log import get_logger
 
 # Connections that are still open when the work is done: idle ones, or a client that will not read.
@@ -110,6 +111,9 @@ def prepare_process() -> None:
     second, again and again; so would searching all that is under way with a thousand clients.
     There is little to be found: hardly anything of a request refers to itself.
     """
+    # While there is memory: what starts a thread waits for it, and that must not be the event loop.
+    log.start()
+    start_deferred()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GARBAGE)

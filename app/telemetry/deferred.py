@@ -30,7 +30,7 @@ def defer(work: Callable[..., object], *arguments: Any) -> None:
     if not _due.is_set():
         _due.set()
         if _thread is None:
-            _start()
+            start()
     elif len(_waiting) > _LIMIT:
         run_deferred()
 
@@ -50,7 +50,8 @@ def run_deferred() -> None:
                 _log.exception("deferred_work_failed")
 
 
-def _start() -> None:
+def start() -> None:
+    """Start the thread, once; else the first call that is deferred does, and waits for it."""
     global _thread
     with _starting:
         if _thread is None:

@@ -200,6 +200,12 @@ def write(
     handler.writer.add(line)
 
 
+def start() -> None:
+    """Start the thread that writes; else the first line does, and waits for it."""
+    if _handler is not None:
+        _handler.writer.start()
+
+
 def flush() -> None:
     """Wait until every line so far is written; for a second at most, if nobody reads them."""
     if _handler is not None:

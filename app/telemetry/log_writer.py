@@ -49,6 +49,13 @@ class LogWriter:
         """Lines that were dropped since the start."""
         return self._dropped
 
+    def start(self) -> None:
+        """Start the thread, once; else the first line does, and waits for it."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
+
     def add(self, line: str, *, urgent: bool = False) -> None:
         """Write `line`, its line end included, soon; an urgent one without gathering others."""
         with self._changed:
@@ -57,9 +64,7 @@ class LogWriter:
                 self._count_dropped(1)
             else:
                 self._append(line)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-                self._thread.start()
+            self.start()
             self._wake(urgent)
 
     def flush(self, timeout: float = _FLUSH_SECONDS) -> bool:

@@ -7,11 +7,11 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
+from app.serving.runtime.executor import started_executor
 from app.serving.streams.records import Kept, Key, Listed, Record, now
 from app.serving.streams.sqlite_tables import (
     INSERT,
@@ -42,7 +42,7 @@ class SqliteStore:
         self._sync: Literal["full", "normal"] = sync
         self._writer: Writer | None = None
         self._connection: sqlite3.Connection | None = None  # of the thread that reads
-        self._reader = ThreadPoolExecutor(1, "streams-read")
+        self._reader = started_executor(1, "streams-read")
 
     async def open(self) -> None:
         """Nothing to do before the first stream."""
