@@ -119,7 +119,8 @@ def initial_states(options: LanguageModelOptions) -> dict[str, float]:
     Raises:
         ValueError: the cell begins with different numbers in one state, which has no form here.
     """
-    cell, found = CELLS[options.cell], {}
+    cell = CELLS[options.cell]
+    found: dict[str, float] = {}
     for name in cell.states:
         first = cell.initial_state(name, options.hidden_size)
         if (first != first[0]).any():
