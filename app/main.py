@@ -73,7 +73,7 @@ _TASKS: Final = (
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}
 
-_PREPARING: Final = 4  # threads more than cores that prepare large inputs and wait for models
+_WAITING: Final = 4  # threads that wait for models
 
 _DESCRIPTION: Final = """\
 Recurrent neural networks over HTTP. Every error is an `application/problem+json` body that names
@@ -200,7 +200,8 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
     """Load the models in a thread, so that /health answers meanwhile; at the end, finish."""
     repository, lifecycle, siblings = services.repository, services.lifecycle, services.siblings
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(started_executor(_PREPARING + available_threads(), "prepare"))
+    services.threads.start()
+    loop.set_default_executor(started_executor(_WAITING, "wait"))
 
     def loaded() -> None:
         if siblings is not None:
