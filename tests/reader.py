@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 ADDRESS = "127.0.0.1:8000"
 WATCH_SECONDS = "0.1"
-_STREAM = "unroll predict stream"  # a reader's service has the port that it asks
 # How close parts are to the whole depends on the processor.
 _CLOSENESS = re.compile(r"(?<=are answered as the whole), .*")
 # A reader has installed `unroll`; here it is the one of this checkout.
@@ -44,7 +43,6 @@ class Reader:
     def follow(self, kind: str, text: str) -> None:
         """Do what a block says; what a `text` block shows must have been printed."""
         text = text.replace(ADDRESS, self.address)
-        text = text.replace(_STREAM, f"{_STREAM} --url http://{self.address}")
         if kind == "python":
             name = text.removeprefix("# ").splitlines()[0]
             (self.folder / name).write_text(text, encoding="utf-8")
@@ -102,6 +100,7 @@ def reading(folder: Path) -> Iterator[Reader]:
         "COLUMNS": "80",
         "OMP_NUM_THREADS": "1",  # many small steps: threads would wait for each other
         "UNROLL_PORT": str(port),
+        "UNROLL_URL": f"http://127.0.0.1:{port}",
         "UNROLL_WATCH_SECONDS": WATCH_SECONDS,
         "UNROLL_WORKER_THREADS": "1",
     }

@@ -5,7 +5,8 @@ alone and together, and the answers must agree as closely as a golden example mu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -55,20 +56,29 @@ _TRACED_STEPS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 28, 30, 32, 
 class Verdict:
     """What was found out; `features` are None if any finding is a problem.
 
-    sound: whether the axes are what they were taken for, if perhaps not all is well.
+    sound: whether the axes are what they were taken for, if perhaps not all is well. reached: rows
+    of states that the graph comes to.
     """
 
     features: TensorFeatures | None
     findings: tuple[Finding, ...]
     sound: bool = True
+    reached: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[Finding]:
         return [each for each in self.findings if each.severity == "problem"]
 
 
-def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
+def examine(
+    session: Session,
+    graph: GraphFile,
+    told: Told,
+    reached: Mapping[str, Array] = MappingProxyType({}),
+) -> Verdict:
     """Find out what the tensors of a graph are for, and try whether that is true.
+
+    `reached` are rows of states that the graph can take; see `Probe`.
 
     Raises:
         ConfigurationError: `told` names a tensor or an axis that there is not.
@@ -81,11 +91,11 @@ def examine(session: Session, graph: GraphFile, told: Told) -> Verdict:
     frozen = frozen_axes(session.inputs, session.outputs, roles, graph, told)
     if frozen:
         return Verdict(None, tuple(frozen))
-    verdict = _best([_try(Probe(session, graph, way, told)) for way in ways])
+    verdict = _best([_try(Probe(session, graph, way, told, reached)) for way in ways])
     if verdict.sound or not roles.timed:
         return verdict
     timed = [name for name, axis in roles.time.items() if axis is not None]
-    other = _try(Probe(session, graph, roles.swapped(timed), told))
+    other = _try(Probe(session, graph, roles.swapped(timed), told, reached))
     if not other.sound:
         return verdict
     options = " ".join(

@@ -1,6 +1,7 @@
 """From an ONNX file to a published version of the task `tensor`. Knows the order of steps."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -168,16 +169,16 @@ def _draft(
         features=features.model_dump(mode="json"),
         training=training,
         card=import_card(options, description, features, verdict.findings, training["imported"]),
-        requests=tuple(golden_requests(graph, features, options.told)),
+        requests=tuple(golden_requests(graph, features, options.told, verdict.reached)),
     )
 
 
 def golden_requests(
-    graph: GraphFile, features: TensorFeatures, told: Told
+    graph: GraphFile, features: TensorFeatures, told: Told, reached: Mapping[str, Array]
 ) -> list[dict[str, JsonValue]]:
     """Random rows of several lengths, as requests of `TensorTask.encode`.
 
-    The first one leaves out the states of a graph that streams.
+    The first one leaves out the states of a graph that streams; `reached` are rows of states.
     """
     session = Session(graph.content)
     roles = Roles(
@@ -187,7 +188,7 @@ def golden_requests(
         states=features.states,
         shared=frozenset(features.shared),
     )
-    probe = Probe(session, graph, roles, told)
+    probe = Probe(session, graph, roles, told, reached)
     requests: list[dict[str, JsonValue]] = []
     for seed, steps in enumerate(_GOLDEN_LENGTHS):
         feeds = probe.feeds(1, steps, seed)

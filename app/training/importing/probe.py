@@ -1,7 +1,7 @@
 """Asks a foreign graph with random rows and looks at what comes back. Knows roles, no verdict."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -28,12 +28,17 @@ _UNKNOWN_TABLE: Final = 2  # ids below it are in any table
 
 @dataclass(frozen=True)
 class Probe:
-    """A graph, what its inputs are for, and values that it can take."""
+    """A graph, what its inputs are for, and values that it can take.
+
+    reached: rows (count, ...) of states that the graph comes to, from which those of requests are
+    drawn; other inputs, and states that are not named, get random values.
+    """
 
     session: Session
     graph: GraphFile
     roles: Roles
     told: Told
+    reached: Mapping[str, Array] = field(default_factory=dict)
 
     def feeds(self, rows: int, steps: int, seed: int = 0, other: int = OTHERS[0]) -> Feeds:
         """Random values for every input; every row is `steps` long, other free axes `other`."""
@@ -42,6 +47,11 @@ class Probe:
         for spec in self.session.inputs:
             if spec.name == self.roles.lengths:
                 feeds[spec.name] = np.full(rows, steps, NUMPY[OF_ONNX[spec.type]])
+                continue
+            if spec.name in self.reached:
+                known = self.reached[spec.name]
+                chosen = known[generator.integers(len(known), size=rows)]
+                feeds[spec.name] = np.moveaxis(chosen, 0, self.roles.batch[spec.name] or 0)
                 continue
             # What all rows share is the same in all requests, so that they share batches.
             of = np.random.default_rng(0) if spec.name in self.roles.shared else generator

@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 Array = npt.NDArray[Any]
 BATCH: Final = "batch"
+OWN: Final = "stream/"  # how the names of added values begin
 # Operators that read the shape of their input and not its values.
 _SHAPE_ONLY: Final = ("Shape", "Size")
 
@@ -53,13 +54,13 @@ class GraphEdit:
     def op(self, operator: str, *values: str | Array, **attributes: Any) -> str:
         """Add a node with one output and return its name; arrays become constants."""
         names = [each if isinstance(each, str) else self.constant(each) for each in values]
-        output = self.fresh(f"stream/{operator}")
+        output = self.fresh(OWN + operator)
         self.nodes.append(helper.make_node(operator, names, [output], **attributes))
         return output
 
     def constant(self, array: Array) -> str:
         """Add an array and return its name."""
-        name = self.fresh("stream/constant")
+        name = self.fresh(f"{OWN}constant")
         self.model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
@@ -81,7 +82,7 @@ class GraphEdit:
         while len(node.output) <= place:
             node.output.append("")
         if not node.output[place]:
-            node.output[place] = self.fresh(f"stream/{node.op_type}_output")
+            node.output[place] = self.fresh(f"{OWN}{node.op_type}_output")
         name: str = node.output[place]
         return name
 
@@ -150,7 +151,7 @@ class GraphEdit:
                 waiting += _reads(node)
 
     def _rename_output(self, old: str, new: str) -> None:
-        other = self.fresh(f"stream/{old}")
+        other = self.fresh(OWN + old)
         for node in self.nodes:
             _rename(node, old, other)
             for place, name in enumerate(node.output):

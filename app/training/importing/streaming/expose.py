@@ -1,16 +1,19 @@
 """From a graph that hides its state to one that streams. Knows the order of steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
 import onnx
 from pydantic import JsonValue
 
 from app.errors import ModelRefused
+from app.serving.runtime.datatypes import NUMPY, OF_ONNX
 from app.serving.runtime.session import Refused, Session
 from app.training.importing.finding import Finding, problem
 from app.training.importing.graph_file import GraphFile, describe
-from app.training.importing.probe import Probe
+from app.training.importing.probe import Array, Probe
 from app.training.importing.streaming.edit import BATCH, GraphEdit
 from app.training.importing.streaming.explain import culprit, no_state
 from app.training.importing.streaming.last_step import select_ends
@@ -25,6 +28,7 @@ from app.training.importing.told import Told
 
 _OLDEST_OPSET: Final = 13  # from here on axes are inputs, and GatherND knows batches
 _LENGTHS: Final = "lengths"
+_REACHED: Final = (3, 7)  # rows and steps
 _STEPS: Final = (
     expose_recurrent,
     expose_scans,
@@ -39,13 +43,15 @@ _STEPS: Final = (
 class Exposed:
     """A graph with its states as inputs and outputs, and what is known of them.
 
-    told: what the user said, and what was added. initial: first values that are not zeros.
+    told: what the user said, and what was added. initial: first values that are not zeros. reached:
+    rows of the new states that the graph comes to, since random ones may be none that it can take.
     """
 
     graph: GraphFile
     told: Told
     initial: dict[str, JsonValue] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    reached: Mapping[str, Array] = field(default_factory=dict)
 
 
 def expose(probe: Probe) -> Exposed:
@@ -80,7 +86,8 @@ def expose(probe: Probe) -> Exposed:
         unchanged = onnx.load_from_string(probe.graph.content)
         return _failed(probe, culprit(unchanged, probe) or no_state())
     graph = describe(edit.finish())
-    inputs = {each.name for each in Session(graph.content).inputs}
+    session = Session(graph.content)
+    inputs = {each.name for each in session.inputs}
     batch = {name: axis for name, axis in roles.batch.items() if axis is not None}
     time = {name: axis for name, axis in roles.time.items() if axis is not None}
     return Exposed(
@@ -96,7 +103,29 @@ def expose(probe: Probe) -> Exposed:
         ),
         surgery.initial,
         tuple(surgery.notes),
+        _reached(session, probe, surgery),
     )
+
+
+def _reached(session: Session, probe: Probe, surgery: Surgery) -> dict[str, Array]:
+    """Rows (count, ...) of each new state: the first one, and what random rows lead to."""
+    rows, steps = _REACHED
+    feeds = probe.feeds(rows, steps)
+    first: dict[str, Array] = {}
+    for spec in session.inputs:
+        if spec.name in surgery.states:
+            dtype = NUMPY[OF_ONNX[spec.type]]
+            row = surgery.initial.get(spec.name)
+            shape = (rows, *(size for size in spec.shape[1:] if isinstance(size, int)))
+            first[spec.name] = np.broadcast_to(np.asarray(0 if row is None else row, dtype), shape)
+        elif spec.name == surgery.lengths and surgery.added:
+            first[spec.name] = np.full(rows, steps, np.int64)
+    known = {spec.name for spec in session.inputs}
+    found = session.run({name: feeds[name] for name in feeds.keys() & known} | first)
+    return {
+        state: np.concatenate([first[state][:1], found[continued]])
+        for state, continued in surgery.states.items()
+    }
 
 
 def _failed(probe: Probe, *problems: Finding) -> Exposed:

@@ -30,7 +30,8 @@ def expose_recurrent(surgery: Surgery) -> None:
 def _expose(surgery: Surgery, node: onnx.NodeProto) -> None:
     edit = surgery.edit
     given = [*node.input, *[""] * 3][:7]
-    untouched = not given[_LENGTHS]
+    # Lengths that are computed from the shape are the number of steps, padding included.
+    untouched = not given[_LENGTHS] or surgery.traced.is_fixed(given[_LENGTHS])
     if untouched and surgery.lengths is not None:
         edit.set_input(node, _LENGTHS, surgery.lengths_as(np.int32))
     for letter, at, out in _PLACES[: 2 if node.op_type == "LSTM" else 1]:

@@ -1,7 +1,8 @@
 """Carries the last inputs of causal convolutions and of padding on the left.
 
-Knows Conv and Pad along the time axis. A window of L steps is a state (batch, L, ...): instead of
-L steps of padding, the L inputs before the first one of this part are put in front.
+Knows Conv, Pad, and Concat with steps of a fixed value, along the time axis. A window of L steps
+is a state (batch, L, ...): instead of L steps of padding, the L inputs before the first one of this
+part are put in front.
 """
 
 from typing import Final
@@ -20,6 +21,9 @@ _SPACE: Final = 2  # axes of a convolution before its spatial ones: batch, chann
 def expose_windows(surgery: Surgery) -> None:
     """Carry what paddings and convolutions see of the steps before."""
     for node in list(surgery.edit.nodes):
+        if node.op_type == "Concat":
+            _expose_concat(surgery, node)
+            continue
         batch, time = surgery.traced.axes(surgery.seen(node))
         if batch is None or time is None:
             continue
@@ -41,6 +45,32 @@ def _expose_pad(surgery: Surgery, node: onnx.NodeProto, batch: int, time: int) -
     if value is None:
         return
     joined = _with_window(surgery, node, (batch, time), left, float(np.ravel(value)[0]))
+    if joined:
+        surgery.edit.replace_uses(node.output[0], joined)
+
+
+def _expose_concat(surgery: Surgery, node: onnx.NodeProto) -> None:
+    """Padding that is written as steps of a fixed value in front of the others."""
+    traced = surgery.traced
+    if len(node.input) != 2:
+        return
+    front, value = surgery.seen(node), surgery.seen(node, 1)
+    batch, time = traced.axes(value)
+    if batch is None or time is None or not traced.is_fixed(front) or traced.is_fixed(value):
+        return
+    rank, axis = traced.rank(value), attribute(node, "axis", 0)
+    row = traced.row_shape(front, batch)
+    if not isinstance(axis, int) or axis % rank != time or row is None:
+        return
+    first = np.take(traced.values[0][front], 0, axis=batch)
+    for each in traced.values:
+        if front in each and not np.array_equal(
+            each[front], np.broadcast_to(np.expand_dims(first, batch), each[front].shape)
+        ):
+            return
+    place = time - (batch < time)  # of the time in `first`, which has no batch axis
+    rows = np.moveaxis(first, place, 0)  # (steps, ...)
+    joined = _with_window(surgery, node, (batch, time), len(rows), rows, place=1)
     if joined:
         surgery.edit.replace_uses(node.output[0], joined)
 
@@ -94,24 +124,29 @@ def _cuts(surgery: Surgery, node: onnx.NodeProto, time: int, right: int) -> list
 
 
 def _with_window(
-    surgery: Surgery, node: onnx.NodeProto, axes: tuple[int, int], width: int, first: float
+    surgery: Surgery,
+    node: onnx.NodeProto,
+    axes: tuple[int, int],
+    width: int,
+    first: float | Array,
+    place: int = 0,
 ) -> str:
     """What a node reads with the `width` steps before it in front, which become a state.
 
+    first: what stands there before the first step. place: which input of the node it is.
     "" if it has no fixed size beside batch and time.
     """
     batch, time = axes
-    value = surgery.seen(node)
+    value = surgery.seen(node, place)
     row = surgery.traced.row_shape(value, batch, time)
     if row is None:
         return ""
     dtype = surgery.traced.values[0][value].dtype
     shape = (width, *row)
     state = surgery.begin("window", dtype, shape)
-    begins: Array = np.full(shape, first, dtype)
-    surgery.begins_with(state, begins)
+    surgery.begins_with(state, np.broadcast_to(np.asarray(first, dtype), shape))
     edit, rank = surgery.edit, len(row) + 2
-    rows, back = surgery.rows_first(node.input[0], batch, time, rank)
+    rows, back = surgery.rows_first(node.input[place], batch, time, rank)
     joined = edit.op("Concat", state, rows, axis=1)  # (batch, width + time, ...)
     surgery.go_on(state, surgery.ends(joined, width, behind=width), dtype, shape)
     return joined if back == list(range(rank)) else edit.op("Transpose", joined, perm=back)

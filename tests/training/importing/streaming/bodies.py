@@ -102,6 +102,15 @@ BODIES: dict[str, tuple[nn.Module, set[str]]] = {
         Network(lambda net, x: net.rnn(padded(net.conv, x, 4))[0], conv=conv(3, 2), rnn=lstm()),
         {"window_1", "h_1", "c_1"},
     ),
+    "zeros in front": (
+        Network(
+            lambda net, x: turned(
+                net.conv(turned(torch.cat([torch.zeros(x.shape[0], 4, FEATURES), x], 1)))
+            ),
+            conv=conv(3, 2),
+        ),
+        {"window_1"},
+    ),
     "convolutions that are cut": (
         Network(
             lambda net, x: net.two(net.one(x.transpose(1, 2))[:, :, :-4])[:, :, :-8].transpose(

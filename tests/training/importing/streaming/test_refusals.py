@@ -96,6 +96,16 @@ REFUSED: dict[str, tuple[nn.Module, str, str]] = {
         "/Gather takes steps by their place in the request",
         "answer from the last step",
     ),
+    "the last fifty steps": (
+        Network(lambda net, x: x[:, -50:].cumsum(1)[:, -1]),
+        "answers another y, or none to long sequences",
+        "such as taking the last 50 of them",
+    ),
+    "the first fifty steps": (
+        Network(lambda net, x: x[:, :50].amax(1)),
+        "/Slice takes steps by their place in the request",
+        "answer from the last step",
+    ),
     "less the last": (
         Network(lambda net, x: net.rnn(x - x[:, -1:])[0], rnn=lstm()),
         "at /Sub the answer to a step depends on steps that come later",
