@@ -29,7 +29,7 @@ PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-lowest attack coverage check audit format train evaluate bench soak image clean
+.PHONY: help serve test test-lowest test-models attack coverage check audit format train evaluate bench soak image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -45,6 +45,9 @@ test-lowest: $(LOWEST)/.installed ## run every test with the oldest versions tha
 
 attack: $(DEVELOPMENT) ## every known attack on a service, the long ones too, and what each did (OPTIONS="-k name" picks)
 	$(BIN)/python -m pytest tests/attack --attack -s $(OPTIONS)
+
+test-models: $(DEVELOPMENT) ## run the tests that look at models/ in a copy where models of users lie, too
+	$(BIN)/python -m tests.own_models $(OPTIONS)
 
 coverage: $(DEVELOPMENT) ## run every test and fail if too few lines and branches of app/ were run
 	$(BIN)/python -m pytest --cov --cov-report=term $(OPTIONS)

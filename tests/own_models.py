@@ -26,9 +26,8 @@ DEFAULT: Final = (
     "tests/test_end_to_end.py",
     "tests/test_main.py",
     "tests/test_settings.py",
-    "tests/test_bounds.py",
     "tests/serving/test_invariance.py",
-    "tests/cli",
+    "tests/cli/test_cli.py",
     "tests/deploy",
     "tests/http/test_server.py",
 )
