@@ -50,8 +50,13 @@ def serve(
                 f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
             )
     with errors_in_one_line():
+        from app.environment import unknown_settings
         from app.serving.models.wanted import state_folder
+        from app.telemetry import log
 
+        log.configure(settings.log_format, settings.log_level)
+        for name, meant in unknown_settings():
+            log.get_logger(__name__).warning("setting_unknown", name=name, meant=meant)
         several = settings.workers > 1
         with state_folder(settings.state_dir, settings.pinned_versions, temporary=several) as state:
             settings = settings.model_copy(update={"state_dir": state})
@@ -68,9 +73,8 @@ def _alone(settings: "Settings") -> int:
     from app.http import server
     from app.http.ports import require_port
     from app.main import create_app
-    from app.telemetry import log, tracing
+    from app.telemetry import tracing
 
-    log.configure(settings.log_format, settings.log_level)
     require_port(settings)
     tracing.configure(settings.tracing)
     try:

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
 from app.api.services import Services
@@ -28,6 +28,10 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     models: dict[str, str]
+    problems: list[str] | None = Field(
+        None,
+        description="What cannot be read, if anything: the repository, a model's folder.",
+    )
 
 
 def routes(services: Services) -> APIRouter:
@@ -41,11 +45,20 @@ def routes(services: Services) -> APIRouter:
         return Live()
 
     @router.head("/health/ready", include_in_schema=False)
-    @router.get("/health/ready", summary="May requests be sent?", responses=problems(500, 503))
+    @router.get(
+        "/health/ready",
+        summary="May requests be sent?",
+        response_model_exclude_none=True,
+        responses=problems(500, 503),
+    )
     async def ready() -> Ready:
         """200 with the served versions; 503 while loading, without a model, and while draining."""
         require_ready(services)
-        return Ready(models={each.name: each.version for each in services.repository.loaded()})
+        repository = services.repository
+        return Ready(
+            models={each.name: each.version for each in repository.loaded()},
+            problems=repository.problems() or None,
+        )
 
     @router.head("/metrics", include_in_schema=False)
     @router.get(
@@ -76,4 +89,5 @@ def require_ready(services: Services) -> None:
         raise NotReady(f"processes that do not answer: {siblings.silent}")
     status = services.repository.status
     if status != "ready":
-        raise NotReady(_REASONS[status])
+        unreadable = services.repository.problems() if status == "no_models" else []
+        raise NotReady("; ".join([_REASONS[status], *unreadable]))

@@ -38,6 +38,10 @@ class ModelList(BaseModel):
 
     models: list[ModelSummary]
     refused: list[RefusedVersion]
+    problems: list[str] | None = Field(
+        None,
+        description="What cannot be read, if anything: the repository, a model's folder.",
+    )
 
 
 _Name = Annotated[str, Path(description="Name of a model.", examples=["forecast"])]
@@ -50,7 +54,12 @@ def routes(services: Services) -> APIRouter:
     repository = services.repository
 
     @router.head("", include_in_schema=False)
-    @router.get("", summary="List the models", responses=problems(500))
+    @router.get(
+        "",
+        summary="List the models",
+        response_model_exclude_none=True,
+        responses=problems(500),
+    )
     async def list_models() -> ModelList:
         """What is served, and what was refused and why."""
         return ModelList(
@@ -59,6 +68,7 @@ def routes(services: Services) -> APIRouter:
                 RefusedVersion(name=each.name, version=each.version, reason=each.reason)
                 for each in repository.refused()
             ],
+            problems=repository.problems() or None,
         )
 
     @router.head("/{name}", include_in_schema=False)

@@ -17,13 +17,15 @@ from app.api.services import Services
 from app.api.siblings import statistics
 from app.api.v2.inference import find_graph
 from app.serving.models.loader import LoadedModel
+from app.serving.models.repository import Repository
 from app.serving.runtime.datatypes import Datatype
 from app.serving.scheduling.statistics import Duration, Snapshot
 from app.settings import Settings
 from app.tasks.tensor.features import Tensor
-from app.tasks.tensor.task import TensorTask
+from app.tasks.tensor.task import GRAPH, TensorTask
 
 PLATFORM: Final = "onnxruntime_onnx"
+_SEVERAL: Final = "ensemble"  # Triton's word for a model that is several graphs
 _EXTENSIONS: Final = (
     "binary_tensor_data",
     "classification",
@@ -80,6 +82,9 @@ class ModelMetadata(BaseModel):
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
+    graphs: list[str] | None = Field(
+        None, description="Only of a model that is several graphs: the names that can be asked."
+    )
 
 
 def routes(services: Services) -> APIRouter:
@@ -121,11 +126,23 @@ def routes(services: Services) -> APIRouter:
 
     @router.head("/models/{name}", include_in_schema=False)
     @router.get(
-        "/models/{name}", summary="Describe a graph", responses=protocol_errors(404, 500, 503)
+        "/models/{name}",
+        summary="Describe a graph",
+        response_model_exclude_none=True,
+        responses=protocol_errors(404, 500, 503),
     )
-    @router.get("/models/{name}/versions/{version}", include_in_schema=False)
-    async def model_metadata(request: Request, name: str) -> ModelMetadata:
+    @router.get(
+        "/models/{name}/versions/{version}",
+        include_in_schema=False,
+        response_model_exclude_none=True,
+    )
+    async def model_metadata(
+        request: Request, name: str, version: str | None = None
+    ) -> ModelMetadata:
         """Its inputs and outputs. A model with several graphs has each as `name.graph`."""
+        several = _several_graphs(repository, name, version)
+        if several is not None:
+            return several
         model, task = find_graph(services, request)
         return ModelMetadata(
             name=name,
@@ -142,8 +159,11 @@ def routes(services: Services) -> APIRouter:
         responses=protocol_errors(404, 500, 503),
     )
     @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
-    async def model_ready(request: Request, name: str) -> ModelReady:
+    async def model_ready(request: Request, name: str, version: str | None = None) -> ModelReady:
         """200 if the model, and the version if one is named, is served."""
+        several = _several_graphs(repository, name, version)
+        if several is not None:
+            return ModelReady(name=name, version=several.versions[0])
         model, _ = find_graph(services, request)
         return ModelReady(name=name, version=model.version)
 
@@ -171,6 +191,26 @@ def routes(services: Services) -> APIRouter:
         return await _statistics_of(services, [repository.get(base, version)])
 
     return router
+
+
+def _several_graphs(repository: Repository, name: str, version: str | None) -> ModelMetadata | None:
+    """What a served model without a graph of its name is; None if `name` means a graph.
+
+    The repository's index has it as ready, so it is there to be asked about, too. Raises as
+    `Repository.get` does.
+    """
+    model = repository.get(clipped(name).partition(".")[0], version)
+    if "." in name or len(model.graphs) == 1 or GRAPH in model.graphs:
+        return None
+    graphs = [f"{name}.{each.removesuffix('.onnx')}" for each in model.graphs]
+    return ModelMetadata(
+        name=name,
+        versions=[model.version],
+        platform=_SEVERAL,
+        inputs=[],
+        outputs=[],
+        graphs=sorted(graphs),
+    )
 
 
 def configuration(

@@ -3,7 +3,9 @@
 Whoever calls it sees to it that no two changes happen at the same time.
 """
 
+import os
 from collections.abc import Callable, Mapping
+from errno import ENOENT
 from functools import partial
 
 from app.errors import ModelNotFound, ModelRefused, NotReady
@@ -55,7 +57,8 @@ class Changes:
             self._inventory.look(self._served.all())
         except OSError as error:
             return self._note("", "repository_unreadable", error)
-        self._note("", "", None)
+        gone = None if self._inventory.exists() else FileNotFoundError(ENOENT, os.strerror(ENOENT))
+        self._note("", "repository_unreadable", gone)
         try:
             self.follow()
         except NotReady:  # closed meanwhile

@@ -41,6 +41,10 @@ class Inventory:
             self._models = {**self._models, name: ModelVersions(self._root, name)}
         return self._models[name]
 
+    def exists(self) -> bool:
+        """Whether there is a folder of the repository that this process may see."""
+        return is_folder(self._root)
+
     def look(self, served: Collection[str]) -> None:
         """Match the folders; models that are pinned, unloaded or among `served` are kept, too.
 

@@ -193,8 +193,17 @@ def test_each_of_several_graphs_has_a_name(tmp_path: Path) -> None:
         result = triton.infer("forecast.decoder", feeds)
         assert result.as_numpy("logits").tolist() == [[2, 4, 6]]
         assert result.get_response()["model_name"] == "forecast.decoder"
+        # The index has the model as ready: so it is, under its own name, too.
+        assert [each["state"] for each in triton.get_model_repository_index()] == ["READY"]
+        assert triton.is_model_ready("forecast")
+        assert triton.is_model_ready("forecast", "1")
+        assert not triton.is_model_ready("forecast", "9")
+        whole = triton.get_model_metadata("forecast")
+        assert whole["graphs"] == ["forecast.decoder", "forecast.encoder"]
+        assert (whole["platform"], whole["inputs"]) == ("ensemble", [])
+        assert all(map(triton.is_model_ready, whole["graphs"]))
         with pytest.raises(Refused, match=r"forecast\.encoder, forecast\.decoder"):
-            triton.get_model_metadata("forecast")
+            triton.infer("forecast", feeds)
         assert service.forecast().status_code == 200
 
 
@@ -205,6 +214,8 @@ def test_a_graph_may_have_nothing_that_clients_could_send(tmp_path: Path) -> Non
     tasks = {**MEAN_TASKS, "forecast": NaiveTask}
     with running(tmp_path, tasks=tasks) as service, client(service) as triton:
         assert triton.get_model_metadata("mean")["outputs"][0]["name"] == "mean"
+        assert triton.is_model_ready("forecast")
+        assert triton.get_model_metadata("forecast")["graphs"] == []
         with pytest.raises(Refused, match="those of forecast: none"):
-            triton.get_model_metadata("forecast")
+            triton.infer("forecast", [])
         assert service.forecast().status_code == 200

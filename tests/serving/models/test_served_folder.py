@@ -44,7 +44,7 @@ def test_all_of_the_repository_disappears(tmp_path: Path, caplog: pytest.LogCapt
         for _ in range(3):
             repository.refresh()
         assert ask(repository.get("mean"), [1.0]) == 11.0
-        assert events(caplog) == [CHANGED]
+        assert events(caplog) == ["repository_unreadable", CHANGED]
         assert states(repository) == {"1": ("READY", "its folder is gone")}
         write_biased(root, "2", 20.0)
         repository.refresh()
@@ -139,11 +139,12 @@ with tempfile.TemporaryDirectory() as folder:
                 try:
                     repository.load("mean", "2")
                 except UnrollError as error:
-                    print(name, type(error).__name__)
+                    print(name, type(error).__name__, *repository.problems())
                 repository.index()
                 assert repository.get("mean").version == "1"
                 assert ask(repository.get("mean"), [1.0]) == 11.0
         repository.refresh()
+        assert repository.problems() == []
         print(repository.get("mean").version, ask(repository.get("mean"), [1.0]))
     if root_user:
         os.seteuid(0)
@@ -159,8 +160,9 @@ def test_what_may_not_be_read_is_taken_when_it_may() -> None:
         "mean/2/model.onnx ModelRefused",
         "mean/2/manifest.json ModelRefused",
         "mean/2 ModelRefused",
-        "mean ModelRefused",
-        ". ModelRefused",
+        "mean ModelRefused mean cannot be read: Permission denied",
+        ". ModelRefused the model repository cannot be read: Permission denied "
+        "mean cannot be read: Permission denied",
         "2 21.0",
     ]
     # Thrice each, and said once: on the way in and in the attempt to load.
