@@ -63,11 +63,11 @@ def read_values(items: Any, limits: Limits, graph: StreamGraph) -> StreamSteps:
             str(error), field="values", allowed=f"one entry a step, each {tensor.datatype} {one}"
         ) from None
     # (steps, ...) -> the axes of the tensor
-    if graph.timed:
-        array = np.moveaxis(array, 0, tensor.row_time_axis() or 0)
-        array = np.expand_dims(array, tensor.batch_axis or 0)
+    batch, time = tensor.batch_axis or 0, tensor.row_time_axis()
+    if not graph.timed:
+        array = _moved(array, 0, batch)
     else:
-        array = np.moveaxis(array, 0, tensor.batch_axis or 0)
+        array = _moved(array, 0, time or 0)[(*(slice(None),) * batch, None)]
     return graph.read({tensor.name: np.ascontiguousarray(array)}, limits)
 
 
@@ -94,7 +94,8 @@ def write_steps(graph: StreamGraph, outputs: Mapping[str, Array], count: int) ->
     steps: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, array in outputs.items():
         tensor = graph.task.outputs[name]
-        to_values(array, tensor.datatype, name)  # refuses what JSON cannot hold
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            to_values(array, tensor.datatype, name)  # says what is wrong
         values = tensor_values.to_json(_by_step(graph, tensor, array, count), tensor.datatype)
         if len(values) == count:
             for step, value in zip(steps, values, strict=True):
@@ -108,9 +109,14 @@ def _by_step(graph: StreamGraph, tensor: Tensor, array: Array, count: int) -> Ar
     """With the steps on the first axis; one entry for an output that is not given for each."""
     batch = tensor.batch_axis or 0
     if not graph.timed:
-        return np.moveaxis(array, batch, 0)
-    row: Array = np.take(array, 0, axis=batch)
+        return _moved(array, batch, 0)
+    row = array[(*(slice(None),) * batch, 0)]
     time = tensor.row_time_axis()
     if time is None or row.shape[time] != count:
         return row[None]
-    return np.moveaxis(row, time, 0)
+    return _moved(row, time, 0)
+
+
+def _moved(array: Array, axis: int, to: int) -> Array:
+    """As NumPy's `moveaxis`, which takes its time also where nothing is to be moved."""
+    return array if axis == to else np.moveaxis(array, axis, to)

@@ -57,6 +57,11 @@ class StreamGraph:
         }
         self.timed = any(tensor.time_axis is not None for tensor in self._data.values())
         self.outputs = tuple(name for name in task.outputs if name not in features.states.values())
+        # Of each state: its elements, and its shape with a batch axis of 1.
+        self._layout = [
+            (name, first.dtype, first.size, np.expand_dims(first, self._batch_axis(name)).shape)
+            for name, first in task.initial.items()
+        ]
         self.first = self._packed(task.initial)
 
     @property
@@ -161,10 +166,13 @@ class StreamGraph:
         self, predictions: Sequence[TensorPrediction], outputs: Sequence[str]
     ) -> dict[str, Array]:
         """The outputs of all runs, with the batch axis."""
-        return {
-            name: stacked(self.task.outputs[name], [each.value(name) for each in predictions])
-            for name in outputs
-        }
+        if len(predictions) > 1:
+            return {
+                name: stacked(self.task.outputs[name], [each.value(name) for each in predictions])
+                for name in outputs
+            }
+        [one] = predictions
+        return {name: one.value(name)[self._one_row(self.task.outputs[name])] for name in outputs}
 
     def packed(self, steps: StreamSteps) -> bytes:
         """The steps as bytes, to be fed again; see `can_be_fed_again`."""
@@ -208,6 +216,13 @@ class StreamGraph:
         }
         return StreamSteps(arrays, sum(each.count for each in parts))
 
+    def _one_row(self, tensor: Tensor) -> tuple[Any, ...]:
+        """The index that gives a row its batch axis."""
+        return (*(slice(None),) * (tensor.batch_axis or 0), None)
+
+    def _batch_axis(self, state: str) -> int:
+        return self._states[state].batch_axis or 0
+
     def _axis(self, tensor: Tensor) -> int | None:
         """Along which its steps lie."""
         return tensor.time_axis if self.timed else tensor.batch_axis
@@ -225,11 +240,9 @@ class StreamGraph:
     def _unpacked(self, content: bytes) -> dict[str, Array]:
         """Arrays with the batch axis; they lie on `content`."""
         found, at = {}, 0
-        for name, tensor in self._states.items():
-            first = self.task.initial[name]
-            row = np.frombuffer(content, first.dtype, first.size, at).reshape(first.shape)
-            found[name] = np.expand_dims(row, tensor.batch_axis or 0)
-            at += first.nbytes
+        for name, dtype, size, shape in self._layout:
+            found[name] = np.frombuffer(content, dtype, size, at).reshape(shape)
+            at += size * dtype.itemsize
         if at != len(content):
             raise ValueError(f"{len(content)} bytes are no state of {at} bytes")
         return found
