@@ -37,6 +37,8 @@ METRIC_UNITS: Final = {
     "_steps_total": "steps",
     "_streams": "streams",
     "_streams_hot": "streams",
+    "_streams_limit": "streams",
+    "_failures_total": "calls",
     "_expired_total": "streams",
     "_moves_total": "streams",
     "_conflicts_total": "requests",

@@ -32,6 +32,7 @@ from app.errors import (
     VersionReplaced,
     WrongPosition,
 )
+from app.telemetry import metrics
 
 MEDIA_TYPE: Final = "application/problem+json"
 _IN_DETAIL: Final = 3  # wrong fields that `detail` names; `errors` has more
@@ -213,6 +214,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, QueueFull):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     elif isinstance(error, StoreFailed):
+        metrics.STREAM_STORE_FAILURES.inc()
         headers["Retry-After"] = "1"
     elif isinstance(error, NotReady):
         headers |= {"Retry-After": "1", "Connection": "close"}

@@ -67,7 +67,8 @@ def read_values(items: Any, limits: Limits, graph: StreamGraph) -> StreamSteps:
     if not graph.timed:
         array = _moved(array, 0, batch)
     else:
-        array = _moved(array, 0, time or 0)[(*(slice(None),) * batch, None)]
+        place: list[Any] = [slice(None)] * batch
+        array = _moved(array, 0, time or 0)[(*place, None)]
     return graph.read({tensor.name: np.ascontiguousarray(array)}, limits)
 
 
@@ -110,7 +111,8 @@ def _by_step(graph: StreamGraph, tensor: Tensor, array: Array, count: int) -> Ar
     batch = tensor.batch_axis or 0
     if not graph.timed:
         return _moved(array, batch, 0)
-    row = array[(*(slice(None),) * batch, 0)]
+    place: list[Any] = [slice(None)] * batch
+    row: Array = array[(*place, 0)]
     time = tensor.row_time_axis()
     if time is None or row.shape[time] != count:
         return row[None]

@@ -18,7 +18,7 @@ Snapshot: TypeAlias = list[list[Any]]
 _CUMULATIVE: Final = ("counter", "histogram", "summary")
 _SMALLEST: Final = frozenset({"process_start_time_seconds", "process_max_fds"})
 # Besides those whose value is always 1.
-_SAME: Final = frozenset({"unroll_refused_versions", "unroll_streams"})
+_SAME: Final = frozenset({"unroll_refused_versions", "unroll_streams", "unroll_streams_limit"})
 
 
 def snapshot(registry: Iterable[Metric]) -> Snapshot:

@@ -147,6 +147,10 @@ STREAMS: Final = gauge(
     "unroll_streams",
     "Streams that are kept, in memory or in the store only.",
 )
+STREAMS_LIMIT: Final = gauge(
+    "unroll_streams_limit",
+    "Streams that may be kept, at most.",
+)
 STREAMS_HOT: Final = gauge(
     "unroll_streams_hot",
     "Streams whose state is held in memory as well; the others lie in the store only.",
@@ -165,6 +169,10 @@ STREAM_STORE_SECONDS: Final = histogram(
     "Time until the store had taken the new state of a stream.",
     (),
     buckets=SECONDS,
+)
+STREAM_STORE_FAILURES: Final = counter(
+    "unroll_stream_store_failures_total",
+    "Calls of the store of streams that failed.",
 )
 STREAM_CONFLICTS: Final = counter(
     "unroll_stream_conflicts_total",

@@ -18,6 +18,7 @@ ROWS = [
     "Golden signals per task",
     "Batching and padding",
     "Inputs and drift",
+    "Streams",
     "Models and versions",
     "Process",
 ]

@@ -70,6 +70,6 @@ def test_nobody_is_nothing() -> None:
 def test_every_gauge_of_ours_has_a_way_to_add_up(name: str) -> None:
     """A new one must be thought about: sums are right for amounts, and only for those."""
     amounts = {"in_flight", "queue_depth", "queue_limit", "workers", "sessions", "processes"}
-    amounts |= {"streams_hot"}
-    same = {"build_info", "model_info", "refused_versions", "streams"}
+    amounts |= {"silent_processes", "streams_hot"}
+    same = {"build_info", "model_info", "refused_versions", "streams", "streams_limit"}
     assert name.removeprefix("unroll_") in amounts | same

@@ -25,6 +25,7 @@ async def keep(streams: Streams, repository: Repository, seconds: float = _SECON
         try:
             await keep_once(streams, repository)
         except StoreFailed as error:
+            metrics.STREAM_STORE_FAILURES.inc()
             if not failing:
                 _log.error("streams_store_failed", reason=error.message)
             failing = True
@@ -40,6 +41,7 @@ async def keep_once(streams: Streams, repository: Repository) -> None:
         if gone < _AT_ONCE:
             break
     metrics.STREAMS.set(await streams.store.count())
+    metrics.STREAMS_LIMIT.set(streams.limit)
     metrics.STREAMS_HOT.set(streams.hot)
     served = {each.name: each.version for each in repository.loaded()}
     for model in repository.held.all():

@@ -105,6 +105,11 @@ class Streams:
         self._turns = Turns()
 
     @property
+    def limit(self) -> int:
+        """Streams that may be kept."""
+        return self._options.streams
+
+    @property
     def hot(self) -> int:
         """Streams that are held in memory."""
         return len(self._hot)

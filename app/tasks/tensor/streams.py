@@ -218,7 +218,8 @@ class StreamGraph:
 
     def _one_row(self, tensor: Tensor) -> tuple[Any, ...]:
         """The index that gives a row its batch axis."""
-        return (*(slice(None),) * (tensor.batch_axis or 0), None)
+        place: list[Any] = [slice(None)] * (tensor.batch_axis or 0)
+        return (*place, None)
 
     def _batch_axis(self, state: str) -> int:
         return self._states[state].batch_axis or 0
