@@ -12,6 +12,7 @@ from app.errors import ModelNotFound, ModelRefused, NotReady
 from app.serving.models.folders import is_folder, snapshot
 from app.serving.models.inventory import Inventory
 from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes, load_version
+from app.serving.models.promotion import promote
 from app.serving.models.served import ServedModels
 from app.serving.models.versions import ModelVersions
 from app.serving.models.wanted import FILE, WantedVersions
@@ -66,6 +67,8 @@ class Changes:
         for name, versions in sorted(self._inventory.all().items()):
             try:
                 self._update(versions, patient=patient)
+                if self.started:
+                    self._update_candidate(versions)
             except NotReady:
                 return
             except Exception as error:  # an error of one model must not stop the others
@@ -122,11 +125,32 @@ class Changes:
             note()
         return model
 
+    def promote(self, known: ModelVersions, version: str) -> LoadedModel:
+        """Serve a version, and mark it so in the repository once it is known that it can be.
+
+        Raises as `Repository.promote` does.
+        """
+
+        def note() -> None:
+            promote(known.folder(version).parents[1], known.name, version)
+            self._keep(known)
+
+        try:
+            if self._version_of(known.name) == version:
+                note()
+            else:
+                self._serve(known, version, note)
+            self._update_candidate(known)
+        finally:
+            self._finish_change()
+        return self._served.get(known.name, version, None)
+
     def unload(self, known: ModelVersions, *, keep: bool) -> None:
         """Serve no version of a model; `keep` notes that. Raises NotReady."""
         if keep:
             self._keep(known, unloaded=True)
         self._served.replace(known.name, None)
+        self._served.replace_candidate(known.name, None)
         self._needs_trim = True
         self._finish_change()
 
@@ -142,12 +166,29 @@ class Changes:
             )
         if versions.unloaded:
             return
-        for version in versions.candidates(self._version_of(versions.name), patient=patient):
+        for version in versions.to_try(self._version_of(versions.name), patient=patient):
             try:
                 self._serve(versions, version)
                 return
             except ModelRefused:
                 continue
+
+    def _update_candidate(self, versions: ModelVersions) -> None:
+        """Keep the newest candidate of one model loaded, for requests that name its version."""
+        loaded = self._served.candidates().get(versions.name)
+        while True:
+            wanted = versions.newest_candidate()
+            if wanted == self._version_of(versions.name):
+                wanted = None
+            if (loaded.version if loaded else None) == wanted:
+                return
+            try:
+                model = self._load(versions, wanted) if wanted is not None else None
+            except ModelRefused:
+                continue  # it is not the newest any more until its files change
+            self._served.replace_candidate(versions.name, model)
+            self._needs_trim = True
+            return
 
     def _keep(
         self, known: ModelVersions, version: str | None = None, unloaded: bool = False
@@ -163,6 +204,19 @@ class Changes:
         self, versions: ModelVersions, version: str, note: Callable[[], None] | None = None
     ) -> LoadedModel:
         """Load a version and serve it, or raise and change nothing. `note` is called in between."""
+        model = self._load(versions, version)
+        try:
+            if note is not None:
+                note()
+        except (ModelRefused, NotReady):
+            model.close(drain=False, forget=self._version_of(versions.name) != version)
+            raise
+        versions.accept(model)
+        self._served.replace(versions.name, model)
+        return model
+
+    def _load(self, versions: ModelVersions, version: str) -> LoadedModel:
+        """Load a version, or raise ModelRefused and note why."""
         folder, key = versions.folder(version), (versions.name, version)
         files = snapshot(folder)
         self.loading = key
@@ -171,22 +225,13 @@ class Changes:
                 raise ModelRefused("this pinned version is not in the repository")
             # Leave half of the time to requests, once there can be any.
             slow = half_duty_cycle() if self.started and self._served.all() else no_throttle
-            model = load_version(folder, self._tasks, self._options, expected=key, throttle=slow)
+            return load_version(folder, self._tasks, self._options, expected=key, throttle=slow)
         except ModelRefused as error:
             versions.refuse(version, files, error.message)
             _log.error("model_refused", model=versions.name, version=version, reason=error.message)
             raise
         finally:
             self.loading, self._needs_trim = None, True
-        try:
-            if note is not None:
-                note()
-        except NotReady:
-            model.close(drain=False, forget=self._version_of(versions.name) != version)
-            raise
-        versions.accept(model)
-        self._served.replace(versions.name, model)
-        return model
 
     def _version_of(self, name: str) -> str | None:
         model = self._served.all().get(name)

@@ -10,6 +10,9 @@ from app.serving.models.manifest import NAME_PATTERN, VERSION_PATTERN, read_mani
 Snapshot: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
 """Per file: name, inode, bytes, and the times of the last change of its content and its owner."""
 
+CANDIDATE: Final = "CANDIDATE"
+"""A file of this name in a version's folder marks it as a candidate; see `promotion`."""
+
 ABSENT: Final[Snapshot] = ()
 
 
@@ -44,6 +47,23 @@ def version_names(folder: Path) -> list[str]:
         if VERSION_PATTERN.fullmatch(each.name) and is_folder(each)
     ]
     return sorted(versions, key=int, reverse=True)
+
+
+def is_candidate(folder: Path) -> bool:
+    """Whether the version in `folder` waits to be promoted."""
+    try:
+        return (folder / CANDIDATE).exists()
+    except OSError:  # before Python 3.14, if the folder may not be read
+        return False
+
+
+def promoted_names(folder: Path) -> list[str]:
+    """The versions in the folder of a model that are no candidates, the highest first.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    return [each for each in version_names(folder) if not is_candidate(folder / each)]
 
 
 def snapshot(folder: Path) -> Snapshot:

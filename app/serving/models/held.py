@@ -34,13 +34,13 @@ class HeldVersions:
         return list(self._served.held().values())
 
     def lease(self, name: str, version: str) -> LoadedModel | None:
-        """A version that is served or held, None if it is neither.
+        """A version that is served, held or a loaded candidate; None if it is neither.
 
         It accepts inputs until its `leases.give_back` is called, once.
         """
-        model = self._served.all().get(name)
-        if model is None or model.version != version:
-            model = self._served.held().get((name, version))
+        found = (self._served.all().get(name), self._served.candidates().get(name))
+        model = next((each for each in found if each and each.version == version), None)
+        model = model or self._served.held().get((name, version))
         return model if model is not None and model.leases.take() else None
 
     def load(self, name: str, version: str) -> None:

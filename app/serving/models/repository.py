@@ -14,10 +14,11 @@ from typing import Final, Literal
 from app.errors import ModelRefused, NotReady
 from app.serving.models.changes import Changes
 from app.serving.models.held import HeldVersions
+from app.serving.models.index import VersionState, index_of
 from app.serving.models.inventory import Inventory
 from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes
 from app.serving.models.served import ServedModels
-from app.serving.models.versions import Refusal, VersionState, states_of
+from app.serving.models.versions import Refusal
 from app.serving.models.wanted import WantedVersions
 from app.serving.runtime import memory
 from app.telemetry.log import get_logger
@@ -44,7 +45,8 @@ class Repository:
     ) -> None:
         self._root = root
         options = options or ServingOptions()
-        self._inventory = Inventory(root, dict(pinned_versions or {}))
+        self._pinned = dict(pinned_versions or {})
+        self._inventory = Inventory(root, self._pinned)
         self._served = ServedModels(options.retire_seconds, options.may_be_held)
         self._changes = Changes(
             tasks, options, self._inventory, self._served, wanted or WantedVersions()
@@ -71,6 +73,7 @@ class Repository:
             for name in sorted(self._inventory.all().keys() - self._served.all().keys()):
                 _log.error("model_not_served", model=name)
             self._changes.started = True
+            self._changes.scan(patient=False)  # candidates come after what is served by default
         memory.trim()  # golden examples needed memory that serving will not
         if not self._served.all():
             _log.error("no_models", models_dir=str(self._root))
@@ -124,14 +127,16 @@ class Repository:
         found = sorted(self._changes.problems.items())
         return [f"{name or 'the model repository'} {why}" for name, why in found]
 
+    def candidates(self) -> list[LoadedModel]:
+        """The candidates that are loaded, ordered by name: the newest of each model."""
+        return list(self._served.candidates().values())
+
     def index(self) -> list[VersionState]:
         """Every version on the disk or in use, by name and number. Reads folders: it may block."""
-        served, loading = self._served, self._changes.loading
-        models = self._inventory.all()
-        return states_of(models, served.all(), served.held(), served.retiring(), loading)
+        return index_of(self._inventory.all(), self._served, self._changes.loading)
 
     def load(self, name: str, version: str | None = None) -> LoadedModel:
-        """Serve the highest version on the disk, or exactly `version`, and return it.
+        """Serve the highest version that is no candidate, or exactly `version`, and return it.
 
         Waits for other changes, for the checks, and for the version that it replaces to finish. A
         version that is served already is loaded again only if its files have changed. After a load
@@ -145,6 +150,25 @@ class Repository:
         """
         with self._change:
             return self._changes.change_to(self._inventory.find(name), version, keep=True)
+
+    def promote(self, name: str, version: str) -> LoadedModel:
+        """Serve `version` from now on, in every process that reads the repository.
+
+        Once it has passed its checks it is marked as promoted, and higher versions as candidates.
+        What was pinned by `load` is pinned no more.
+
+        Raises:
+            ModelNotFound: the model or the version is not on the disk.
+            ModelRefused: the version fails a check, another one is pinned by a setting, or the
+                repository cannot be written.
+            NotReady: the service is shutting down, or what is wanted cannot be kept.
+        """
+        with self._change:
+            known = self._inventory.find(name)
+            pinned = self._pinned.get(name)
+            if pinned not in (None, version):
+                raise ModelRefused(f"version {pinned} of {name} is pinned by a setting")
+            return self._changes.promote(known, known.choose(version))
 
     def unload(self, name: str) -> None:
         """Serve no version of a model until `load` is called; returns when it has finished.

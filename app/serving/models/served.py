@@ -36,6 +36,7 @@ class ServedModels:
         self._may_be_held = may_be_held or (lambda model: False)
         self._held: Mapping[tuple[str, str], LoadedModel] = {}
         self._served: Mapping[str, LoadedModel] = {}
+        self._candidates: Mapping[str, LoadedModel] = {}
         self._retiring: LoadedModel | None = None
         self._replaced: list[tuple[str, str]] = []  # the latest last
         self._lock = threading.Lock()  # held for a moment, to change what is served
@@ -44,6 +45,10 @@ class ServedModels:
     def all(self) -> Mapping[str, LoadedModel]:
         """What is served now, by name."""
         return self._served
+
+    def candidates(self) -> Mapping[str, LoadedModel]:
+        """The candidates that are loaded now, by name: at most one of each model."""
+        return self._candidates
 
     def retiring(self) -> LoadedModel | None:
         """The replaced version that is still finishing what it accepted."""
@@ -83,6 +88,10 @@ class ServedModels:
             raise NotReady("the service is shutting down")
         if not served:
             raise NotReady("no model is served; GET /models tells why")
+        candidate = self._candidates.get(name)
+        named = candidate is not None and candidate.version == version
+        if candidate is not None and named and task in (None, candidate.manifest.task):
+            return candidate
         model = served.get(name)
         if model is None or (task is not None and model.manifest.task != task):
             names = [each for each, other in served.items() if task in (None, other.manifest.task)]
@@ -90,8 +99,10 @@ class ServedModels:
             listing = ", ".join(names) or "none"
             raise ModelNotFound(f"there is no {kind} {name!r}; served: {listing}")
         if version is not None and version != model.version:
+            also = f", candidate: {candidate.version}" if candidate is not None else ""
             raise ModelNotFound(
-                f"version {version!r} of model {name!r} is not served; served: {model.version}"
+                f"version {version!r} of model {name!r} is not served; "
+                f"served: {model.version}{also}"
             )
         return model
 
@@ -132,13 +143,36 @@ class ServedModels:
         else:
             self._retire(old, replaced_by=model)
 
+    def replace_candidate(self, name: str, model: LoadedModel | None) -> None:
+        """Answer requests that name the version of `model`; retire the candidate before it.
+
+        Raises:
+            NotReady: this was closed; `model` is closed, too.
+        """
+        with self._lock:
+            closed = self.closed.is_set()
+            old = self._candidates.get(name)
+            if not closed:
+                others = {each: other for each, other in self._candidates.items() if each != name}
+                self._candidates = dict(sorted((others | ({name: model} if model else {})).items()))
+        if closed:
+            if model is not None:
+                model.close(drain=False)
+            raise NotReady("the service is shutting down")
+        if old is not None:
+            served = self._served.get(name)
+            again = served is not None and served.version == old.version
+            old.retire(self._retire_seconds, forget=not again)
+            self._forget_counters((old.name, old.version))
+
     def close(self, timeout: float | None) -> bool:
         """Serve nothing more; finish what was accepted, within `timeout` seconds in all."""
         end = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             self.closed.set()
             retiring = [self._retiring] if self._retiring else []
-            models = [*self._served.values(), *self._held.values(), *retiring]
+            beside = [*self._held.values(), *self._candidates.values()]
+            models = [*self._served.values(), *beside, *retiring]
         for model in models:  # stop all of them first, then wait for each
             model.scheduler.stop()
         finished = [
@@ -148,18 +182,21 @@ class ServedModels:
         return all(finished)
 
     def _retire(self, old: LoadedModel, replaced_by: LoadedModel | None) -> None:
-        again = replaced_by is not None and replaced_by.version == old.version
+        candidate = self._candidates.get(old.name)
+        others = [each.version for each in (replaced_by, candidate) if each is not None]
+        again = old.version in others
         if not again:
             metrics.MODEL_INFO.remove(old.manifest.task, old.name, old.version)
         finished = old.retire(self._retire_seconds, forget=not again)
         self._retiring = None
         event = _log.info if finished else _log.warning
         event("model_retired", model=old.name, version=old.version, finished=finished)
-        self._forget_counters((old.name, old.version), replaced_by)
+        self._forget_counters((old.name, old.version))
 
-    def _forget_counters(self, key: tuple[str, str], replaced_by: LoadedModel | None) -> None:
+    def _forget_counters(self, key: tuple[str, str]) -> None:
         """Remove the counters of all but the last few replaced versions from the metrics."""
-        served = {(each.name, each.version) for each in self._served.values()}
+        used = (*self._served.values(), *self._candidates.values())
+        served = {(each.name, each.version) for each in used}
         kept = [each for each in (*self._replaced, key) if each not in served]
         unique = list(dict.fromkeys(reversed(kept)))  # the latest first
         for name, version in unique[_KEPT_COUNTERS:]:

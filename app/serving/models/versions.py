@@ -7,10 +7,18 @@ replaced, never changed in place, so other threads may read them at any time.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from app.errors import ModelNotFound, ModelRefused
-from app.serving.models.folders import ABSENT, Snapshot, missing_part, snapshot, version_names
+from app.serving.models.folders import (
+    ABSENT,
+    Snapshot,
+    is_candidate,
+    missing_part,
+    promoted_names,
+    snapshot,
+    version_names,
+)
 from app.serving.models.loader import LoadedModel, verify_files
 from app.serving.models.manifest import read_manifest
 from app.serving.models.wanted import Wanted
@@ -24,16 +32,6 @@ class Refusal:
 
     name: str
     version: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionState:
-    """One version of one model. `reason` is empty if it is served and its folder unchanged."""
-
-    name: str
-    version: str
-    state: Literal["READY", "UNAVAILABLE", "LOADING", "UNLOADING"]
     reason: str
 
 
@@ -69,7 +67,7 @@ class ModelVersions:
         return version_names(self._root / self.name)
 
     def choose(self, version: str | None) -> str:
-        """`version`, or the highest on the disk for None.
+        """`version`; for None the highest that is no candidate, or the highest where all are.
 
         Raises:
             ModelNotFound: it is not on the disk.
@@ -86,7 +84,8 @@ class ModelVersions:
                 f"version {version!r} of model {self.name!r} is not in the repository; "
                 f"there: {', '.join(versions)}"
             )
-        return version or versions[0]
+        promoted = [each for each in versions if not is_candidate(self.folder(each))]
+        return version or (promoted or versions)[0]
 
     def known(self, used: Iterable[str]) -> list[str]:
         """All versions by number: those on the disk, those that were refused, and `used`."""
@@ -105,27 +104,42 @@ class ModelVersions:
         refusals = self._refused
         return [refusals[version][1] for version in sorted(refusals, key=int, reverse=True)]
 
-    def candidates(self, served: str | None, *, patient: bool) -> Iterator[str]:
-        """Versions to try now in place of `served`, the best first.
-
-        They are higher than `served`, unless one is pinned, and were not refused with the same
-        files before. With `patient` a version is left out that is not complete and whose files
-        have changed since the last call: it is being copied.
+    def newest_candidate(self) -> str | None:
+        """The highest candidate that may be loaded beside what is served; None with a pin.
 
         Raises:
             OSError: the folder of the model cannot be read.
         """
-        versions = self.on_disk()
-        self._forget_absent(versions)
-        if self.pin is not None:
-            versions = [self.pin]
+        if self.pin is not None or self.unloaded:
+            return None
+        waiting = [each for each in self.on_disk() if is_candidate(self.folder(each))]
+        return next((each for each in waiting if not self._was_refused(each)), None)
+
+    def to_try(self, served: str | None, *, patient: bool) -> Iterator[str]:
+        """Versions to try now in place of `served`, the best first.
+
+        They are no candidates, higher than `served` unless that has become a candidate or one is
+        pinned, and were not refused with the same files before. With `patient` a version is left
+        out that is not complete and whose files have changed since the last call: it is being
+        copied.
+
+        Raises:
+            OSError: the folder of the model cannot be read.
+        """
+        self._forget_absent(self.on_disk())
+        folder = self._root / self.name
+        versions = promoted_names(folder) if self.pin is None else [self.pin]
+        aside = served is not None and is_candidate(self.folder(served))
         for version in versions:
             if version == served or (
-                self.pin is None and served is not None and int(version) < int(served)
+                self.pin is None
+                and served is not None
+                and not aside
+                and int(version) < int(served)
             ):
                 return
             now = snapshot(self.folder(version))
-            if self._refused.get(version, (None, None))[0] == now:
+            if self._was_refused(version):
                 continue
             if patient and now != ABSENT and self._is_being_copied(version, now):
                 continue
@@ -163,7 +177,13 @@ class ModelVersions:
             return f"it is still being written: {self._unfinished[version][1]}"
         if self.pin is not None:
             return f"version {self.pin} is pinned"
+        if is_candidate(self.folder(version)):
+            return "it is a candidate, and a newer one is loaded"
         return f"version {served} is served" if served else "it is not loaded yet"
+
+    def _was_refused(self, version: str) -> bool:
+        """Whether the version was refused with the files that it has now."""
+        return self._refused.get(version, (None, None))[0] == snapshot(self.folder(version))
 
     def _is_being_copied(self, version: str, now: Snapshot) -> bool:
         """Whether the version is incomplete and has changed since the last call."""
@@ -180,35 +200,6 @@ class ModelVersions:
             self._refused = _without(self._refused, version)
         for version in [each for each in self._unfinished if each not in kept]:
             self._unfinished = _without(self._unfinished, version)
-
-
-def states_of(
-    models: Mapping[str, ModelVersions],
-    served: Mapping[str, LoadedModel],
-    held: Mapping[tuple[str, str], LoadedModel],
-    retiring: LoadedModel | None,
-    loading: tuple[str, str] | None,
-) -> list[VersionState]:
-    """Every version on the disk or in use, by name and number. Reads folders: it may block."""
-    states: list[VersionState] = []
-    for name, versions in sorted(models.items()):
-        ready = served.get(name)
-        used = [each.version for each in (ready, retiring) if each and each.name == name]
-        for version in versions.known([*used, *(each for of, each in held if of == name)]):
-            key = (name, version)
-            if ready is not None and version == ready.version:
-                state = VersionState(*key, "READY", versions.note)
-            elif key == loading:
-                state = VersionState(*key, "LOADING", "it is being verified and warmed")
-            elif retiring is not None and key == (retiring.name, retiring.version):
-                state = VersionState(*key, "UNLOADING", "it finishes what it has accepted")
-            elif key in held:
-                state = VersionState(*key, "UNAVAILABLE", "it is kept for streams of its own")
-            else:
-                reason = versions.reason_not_served(version, ready.version if ready else None)
-                state = VersionState(*key, "UNAVAILABLE", reason)
-            states.append(state)
-    return states
 
 
 def _folder_difference(model: LoadedModel, now: Snapshot) -> str:
