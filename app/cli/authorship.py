@@ -19,6 +19,7 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,7 +54,8 @@ def train_authorship(
     ] = None,
     seed: SeedOption = 0,
     encoding: EncodingOption = None,
-    name: NameOption = "authorship",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -63,9 +65,11 @@ def train_authorship(
     command goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
+        from app.training.authorship.evaluate import authorship_score
         from app.training.authorship.recipe import recipe_for
         from app.training.authorship.train import train_authorship as run
 
+        name = name_to_publish(name, "authorship", out, promote)
         recipe = recipe_for(
             data,
             encoding=encoding,
@@ -85,7 +89,11 @@ def train_authorship(
             tell=lambda line: typer.echo(line, err=True),
         )
         print_rows(_table(rows), [row.to_json() for row in rows], False)
-        typer.echo(f"published {folder}")
+        settle(
+            folder,
+            promote,
+            lambda version: authorship_score(out, folder.parent.name, version, folder.name),
+        )
 
 
 def evaluate_authorship(

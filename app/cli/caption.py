@@ -1,7 +1,7 @@
 """The commands that train and evaluate captions. Knows arguments; all else by import."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
+
+if TYPE_CHECKING:
+    from app.training.common.comparison import Score
 
 
 def train_caption(
@@ -38,7 +42,8 @@ def train_caption(
     ] = None,
     seed: SeedOption = 0,
     encoding: EncodingOption = None,
-    name: NameOption = "caption",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -51,16 +56,25 @@ def train_caption(
     with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
+        from app.training.caption.data import read_captions
+        from app.training.caption.evaluate import caption_score
         from app.training.caption.recipe import CaptionRecipe
+        from app.training.caption.served import served_captions
         from app.training.caption.train import train_caption as run
 
+        name = name_to_publish(name, "caption", out, promote)
         recipe = CaptionRecipe(
             cell=cell, hidden_size=hidden_size, attention_size=attention, seed=seed
         )
         if epochs is not None:
             recipe = replace(recipe, epochs=epochs)
         folder = run(data, encoder, recipe, name=name, repository=out, work=work, encoding=encoding)
-        typer.echo(f"published {folder}")
+
+        def score(version: str) -> "Score":
+            with served_captions(folder.parent.name, out, version=version) as model:
+                return caption_score(model, read_captions(data, seed=seed))
+
+        settle(folder, promote, score)
 
 
 def evaluate_caption(

@@ -19,7 +19,7 @@ from app.cli.forecast import (
 )
 from app.cli.generate import evaluate_generate, train_generate
 from app.cli.import_graph import import_graph
-from app.cli.models import models
+from app.cli.models import models, promote
 from app.cli.predict import predict
 from app.cli.predict_sequences import predict_generate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
@@ -36,6 +36,7 @@ cli = typer.Typer(
 cli.command("import")(import_graph)
 cli.command("serve")(serve)
 cli.command("models")(models)
+cli.command("promote")(promote)
 predict.command("generate")(predict_generate)
 predict.command("stream")(predict_stream)
 cli.add_typer(predict, name="predict")

@@ -20,6 +20,7 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
 from app.cli.tables import (
     DayFirstOption,
     DecimalOption,
@@ -65,7 +66,8 @@ def train_forecast(
     jobs: JobsOption = 1,
     collection: CollectionOption = None,
     seed: SeedOption = 0,
-    name: NameOption = "forecast",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
     yes: YesOption = False,
@@ -90,10 +92,12 @@ def train_forecast(
     with errors_in_one_line(), training_extra():
         from app.training.common.loop import LoopOptions
         from app.training.forecast.data import read_series
+        from app.training.forecast.evaluate import forecast_score
         from app.training.forecast.network import ForecasterOptions
         from app.training.forecast.recipe import ForecastRecipe
         from app.training.forecast.train import train_forecast as run
 
+        name = name_to_publish(name, "forecast", out, promote)
         own = table_options(
             time=time,
             target=target,
@@ -125,7 +129,13 @@ def train_forecast(
             jobs=jobs,
             series=found,
         )
-        typer.echo(f"published {folder}")
+        settle(
+            folder,
+            promote,
+            lambda version: forecast_score(
+                folder.parent.name, out, data, version, collections=tuple(collection or ()), own=own
+            ),
+        )
 
 
 def train_forecast_waves(
@@ -135,7 +145,8 @@ def train_forecast_waves(
         int | None, typer.Option(help="Train on so many series; else fresh ones.", min=1)
     ] = None,
     seed: SeedOption = 0,
-    name: NameOption = "forecast-waves",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -146,9 +157,11 @@ def train_forecast_waves(
     with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
+        from app.training.waves.evaluate import waves_score
         from app.training.waves.recipe import WavesRecipe
         from app.training.waves.train import train_waves
 
+        name = name_to_publish(name, "forecast-waves", out, promote)
         recipe = WavesRecipe(series=series, seed=seed)
         if cell is not None:
             recipe = replace(recipe, network=replace(recipe.network, cell=cell))
@@ -156,7 +169,8 @@ def train_forecast_waves(
             every = min(recipe.loop.validate_every, steps)
             loop = replace(recipe.loop, steps=steps, validate_every=every)
             recipe = replace(recipe, loop=loop)
-        typer.echo(f"published {train_waves(recipe, name=name, repository=out, work=work)}")
+        folder = train_waves(recipe, name=name, repository=out, work=work)
+        settle(folder, promote, lambda version: waves_score(out, folder.parent.name, version))
 
 
 def evaluate_forecast(

@@ -1,7 +1,7 @@
 """The commands that train and evaluate language models. Knows arguments; all else by import."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -21,6 +21,10 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
+
+if TYPE_CHECKING:
+    from app.training.common.comparison import Score
 
 _TextOption: TypeAlias = Annotated[
     Path, typer.Option("--data", help="A text file, or a folder of such.", metavar="PATH")
@@ -37,7 +41,8 @@ def train_generate(
     layers: LayersOption = 1,
     steps: StepsOption = None,
     seed: SeedOption = 0,
-    name: NameOption = "generate",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -49,16 +54,25 @@ def train_generate(
     with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
+        from app.training.generate.data import read_texts
+        from app.training.generate.evaluate import generate_score
         from app.training.generate.recipe import GenerateRecipe
+        from app.training.generate.served import served_language_model
         from app.training.generate.train import train_generate as run
 
+        name = name_to_publish(name, "generate", out, promote)
         recipe = GenerateRecipe(
             unit=unit, cell=cell, hidden_size=hidden_size, num_layers=layers, seed=seed
         )
         if steps is not None:
             recipe = replace(recipe, loop=replace(recipe.loop, steps=steps))
         folder = run(data, recipe, name=name, repository=out, work=work)
-        typer.echo(f"published {folder}")
+
+        def score(version: str) -> "Score":
+            with served_language_model(folder.parent.name, out, version=version) as model:
+                return generate_score(model, read_texts(data))
+
+        settle(folder, promote, score)
 
 
 def evaluate_generate(

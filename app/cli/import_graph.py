@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from app.cli.common import OutOption, errors_in_one_line
+from app.cli.publishing import settle
 from app.errors import ConfigurationError
 from app.telemetry import log
 
@@ -66,6 +67,10 @@ def import_graph(
     description: Annotated[str, typer.Option(help="One sentence for the model card.")] = "",
     license: Annotated[str | None, typer.Option(help="Terms of the weights.")] = None,
     intended_use: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    promote: Annotated[
+        bool,
+        typer.Option("--promote", help="Serve it at once, though another version is served."),
+    ] = False,
     out: OutOption = Path("models"),
     check: Annotated[
         bool, typer.Option("--check", help="Only tell what is found; publish nothing.")
@@ -114,6 +119,8 @@ def import_graph(
         )
         imported = import_model(path, options, out, dry_run=check)
         _tell(path, options, imported, check)
+        if imported.folder is not None:
+            settle(imported.folder, promote, None)
     if imported.verdict.problems:
         raise typer.Exit(1)
 
@@ -131,11 +138,9 @@ def _tell(path: Path, options: "ImportOptions", imported: "Imported", check: boo
                 typer.echo(f"  {kind:6} {tensor.name} {tensor.datatype} {tensor.shown()}{role}")
     for finding in verdict.findings:
         _tell_finding(finding)
-    if imported.folder is not None:
-        typer.echo(f"published {imported.folder}")
-    elif verdict.problems:
+    if imported.folder is None and verdict.problems:
         print(f"{path.name} is not published as {options.name}", file=sys.stderr)
-    elif check:
+    elif imported.folder is None and check:
         typer.echo("nothing keeps it from being published")
 
 

@@ -1,9 +1,11 @@
-"""The command `models`: lists a model repository. Knows folders and manifests; loads no network."""
+"""The commands `models` and `promote`. Knows folders and manifests; loads no network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from app.cli.common import ModelsOption, errors_in_one_line
 from app.errors import ModelRefused
@@ -29,6 +31,35 @@ def models(models_dir: ModelsOption = None) -> None:
     Console().print(versions_table(versions, str(root)) if versions else f"{root} holds no model.")
 
 
+def promote(
+    name: Annotated[str, typer.Argument(help="Name of the model.", metavar="NAME")],
+    version: Annotated[str, typer.Argument(help="Its version.", metavar="VERSION")],
+    models_dir: ModelsOption = None,
+) -> None:
+    """Make a version the one that is served.
+
+    A candidate is one no more, and higher versions become candidates: that is also the way
+    back. A service that runs notices within UNROLL_RELOAD_SECONDS.
+    """
+    with errors_in_one_line():
+        from app.serving.models.promotion import promote as run
+        from app.settings import load_settings
+
+        settings = load_settings(models_dir=models_dir)
+        stored = {each.version: each for each in _versions_of(settings.models_dir / name, None)}
+        if version in stored and stored[version].problem:
+            raise ModelRefused(f"{name}/{version} is not sound: {stored[version].problem}")
+        aside = run(settings.models_dir, name, version)
+        pin = settings.pinned_versions.get(name)
+        typer.echo(f"{name}/{version} is promoted")
+        for each in aside:
+            typer.echo(f"{name}/{each} is a candidate now")
+        if pin not in (None, version):
+            typer.echo(
+                f"version {pin} is pinned by UNROLL_PINNED_VERSIONS: it goes on being served"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
     """One version folder; `problem` is empty when manifest and files are as they should be."""
@@ -38,6 +69,7 @@ class StoredVersion:
     manifest: "Manifest | None"
     problem: str
     served: bool
+    candidate: bool = False
 
     @property
     def size(self) -> int:
@@ -82,22 +114,32 @@ def versions_table(versions: Sequence[StoredVersion], title: str) -> "Table":
             manifest.network.cell if manifest else "?",
             f"{manifest.network.parameters:,}" if manifest else "?",
             f"{each.size / 1e6:.2f} MB" if manifest else "?",
-            "yes" if each.served else (f"refused: {each.problem}" if each.problem else "no"),
+            _served(each),
         )
     return table
 
 
+def _served(version: StoredVersion) -> str:
+    if version.problem:
+        return f"refused: {version.problem}"
+    if version.served:
+        return "yes"
+    return "candidate" if version.candidate else "no"
+
+
 def _versions_of(folder: Path, pin: str | None) -> list[StoredVersion]:
-    from app.serving.models.folders import version_names
+    from app.serving.models.folders import is_candidate, version_names
 
     versions: list[StoredVersion] = []
     chosen = False
     for version in version_names(folder):
         path = folder / version
         manifest, problem = _inspect(path)
-        served = not problem and not chosen and pin in (None, path.name)
+        candidate = is_candidate(path)
+        wanted = pin == path.name or (pin is None and not candidate)
+        served = not problem and not chosen and wanted
         chosen = chosen or served
-        versions.append(StoredVersion(folder.name, path.name, manifest, problem, served))
+        versions.append(StoredVersion(folder.name, path.name, manifest, problem, served, candidate))
     return versions
 
 

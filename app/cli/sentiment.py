@@ -1,7 +1,7 @@
 """The commands that train and evaluate sentiment. Knows arguments; all else by import."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -20,6 +20,10 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
+
+if TYPE_CHECKING:
+    from app.training.common.comparison import Score
 
 TextsOption: TypeAlias = Annotated[
     Path,
@@ -48,7 +52,8 @@ def train_sentiment(
             "--refit", help="Publish a second version, fitted on the held-out texts as well."
         ),
     ] = False,
-    name: NameOption = "sentiment",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -58,14 +63,26 @@ def train_sentiment(
     the same command again goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
+        from app.tasks.sentiment import SentimentTask
+        from app.training.sentiment.data import read_texts
+        from app.training.sentiment.evaluate import sentiment_score
         from app.training.sentiment.recipe import SentimentRecipe, shortened
+        from app.training.sentiment.served import served_texts
         from app.training.sentiment.train import train_sentiment as run
 
+        name = name_to_publish(name, "sentiment", out, promote)
         recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
         if steps is not None:
             recipe = shortened(recipe, steps)
         folder = run(data, recipe, name=name, repository=out, work=work, refit=refit)
-        typer.echo(f"published {folder}")
+
+        def score(version: str) -> "Score":
+            with served_texts(
+                "sentiment", SentimentTask, folder.parent.name, out, version=version
+            ) as model:
+                return sentiment_score(model, read_texts(data))
+
+        settle(folder, promote, score)
 
 
 def evaluate_sentiment(

@@ -37,6 +37,9 @@ class ModelList(BaseModel):
     """Everything in the repository."""
 
     models: list[ModelSummary]
+    candidates: list[ModelSummary] = Field(
+        description="Versions that answer requests that name them, and wait to be promoted."
+    )
     refused: list[RefusedVersion]
     problems: list[str] | None = Field(
         None,
@@ -61,9 +64,10 @@ def routes(services: Services) -> APIRouter:
         responses=problems(500),
     )
     async def list_models() -> ModelList:
-        """What is served, and what was refused and why."""
+        """What is served, what waits to be promoted, and what was refused and why."""
         return ModelList(
             models=[_summary(model) for model in repository.loaded()],
+            candidates=[_summary(model) for model in repository.candidates()],
             refused=[
                 RefusedVersion(name=each.name, version=each.version, reason=each.reason)
                 for each in repository.refused()

@@ -122,6 +122,26 @@ def routes(services: Services) -> APIRouter:
         await have_followed(services.siblings, record_of(request.scope).deadline)
         return Response()
 
+    @router.post(
+        "/repository/models/{name}/versions/{version}/promote",
+        summary="Promote a version",
+        openapi_extra=_BODY,
+        response_class=Response,
+        responses=protocol_errors(400, 403, 404, 409, 413, 422, 500, 503, 504),
+    )
+    async def promote(request: Request, name: str, version: str) -> Response:
+        """Serve this version from now on; no part of the inference protocol.
+
+        A candidate is one no more, and higher versions become candidates. Answers when it serves.
+        What served before goes on until then, also if the version is refused.
+        """
+        _require_control(settings)
+        services.lifecycle.require_open()
+        _parameters(await _content(request, settings))
+        await _control(services, request, partial(repository.promote, name, version))
+        await have_followed(services.siblings, record_of(request.scope).deadline)
+        return Response()
+
     # Whole extensions that are not served: better said than left to be guessed from a 404.
     @absent_route("/systemsharedmemory/{rest:path}")
     @absent_route("/cudasharedmemory/{rest:path}")

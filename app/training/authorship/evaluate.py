@@ -13,7 +13,8 @@ from app.training.authorship.baselines import BASELINES, cleaned
 from app.training.authorship.card import authorship_card
 from app.training.authorship.data import Corpus, Document, read_corpus
 from app.training.authorship.scores import Row, score
-from app.training.common.publish import amend, latest_version
+from app.training.common.comparison import Score
+from app.training.common.publish import amend, served_version
 from app.training.common.served import loaded_model, predictions_of
 
 
@@ -34,7 +35,7 @@ def evaluate_authorship(
         FileNotFoundError, ValueError: no model, no data, or nothing that was not learned.
         ModelNotFound: the version does not pass the checks of loading.
     """
-    folder = repository / name / latest_version(repository / name)
+    folder = repository / name / served_version(repository / name)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no model {name!r} in {repository}")
     corpus = read_corpus(data, encoding)
@@ -78,7 +79,7 @@ def evaluate_authorship(
 
 def record_authorship(repository: Path, name: str, rows: Sequence[Row]) -> None:
     """Write an evaluation of the latest version into its manifest and its model card."""
-    folder = repository / name / latest_version(repository / name)
+    folder = repository / name / served_version(repository / name)
     manifest = read_manifest(folder)
     figures: list[JsonValue] = [row.to_json() for row in rows]
     evaluation = {**manifest.evaluation, "rows": figures}
@@ -114,3 +115,17 @@ def _baselines(
         score(method, texts, truths, answer(learned, labels, questions), authors)
         for method, answer in BASELINES.items()
     ]
+
+
+def authorship_score(repository: Path, name: str, version: str, corpus_of: str) -> Score:
+    """Accuracy of the held-out report of a version, if it was made on the texts of `corpus_of`.
+
+    Raises:
+        ModelRefused: a manifest cannot be read.
+        ValueError: the two were trained on different texts.
+    """
+    manifests = [read_manifest(repository / name / each) for each in (version, corpus_of)]
+    held_out: Any = [each.evaluation.get("held_out") for each in manifests]
+    if manifests[0].training.get("data") != manifests[1].training.get("data") or not held_out[0]:
+        raise ValueError(f"{name}/{version} and {name}/{corpus_of} learned from different texts")
+    return Score("held-out accuracy", float(held_out[0][0]["accuracy"]), higher_is_better=True)

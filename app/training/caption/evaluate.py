@@ -38,6 +38,7 @@ from app.training.caption.served import ServedCaptions
 from app.training.caption.train import Material, train_decoder
 from app.training.caption.words import build_vocabulary, words_of
 from app.training.common.cards import with_figures, with_section
+from app.training.common.comparison import Score
 from app.training.common.publish import CARD, amend
 
 Baselines = Literal["none", "simple", "all"]
@@ -178,3 +179,9 @@ def _folder(cache: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
+
+
+def caption_score(model: ServedCaptions, data: CaptionData) -> Score:
+    """CIDEr-D of a model on the validation images."""
+    rows, _ = evaluate_captions(model, data, baselines="none")
+    return Score("CIDEr-D", rows[0].cider_d, higher_is_better=True)

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from app.errors import UnrollError
+
 
 @dataclass(frozen=True)
 class LoopOptions:
@@ -69,6 +71,10 @@ class Fit:
     interrupted: bool
 
 
+class NotScored(UnrollError):
+    """Training was ended before its first validation: nothing of it can be published."""
+
+
 Batch = Any
 
 
@@ -87,13 +93,14 @@ def fit(
 
     `batch(step)` must depend on the step alone, so that a run that was cut and resumed from
     `checkpoint` is the run that was not cut. KeyboardInterrupt ends the training and keeps the
-    best so far; the checkpoint then allows going on. The network is left in eval mode.
+    best that was validated; the checkpoint then allows going on. The network is left in eval mode.
 
     With `keep` nothing is validated: training ends at that step of the schedule, and its weights
     are kept. That is for a step that another run has found.
 
     Raises:
         FloatingPointError: the loss is not finite.
+        NotScored: it was ended before anything was validated.
         ValueError: `checkpoint` is there and belongs to other options or another network.
     """
     run = _Run(network, options)
@@ -112,10 +119,14 @@ def fit(
                 progress(Progress(run.step, options.steps, value, score, run.best))
     except KeyboardInterrupt:
         interrupted = True
-        if run.best_weights is None and keep is None:
-            run.judge(validate)
         if checkpoint is not None:
             run.save(checkpoint)
+        if run.best_weights is None and keep is None:
+            kept = "; the same command goes on from there" if checkpoint is not None else ""
+            raise NotScored(
+                f"stopped at step {run.step}, before the first validation: nothing is published"
+                + kept
+            ) from None
     if keep is not None:
         run.take(math.nan)
     if run.best_weights is not None:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import queue
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from app.training.common.loop import Fit, Progress
+from app.training.common.loop import Fit, NotScored, Progress
 
 Report = Callable[[Progress], None]
 Job = Callable[[int, Path, Report], Fit]
@@ -36,7 +36,7 @@ class _Told:
 def train_members(job: Job, members: int, work: Path, *, jobs: int = 1) -> list[Fit]:
     """Train `members` networks, `jobs` at a time, each with one thread; checkpoints in `work`.
 
-    Ctrl-C ends all that run and keeps their best; members that had not begun are left out.
+    Ctrl-C ends all that run and keeps the best of those that were validated; others are left out.
     Running the same again goes on from the checkpoints.
     """
     console = Console(stderr=True)
@@ -54,7 +54,12 @@ def _one_by_one(job: Job, members: int, work: Path, show: Callable[[_Told], None
     fits: list[Fit] = []
     for member in range(members):
         report = _reporter(member, show)
-        fits.append(job(member, _checkpoint(work, member), report))
+        try:
+            fits.append(job(member, _checkpoint(work, member), report))
+        except NotScored:
+            if not fits:
+                raise
+            break  # the members before it are whole
         if fits[-1].interrupted:
             break
     return fits
@@ -80,7 +85,25 @@ def _side_by_side(
                 stop.set()
                 for future in futures:
                     future.cancel()
-            return [future.result() for future in futures if not future.cancelled()]
+            return _scored([future for future in futures if not future.cancelled()])
+
+
+def _scored(futures: Sequence[Future[Fit]]) -> list[Fit]:
+    """What the members found that were validated once at least.
+
+    Raises:
+        NotScored: none was.
+    """
+    fits: list[Fit] = []
+    unscored: list[NotScored] = []
+    for future in futures:
+        try:
+            fits.append(future.result())
+        except NotScored as error:
+            unscored.append(error)
+    if not fits:
+        raise unscored[0] if unscored else NotScored("stopped before any network was trained")
+    return fits
 
 
 def _follow(futures: list[Future[Fit]], told: Any, show: Callable[[_Told], None]) -> None:

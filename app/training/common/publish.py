@@ -14,8 +14,10 @@ from typing import Any
 from pydantic import JsonValue
 
 from app.errors import ModelRefused
+from app.serving.models.folders import promoted_names, version_names
 from app.serving.models.loader import ServingOptions, TaskTypes, load_version
 from app.serving.models.manifest import Golden, Manifest, Network, digest, write_manifest
+from app.serving.models.promotion import mark
 from app.serving.runtime.session import Session
 
 GRAPH = "model.onnx"
@@ -45,7 +47,8 @@ def publish(draft: Draft, repository: Path, tasks: TaskTypes, *, version: str = 
 
     The version is the next free number unless it is named. It is put together in a hidden
     folder, answers its golden examples there, is loaded exactly as the service loads it, and
-    only then renamed into place: a reader sees the whole version or nothing.
+    only then renamed into place: a reader sees the whole version or nothing. Where another version
+    is served under the name, it is a candidate: it does not replace what is served.
 
     Raises:
         ModelRefused: it does not pass the checks of loading, or the version is there already.
@@ -63,6 +66,8 @@ def publish(draft: Draft, repository: Path, tasks: TaskTypes, *, version: str = 
         manifest = _manifest(draft, version, work, tasks)
         write_manifest(work, manifest)
         load_version(work, tasks, ServingOptions(workers=1)).close()
+        if promoted_names(folder):
+            mark(work, draft.name, version)
         work.chmod(0o755)
         work.rename(folder / version)
     finally:
@@ -70,15 +75,14 @@ def publish(draft: Draft, repository: Path, tasks: TaskTypes, *, version: str = 
     return folder / version
 
 
-def latest_version(folder: Path) -> str:
-    """The highest version in the folder of a model; "0" when there is none."""
-    numbers = [int(p.name) for p in folder.iterdir() if p.name.isdigit()] if folder.exists() else []
-    return str(max(numbers, default=0))
+def served_version(folder: Path) -> str:
+    """The highest version in the folder of a model that is no candidate; "0" when there is none."""
+    return next(iter(promoted_names(folder)), "0")
 
 
 def next_version(folder: Path) -> str:
     """One more than the highest version in the folder of a model; "1" for a new one."""
-    return str(int(latest_version(folder)) + 1)
+    return str(int(next(iter(version_names(folder)), "0")) + 1)
 
 
 def library_versions() -> dict[str, JsonValue]:

@@ -17,7 +17,7 @@ from app.http.client import ask
 from app.serving.models.loader import LoadedModel, ServingOptions, load_version
 from app.serving.runtime.threads import available_threads
 from app.serving.task import Task
-from app.training.common.publish import latest_version
+from app.training.common.publish import served_version
 
 _ATTEMPTS: Final = 5  # a service that is busy is asked again
 _TIMEOUT_SECONDS: Final = 300.0
@@ -27,12 +27,12 @@ _TIMEOUT_SECONDS: Final = 300.0
 def loaded_model(
     root: Path, task: str, kind: type[Task[Any, Any]], name: str, version: str | None = None
 ) -> Iterator[LoadedModel]:
-    """A version of `root`, the highest unless one is named, loaded as the service does it.
+    """A version of `root`, loaded as the service does it: the served one unless one is named.
 
     Raises:
         ModelNotFound: it is not there, or it was refused (with the reason).
     """
-    version = version or latest_version(root / name)
+    version = version or served_version(root / name)
     options = ServingOptions(workers=available_threads())
     folder = root / name / version
     try:

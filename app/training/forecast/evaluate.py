@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.training.common.comparison import Score
 from app.training.forecast import scores
 from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
 from app.training.forecast.data import OWN, Part, Series, collections_in, read_series
@@ -186,3 +187,27 @@ def _mean(values: Sequence[float]) -> float:
     """Mean over the series on which a score is defined."""
     defined = np.asarray(values)[np.isfinite(values)]
     return float(defined.mean()) if defined.size else math.nan
+
+
+def forecast_score(
+    model: str,
+    root: Path,
+    data: Path,
+    version: str,
+    *,
+    collections: Sequence[str] = (),
+    own: TableOptions | None = None,
+) -> Score:
+    """OWA of the medians of one version, the mean over all series that `evaluate_forecast` scores.
+
+    Raises:
+        FileNotFoundError, ValueError, UnrollError: as `evaluate_forecast`.
+    """
+    rows = evaluate_forecast(
+        model, root, data, collections, version=version, baselines="none", own=own
+    )
+    ours = [r for r in rows if r.method == f"{model}/{version} median" and "+" not in r.part]
+    known = [row for row in ours if math.isfinite(row.owa)]
+    count = sum(row.series for row in known)
+    owa = sum(row.owa * row.series for row in known) / count if count else math.nan
+    return Score("OWA on the last horizon", owa)

@@ -16,7 +16,7 @@ from app.tasks.forecast import ForecastFeatures, ForecastTask
 from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
-from app.training.common.publish import Draft, amend, latest_version, library_versions, publish
+from app.training.common.publish import Draft, amend, library_versions, publish, served_version
 from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.card import forecast_card, forecast_license
 from app.training.forecast.data import Series, read_series, sha256_of
@@ -115,7 +115,7 @@ def calibration(
 
 def record_figures(repository: Path, name: str, rows: Sequence[Row]) -> None:
     """Write an evaluation of the served version into its manifest and its model card."""
-    folder = repository / name / latest_version(repository / name)
+    folder = repository / name / served_version(repository / name)
     manifest = read_manifest(folder)
     evaluation: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows]}
     evaluation["table"] = forecast_markdown(rows)

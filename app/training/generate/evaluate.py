@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from app.serving.models.manifest import read_manifest
 from app.training.common.cards import with_figures, with_section
+from app.training.common.comparison import Score
 from app.training.common.publish import CARD, amend
 from app.training.generate.baselines import frequencies, ngrams
 from app.training.generate.data import TextData
@@ -93,3 +94,12 @@ def record_generate_figures(folder: Path, rows: Sequence[GenerateRow], samples: 
     card = with_section(card, "Samples", samples)
     figures: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows], "table": table}
     amend(folder, evaluation=manifest.evaluation | figures, card=card)
+
+
+def generate_score(model: ServedLanguageModel, data: TextData) -> Score:
+    """Nats a character of a model on the validation text.
+
+    Raises:
+        ModelNotFound, InvalidInput: as `evaluate_generate`.
+    """
+    return Score("nats a character", evaluate_generate(model, data)[0].nats)

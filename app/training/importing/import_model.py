@@ -18,7 +18,7 @@ from app.tasks.tensor.features import TensorFeatures
 from app.tasks.tensor.rows import row_of
 from app.tasks.tensor.task import TensorTask
 from app.tasks.tensor.values import to_json
-from app.training.common.publish import GRAPH, Draft, latest_version, publish
+from app.training.common.publish import GRAPH, Draft, publish, served_version
 from app.training.importing.card import import_card
 from app.training.importing.checks import Verdict, examine
 from app.training.importing.graph_file import GraphFile, read_graph_file
@@ -112,8 +112,8 @@ def _check_labels(features: TensorFeatures, labels: tuple[str, ...]) -> None:
 
 
 def _compare(features: TensorFeatures, folder: Path) -> None:
-    """Whether the tensors are those of the highest version that is there already."""
-    latest = latest_version(folder)
+    """Whether the tensors are those of the version that is served."""
+    latest = served_version(folder)
     if latest == "0":
         raise ConfigurationError(f"--version-of: there is no model {folder.name}")
     manifest = read_manifest(folder / latest)

@@ -19,6 +19,7 @@ from app.serving.models.folders import version_names
 from app.serving.models.manifest import read_manifest
 from app.training.common import scores
 from app.training.common.cards import CALIBRATION_ERROR, with_figures
+from app.training.common.comparison import Score
 from app.training.common.publish import CARD, amend
 from app.training.sentiment.baselines import BOARDS, METHODS, Answers, Board, baseline_answers
 from app.training.sentiment.data import HeldOut, Text, TextSplit
@@ -28,7 +29,7 @@ from app.training.sentiment.served import Classified, ServedTexts
 Baselines = Literal["none", "simple", "all"]
 Progress = Callable[[str], None]
 Classes = NDArray[np.intp]
-Score = Callable[[Classes, Classes], float]
+Measure = Callable[[Classes, Classes], float]
 
 _BASELINES: dict[Baselines, tuple[str, ...]] = {
     "none": (),
@@ -151,7 +152,7 @@ def _rows(
 def _row(board: Board, part: HeldOut, method: str, actual: Classes, answers: Answers) -> TextRow:
     predicted, probabilities = answers.predicted, answers.probabilities
 
-    def with_interval(score: Score) -> tuple[float, Interval]:
+    def with_interval(score: Measure) -> tuple[float, Interval]:
         resampled = scores.bootstrap_interval(
             lambda rows: score(actual[rows], predicted[rows]), len(actual)
         )
@@ -212,3 +213,14 @@ def _taken(answers: Answers, kept: Sequence[int]) -> Answers:
 
 def _of(answers: Classified, places: Classes) -> Classified:
     return Classified(answers.labels, answers.probabilities[places], answers.truncated[places])
+
+
+def sentiment_score(model: ServedTexts, split: TextSplit) -> Score:
+    """Macro-F1 of a model on the part report, the mean over the boards.
+
+    Raises:
+        UnrollError: as `evaluate_texts`.
+    """
+    rows = evaluate_texts(model, split, baselines="none")
+    ours = [row.macro_f1 for row in rows if row.method == f"{model.model}/{model.version}"]
+    return Score("macro-F1", float(np.mean(ours)), higher_is_better=True)

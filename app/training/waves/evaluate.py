@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from rich.table import Table
 
 from app.training.common.cards import markdown_table
+from app.training.common.comparison import Score
 from app.training.common.reports import row_to_json
 from app.training.forecast.served import Question, Served, served
 from app.training.waves.data import waves
@@ -142,3 +143,13 @@ def wave_table(rows: Sequence[WaveRow]) -> Table:
         numbers = (row.one_step, row.ten_steps, row.one_step_of_51)
         table.add_row(row.method, *(f"{number:.5f}" for number in numbers))
     return table
+
+
+def waves_score(root: Path, model: str, version: str) -> Score:
+    """Error of ten steps of one version.
+
+    Raises:
+        UnrollError: as `evaluate_waves`.
+    """
+    *_, ours = evaluate_waves(root, model, version=version)
+    return Score("error of ten steps", ours.ten_steps)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.training.common.loop import Fit, LoopOptions, Progress, fit
+from app.training.common.loop import Fit, LoopOptions, NotScored, Progress, fit
 
 OPTIONS = LoopOptions(steps=60, learning_rate=0.05, warmup=5, validate_every=10, patience=100)
 
@@ -219,12 +219,14 @@ def test_ctrl_c_keeps_the_best_and_can_go_on(tmp_path: Path) -> None:
     assert weights(train(checkpoint=checkpoint)) == weights(train())
 
 
-def test_ctrl_c_before_the_first_validation_judges_what_there_is() -> None:
-    stopped = train(progress=interrupt_at(3, KeyboardInterrupt))
+def test_what_was_never_validated_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(NotScored, match=r"stopped at step 3.*nothing is published$"):
+        train(progress=interrupt_at(3, KeyboardInterrupt))
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(NotScored, match="goes on from there"):
+        train(checkpoint=checkpoint, progress=interrupt_at(3, KeyboardInterrupt))
 
-    assert stopped.interrupted
-    assert stopped.best_step == 3
-    assert math.isfinite(stopped.score)
+    assert weights(train(checkpoint=checkpoint)) == weights(train())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
