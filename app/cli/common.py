@@ -57,6 +57,10 @@ EncodingOption: TypeAlias = Annotated[
     typer.Option("--encoding", help="Of texts that are neither UTF-8 nor marked, such as cp1252."),
 ]
 NameOption: TypeAlias = Annotated[str, typer.Option(help="Name of the model.")]
+VersionOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--version", help="Its version, such as a candidate; else the served one."),
+]
 RecordOption: TypeAlias = Annotated[
     bool, typer.Option("--record", help="Write the figures into the model card.")
 ]

@@ -15,6 +15,7 @@ from app.cli.common import (
     RecordOption,
     SeedOption,
     UrlOption,
+    VersionOption,
     WorkOption,
     errors_in_one_line,
     print_rows,
@@ -176,6 +177,7 @@ def train_forecast_waves(
 def evaluate_forecast(
     data: DataOption,
     name: NameOption = "forecast",
+    version: VersionOption = None,
     models_dir: ModelsOption = None,
     url: UrlOption = None,
     collection: CollectionOption = None,
@@ -242,6 +244,7 @@ def evaluate_forecast(
                 data,
                 tuple(collection or ()),
                 tuple(one for one in PARTS if one in part.split("+")),
+                version=version,
                 url=url,
                 baselines=baselines,
                 cache=cache,
@@ -251,12 +254,13 @@ def evaluate_forecast(
                 progress=lambda label, done: status.update(f"{label}: {done} series"),
             )
         if record:
-            record_figures(root, name, rows)
+            record_figures(root, name, rows, version)
         print_rows(forecast_table(rows), [row.to_json() for row in rows], as_json)
 
 
 def evaluate_forecast_waves(
     name: NameOption = "forecast-waves",
+    version: VersionOption = None,
     models_dir: ModelsOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -267,5 +271,5 @@ def evaluate_forecast_waves(
         from app.training.waves.evaluate import evaluate_waves, wave_table
 
         root = load_settings(models_dir=models_dir).models_dir
-        rows = evaluate_waves(root, name, url=url)
+        rows = evaluate_waves(root, name, version=version, url=url)
         print_rows(wave_table(rows), [row.to_json() for row in rows], as_json)

@@ -54,7 +54,7 @@ def settle(folder: Path, promote: bool, score: "Callable[[str], Score] | None") 
         typer.echo(f"published {folder}")
         return
     typer.echo(f"published {folder} as a candidate: it answers requests for version {version}")
-    how = f"unroll promote {name} {version}"
+    how = f"unroll promote {name} {version} --models-dir {folder.parent.parent}"
     if not promote:
         typer.echo(f"to serve it: {how}")
         return

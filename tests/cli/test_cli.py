@@ -21,6 +21,7 @@ COMMANDS = (
     (),
     ("serve",),
     ("models",),
+    ("promote",),
     ("predict",),
     ("predict", "sentiment"),
     ("predict", "authorship"),

@@ -1,4 +1,4 @@
-"""Publishing by commands: names that are served are not taken by accident, candidates, promotion."""
+"""Publishing by commands: served names are not taken by accident; candidates; promotion."""
 
 import math
 from pathlib import Path

@@ -137,7 +137,7 @@ def routes(services: Services) -> APIRouter:
         """
         _require_control(settings)
         services.lifecycle.require_open()
-        _parameters(await _content(request, settings))
+        _parameters(await _content(request, services))
         await _control(services, request, partial(repository.promote, name, version))
         await have_followed(services.siblings, record_of(request.scope).deadline)
         return Response()

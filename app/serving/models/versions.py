@@ -132,10 +132,7 @@ class ModelVersions:
         aside = served is not None and is_candidate(self.folder(served))
         for version in versions:
             if version == served or (
-                self.pin is None
-                and served is not None
-                and not aside
-                and int(version) < int(served)
+                self.pin is None and served is not None and not aside and int(version) < int(served)
             ):
                 return
             now = snapshot(self.folder(version))

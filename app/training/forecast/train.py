@@ -113,9 +113,11 @@ def calibration(
     return factors
 
 
-def record_figures(repository: Path, name: str, rows: Sequence[Row]) -> None:
-    """Write an evaluation of the served version into its manifest and its model card."""
-    folder = repository / name / served_version(repository / name)
+def record_figures(
+    repository: Path, name: str, rows: Sequence[Row], version: str | None = None
+) -> None:
+    """Write an evaluation into the manifest and card of a version, the served one if None."""
+    folder = repository / name / (version or served_version(repository / name))
     manifest = read_manifest(folder)
     evaluation: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows]}
     evaluation["table"] = forecast_markdown(rows)

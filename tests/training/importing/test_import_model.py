@@ -109,8 +109,9 @@ class TestVersions:
     def test_the_next_version_has_the_next_number(self, tmp_path: Path) -> None:
         imported(Net(), tmp_path)
         assert imported(Net(), tmp_path, like=True).folder == tmp_path / "models" / "mine" / "2"
-        versions = list_versions(tmp_path / "models", {})
-        assert [(each.version, each.served) for each in versions] == [("2", True), ("1", False)]
+        candidate, served = list_versions(tmp_path / "models", {})
+        assert (candidate.version, candidate.served, candidate.candidate) == ("2", False, True)
+        assert (served.version, served.served, served.candidate) == ("1", True, False)
 
     @pytest.mark.parametrize(
         ("net", "text"),
