@@ -29,10 +29,14 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class StreamSteps:
-    """Steps of one stream. arrays: inputs beside states and lengths, of one row or one a step."""
+    """Steps of one stream.
+
+    arrays: inputs beside states and lengths, of one row or one a step. sizes: those of the arrays.
+    """
 
     arrays: Mapping[str, Array]
     count: int
+    sizes: Sizes
 
 
 class StreamGraph:
@@ -102,7 +106,7 @@ class StreamGraph:
                     field=f"inputs.{name}",
                     allowed=f"only {', '.join(self._data)}",
                 )
-        sizes = self.task.sizes({name: array.shape for name, array in arrays.items()}, limits)
+        sizes = self._sizes(arrays, limits)
         if self.timed and sizes.rows != 1:
             raise InvalidInput(
                 f"there are {sizes.rows} rows, and a stream is one",
@@ -115,7 +119,7 @@ class StreamGraph:
                 field=f"inputs.{self.task.features.lengths}",
                 allowed="the size of the time axis, or nothing",
             )
-        return StreamSteps(arrays, sizes.steps if self.timed else sizes.rows)
+        return StreamSteps(arrays, sizes.steps if self.timed else sizes.rows, sizes)
 
     def example(
         self, state: bytes, steps: StreamSteps, at: int, outputs: Sequence[str]
@@ -126,12 +130,13 @@ class StreamGraph:
             InvalidInput: there is no such output.
             ValueError: `state` is not as long as the states of this graph.
         """
-        arrays = dict(steps.arrays)
+        arrays, sizes = dict(steps.arrays), steps.sizes
         if not self.timed and steps.count > 1:
             arrays = {name: self._row(name, array, at) for name, array in arrays.items()}
+            sizes = self._sizes(arrays)
         arrays |= self._unpacked(state)
         wanted = [*outputs, *(name for name in self._continued.values() if name not in outputs)]
-        [example] = self.task.split(arrays, wanted, self._sizes(arrays))
+        [example] = self.task.split(arrays, wanted, sizes)
         return example
 
     def runs(self, steps: StreamSteps) -> int:
@@ -195,7 +200,7 @@ class StreamGraph:
             at += size * dtype.itemsize
         if at != len(content):
             raise ValueError(f"{len(content)} bytes are no {count} steps of {at} bytes")
-        return StreamSteps(arrays, count)
+        return StreamSteps(arrays, count, self._sizes(arrays))
 
     def pieces(self, parts: Sequence[StreamSteps], most: int) -> list[StreamSteps]:
         """The same steps in as few pieces as there can be of `most` steps, or of one part."""
@@ -214,7 +219,7 @@ class StreamGraph:
             name: np.concatenate([each.arrays[name] for each in parts], axis=self._axis(tensor))
             for name, tensor in self._data.items()
         }
-        return StreamSteps(arrays, sum(each.count for each in parts))
+        return StreamSteps(arrays, sum(each.count for each in parts), self._sizes(arrays))
 
     def _one_row(self, tensor: Tensor) -> tuple[Any, ...]:
         """The index that gives a row its batch axis."""
@@ -232,8 +237,8 @@ class StreamGraph:
         axis = self._data[name].batch_axis or 0
         return array[(slice(None),) * axis + (slice(at, at + 1),)]
 
-    def _sizes(self, arrays: Mapping[str, Array]) -> Sizes:
-        return self.task.sizes({name: array.shape for name, array in arrays.items()})
+    def _sizes(self, arrays: Mapping[str, Array], limits: Limits | None = None) -> Sizes:
+        return self.task.sizes({name: array.shape for name, array in arrays.items()}, limits)
 
     def _packed(self, rows: Mapping[str, Array]) -> bytes:
         return b"".join([rows[name].tobytes() for name in self._states])
