@@ -25,6 +25,7 @@ from app.cli.predict_sequences import predict_generate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
 from app.cli.serve import serve
 from app.cli.stream import predict_stream
+from app.cli.study import study
 
 cli = typer.Typer(
     name="unroll",
@@ -37,6 +38,7 @@ cli.command("import")(import_graph)
 cli.command("serve")(serve)
 cli.command("models")(models)
 cli.command("promote")(promote)
+cli.command("study")(study)
 predict.command("generate")(predict_generate)
 predict.command("stream")(predict_stream)
 cli.add_typer(predict, name="predict")

@@ -1,0 +1,1 @@
+"""Experiments of the textbooks: a table, a picture and a paragraph each, in minutes."""
