@@ -37,6 +37,7 @@ COMMANDS = (
     ("train", "caption"),
     ("train", "encoder"),
     ("train", "generate"),
+    ("study",),
     ("evaluate",),
     ("evaluate", "forecast"),
     ("evaluate", "forecast-waves"),
