@@ -9,7 +9,7 @@ time axis takes one step at a time; there they lie along the batch axis, and are
     for example in graph.examples(state, steps, outputs): ...
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -21,7 +21,7 @@ from app.errors import InvalidInput
 from app.serving.runtime.datatypes import NUMPY
 from app.tasks.tensor.checks import Limits, Sizes
 from app.tasks.tensor.features import Tensor
-from app.tasks.tensor.rows import stacked
+from app.tasks.tensor.rows import stacked, value_of
 from app.tasks.tensor.task import TensorExample, TensorPrediction, TensorTask
 
 Array = npt.NDArray[Any]
@@ -206,7 +206,8 @@ class StreamGraph:
         """The same steps in as few pieces as there can be of `most` steps, or of one part."""
         found: list[list[StreamSteps]] = []
         for part in parts:
-            if found and sum(each.count for each in found[-1]) + part.count <= most:
+            fits = found and sum(each.count for each in found[-1]) + part.count <= most
+            if fits and self._shared(found[-1][0]) == self._shared(part):
                 found[-1].append(part)
             else:
                 found.append([part])
@@ -216,7 +217,9 @@ class StreamGraph:
         if len(parts) == 1:
             return parts[0]
         arrays = {
-            name: np.concatenate([each.arrays[name] for each in parts], axis=self._axis(tensor))
+            name: parts[0].arrays[name]
+            if tensor.batch_axis is None
+            else np.concatenate([each.arrays[name] for each in parts], axis=self._axis(tensor))
             for name, tensor in self._data.items()
         }
         return StreamSteps(arrays, sum(each.count for each in parts), self._sizes(arrays))
@@ -229,12 +232,18 @@ class StreamGraph:
     def _batch_axis(self, state: str) -> int:
         return self._states[state].batch_axis or 0
 
+    def _shared(self, steps: StreamSteps) -> list[Hashable]:
+        """What all of these steps have alike, and may not be joined with others."""
+        return [value_of(steps.arrays[name]) for name in self.task.features.shared]
+
     def _axis(self, tensor: Tensor) -> int | None:
         """Along which its steps lie."""
         return tensor.time_axis if self.timed else tensor.batch_axis
 
     def _row(self, name: str, array: Array, at: int) -> Array:
-        axis = self._data[name].batch_axis or 0
+        axis = self._data[name].batch_axis
+        if axis is None:  # one value for all steps
+            return array
         return array[(slice(None),) * axis + (slice(at, at + 1),)]
 
     def _sizes(self, arrays: Mapping[str, Array], limits: Limits | None = None) -> Sizes:
