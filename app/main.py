@@ -35,6 +35,7 @@ from app.api.routes import (
     stream_state,
     stream_steps,
     streams,
+    translate,
 )
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
@@ -59,6 +60,7 @@ from app.tasks.generate.task import GenerateTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.tensor.graphs import graph_tasks
 from app.tasks.tensor.task import TensorTask
+from app.tasks.translate.task import TranslateTask
 from app.telemetry import metrics
 from app.telemetry.log import get_logger
 
@@ -68,6 +70,7 @@ _TASKS: Final = (
     (sentiment, SentimentTask),
     (authorship, AuthorshipTask),
     (caption, CaptionTask),
+    (translate, TranslateTask),
     (generate, GenerateTask),
 )
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}

@@ -60,7 +60,8 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
         *("TokenContribution", "AuthorshipRequest", "Authorship", "AuthorshipAnswer"),
         *("ChunkEvidence", "Caption", "CaptionAnswer", "CaptionCandidate", "WordAttention"),
         *("Attention", "GenerateRequest", "GenerateAnswer", "GeneratedSample"),
-        "GeneratedCharacter",
+        *("GeneratedCharacter", "TranslateRequest", "TranslateAnswer", "Translation"),
+        *("TranslationCandidate", "TranslationAttention", "TranslatedWord"),
     }
     for schema in sorted(names):
         for field in schemas[schema]["properties"]:

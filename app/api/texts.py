@@ -121,7 +121,7 @@ async def predict_texts(
         for index, text in enumerate(texts)
     ]
     with tracing.span("encode"):
-        examples = await prepare(request, record, steps, inline=_is_short(texts))
+        examples = await prepare(request, record, steps, inline=is_short(texts))
     lengths = metrics.input_length(task, model.name)
     for text in texts:
         lengths.observe(len(text))
@@ -133,7 +133,8 @@ async def predict_texts(
     return model, answers
 
 
-def _is_short(texts: Sequence[str]) -> bool:
+def is_short(texts: Sequence[str]) -> bool:
+    """Whether texts are encoded faster than a thread is reached."""
     return len(texts) <= _INLINE_TEXTS and sum(map(len, texts)) <= _INLINE_CHARACTERS
 
 

@@ -21,11 +21,12 @@ from app.cli.generate import evaluate_generate, train_generate
 from app.cli.import_graph import import_graph
 from app.cli.models import models, promote
 from app.cli.predict import predict
-from app.cli.predict_sequences import predict_generate
+from app.cli.predict_sequences import predict_generate, predict_translate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
 from app.cli.serve import serve
 from app.cli.stream import predict_stream
 from app.cli.study import study
+from app.cli.translate import evaluate_translate, train_translate
 
 cli = typer.Typer(
     name="unroll",
@@ -39,6 +40,7 @@ cli.command("serve")(serve)
 cli.command("models")(models)
 cli.command("promote")(promote)
 cli.command("study")(study)
+predict.command("translate")(predict_translate)
 predict.command("generate")(predict_generate)
 predict.command("stream")(predict_stream)
 cli.add_typer(predict, name="predict")
@@ -50,6 +52,7 @@ train.command("sentiment")(train_sentiment)
 train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
 train.command("caption")(train_caption)
+train.command("translate")(train_translate)
 train.command("generate")(train_generate)
 cli.add_typer(train, name="train")
 
@@ -59,6 +62,7 @@ evaluate.command("forecast-waves")(evaluate_forecast_waves)
 evaluate.command("sentiment")(evaluate_sentiment)
 evaluate.command("authorship")(evaluate_authorship)
 evaluate.command("caption")(evaluate_caption)
+evaluate.command("translate")(evaluate_translate)
 evaluate.command("generate")(evaluate_generate)
 cli.add_typer(evaluate, name="evaluate")
 

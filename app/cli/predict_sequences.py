@@ -11,6 +11,7 @@ from app.cli.answers import (
     UrlOption,
     VersionOption,
     address,
+    percent,
     plain,
     show,
     table,
@@ -59,6 +60,59 @@ def predict_generate(
         }
         answer = ask(address(url), "/generate", body, api_key=api_key)
         show(answer, as_json, lambda found: _samples(prompt, found), "samples")
+
+
+def predict_translate(
+    texts: Annotated[list[str], typer.Argument(help="Texts to translate.", metavar="TEXT")],
+    target: Annotated[str, typer.Option("--target", help="The language wanted, such as de.")],
+    url: UrlOption = None,
+    beam_width: Annotated[
+        int | None, typer.Option(help="Translations followed at once; 1 is greedy.", min=1)
+    ] = None,
+    num_translations: Annotated[int, typer.Option(help="Translations of each text.", min=1)] = 1,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Show the source token of each word.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "translate",
+    version: VersionOption = None,
+    api_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Translate texts into another language.
+
+    Put -- before a text that begins with a dash.
+    """
+    with errors_in_one_line():
+        body = {
+            **{"text": texts if len(texts) > 1 else texts[0], "target": target},
+            **{"beam_width": beam_width, "num_translations": num_translations},
+            **{"attention": attention, "model": model, "version": version},
+        }
+        answer = ask(address(url), "/translate", body, api_key=api_key)
+        show(answer, as_json, lambda found: _translations(texts, found), "translations")
+
+
+def _translations(texts: Sequence[str], answers: Sequence[Any]) -> "Iterator[RenderableType]":
+    for text, answer in zip(texts, answers, strict=True):
+        rows = [
+            [each["text"], percent(each["probability"]), f"{each['score']:.3f}"]
+            for each in answer["candidates"]
+        ]
+        yield plain(text)
+        yield table(["translation", "sure", "score"], rows)
+        for sentence in answer.get("attention", []):
+            yield table(["word", "source", "weight"], _looks(sentence))
+
+
+def _looks(sentence: Any) -> list[list[str]]:
+    """Per word the source token that the network looked at most."""
+    rows = []
+    for each in sentence["words"]:
+        share = max(each["weights"])
+        rows.append(
+            [each["word"], sentence["source"][each["weights"].index(share)], percent(share)]
+        )
+    return rows
 
 
 def _samples(prompt: str, samples: Sequence[Any]) -> "Iterator[RenderableType]":

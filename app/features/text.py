@@ -79,6 +79,11 @@ def read_tokenizer(path: Path) -> Tokenizer:
         raise ModelRefused(f"{path.name} is no tokeniser: {reason}") from error
 
 
+def without_half_pairs(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair, which no tokeniser takes."""
+    return _HALF_PAIR.sub(_REPLACEMENT, text)
+
+
 class TextReader:
     """One tokeniser, and how many tokens of a text are read. Any thread may call it.
 
@@ -141,7 +146,7 @@ class TextReader:
         )
 
     def _encode(self, text: str) -> Any:
-        text = _HALF_PAIR.sub(_REPLACEMENT, text)
+        text = without_half_pairs(text)
         try:
             if len(text) <= _SHORT:
                 return self._tokenizer.encode(text, add_special_tokens=False)

@@ -26,6 +26,7 @@ COMMANDS = (
     ("predict", "sentiment"),
     ("predict", "authorship"),
     ("predict", "caption"),
+    ("predict", "translate"),
     ("predict", "generate"),
     ("predict", "stream"),
     ("import",),
@@ -36,6 +37,7 @@ COMMANDS = (
     ("train", "authorship"),
     ("train", "caption"),
     ("train", "encoder"),
+    ("train", "translate"),
     ("train", "generate"),
     ("study",),
     ("evaluate",),
@@ -44,6 +46,7 @@ COMMANDS = (
     ("evaluate", "sentiment"),
     ("evaluate", "authorship"),
     ("evaluate", "caption"),
+    ("evaluate", "translate"),
     ("evaluate", "generate"),
 )
 

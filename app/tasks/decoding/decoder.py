@@ -50,7 +50,9 @@ class StepDecoder:
             found.append(f"{file} has no input {TOKENS}")
         return found
 
-    def split(self, first: Mapping[str, Array], row: int) -> tuple[dict[str, Array], ...]:
+    def split(
+        self, first: Mapping[str, Array], row: int
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
         """(states, contexts) of one row of what a sequence begins with, each (1, ...)."""
         part = {name: value[row : row + 1] for name, value in first.items()}
         return (

@@ -1,0 +1,1 @@
+"""Translators with attention, of one source language into several target languages."""
