@@ -15,13 +15,13 @@ _GOOD: Final = post("/forecast", b'{"series": [1, 2], "horizon": 1}')
 _BODILESS: Final = head("POST", "/forecast", JSON, "Content-Length: 10")
 _ENDLESS: Final = head("POST", "/forecast", JSON, "Content-Length: 1000000")
 _EXPECTING: Final = head("POST", "/forecast", JSON, "Content-Length: 10", "Expect: 100-continue")
-_SECONDS: Final = 3  # that a request may take in these attacks
+_SECONDS: Final = 1  # that a request may take in these attacks
 _MOST: Final = 4  # requests in flight in these attacks
 _FEW: Final = {
     "UNROLL_MAX_IN_FLIGHT": str(_MOST),
     "UNROLL_REQUEST_TIMEOUT_SECONDS": str(_SECONDS),
 }
-_UNREAD: Final = {"UNROLL_MAX_UNSENT_BYTES": str(2**25), "UNROLL_WRITE_TIMEOUT_SECONDS": "2"}
+_UNREAD: Final = {"UNROLL_MAX_UNSENT_BYTES": str(2**25), "UNROLL_WRITE_TIMEOUT_SECONDS": "1"}
 
 
 def _in_flight(target: Target) -> float:
@@ -147,6 +147,27 @@ def _trickle(first: bytes, target: Target) -> Iterable[int]:
     return found
 
 
+def _bad_tokens(target: Target) -> Iterable[int]:
+    """16 clients whose tokens the graph does not know, among four whose tokens it does."""
+
+    def request(token: int) -> bytes:
+        tokens = {"name": "token_ids", "datatype": "INT64", "shape": [1, 3], "data": [1, 2, token]}
+        length = {"name": "lengths", "datatype": "INT64", "shape": [1], "data": [3]}
+        return post("/v2/models/lookup/infer", json.dumps({"inputs": [tokens, length]}).encode())
+
+    clients = [(target.connect(), 200 if number < 4 else 422) for number in range(20)]
+    found = []
+    for _ in range(50):
+        for connection, expected in clients:
+            connection.sendall(request(3 if expected == 200 else 99))
+        for connection, expected in clients:
+            found.append(_last_status(connection, 1))
+            assert found[-1] == expected
+    for connection, _ in clients:
+        connection.close()
+    return found
+
+
 def _row(name: str, run: Callable[[Target], Iterable[int]], statuses: list[int]) -> Attack:
     return Attack(name, run, statuses, settings=_FEW)
 
@@ -165,6 +186,7 @@ ATTACKS = [
     Attack("cheap requests without end", partial(_send_ahead, _HEALTH), [200]),
     Attack("good requests without end", partial(_send_ahead, _GOOD), [200]),
     Attack("refused requests without end", partial(_send_ahead, post("/forecast", b"[]")), [422]),
+    Attack("tokens that the graph does not know", _bad_tokens, [200, 422]),
     _unread_row(8),
     _unread_row(64, seconds=300, long=True),
     Attack("heads that never end", partial(_trickle, _GOOD[:30]), [408], long=True),

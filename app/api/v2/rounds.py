@@ -164,7 +164,7 @@ class Rounds:
         head, examples = read_rows(body, fields.get(LENGTH_NAME), task, settings)
         if head.timeout is not None:
             deadline = min(deadline, request.arrived + head.timeout)
-        if len(examples) != 1 or time.monotonic() >= deadline:
+        if len(examples) != 1 or examples[0].doubtful or time.monotonic() >= deadline:
             return None
         return _Reading(request, record, model, task, name, head, examples[0])
 

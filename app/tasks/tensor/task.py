@@ -33,6 +33,7 @@ from app.tasks.tensor.checks import Checks, Limits, Sizes, wrong
 from app.tasks.tensor.features import Tensor, TensorFeatures
 from app.tasks.tensor.rows import alone, batch_of, row_of, stacked, value_of
 from app.tasks.tensor.states import initial_states
+from app.tasks.tensor.taken import taken_by
 from app.tasks.tensor.values import from_json, shape_of, to_json
 
 Array = npt.NDArray[Any]
@@ -46,7 +47,8 @@ class TensorExample(ExampleDefaults):
     request: the inputs of the whole request. row: the place of this row. complete: this row is the
     whole request, so its arrays can be passed to the graph as they are. outputs: the wanted ones.
     end: the row's steps. steps: the request's steps, padding included. length: steps that the
-    network takes; other free axes count, too. graph: the file of the graph.
+    network takes; other free axes count, too. graph: the file of the graph. doubtful: the graph may
+    refuse it, and it shares batches with its like only.
     """
 
     request: Mapping[str, Array]
@@ -58,6 +60,7 @@ class TensorExample(ExampleDefaults):
     length: int
     group: Hashable = None
     graph: str | None = GRAPH
+    doubtful: bool = False
 
 
 @dataclass(slots=True)
@@ -104,6 +107,7 @@ class TensorTask:
         self.inputs = {tensor.name: tensor for tensor in features.inputs}
         self.outputs = {tensor.name: tensor for tensor in features.outputs}
         self._session = session
+        self._taken = taken_by(session)
         # One row of each state before the first step, without the batch axis.
         self.initial: Mapping[str, Array] = initial_states(features) if features.streams else {}
         self._checks = Checks(features)
@@ -180,10 +184,11 @@ class TensorTask:
         if len(arrays) < len(self.inputs):
             arrays = self._completed(arrays, sizes.rows)
         ends = self._checks.ends(arrays, sizes) or [sizes.steps] * sizes.rows
-        group = (self.graph, sizes.group, *(value_of(arrays[n]) for n in self.features.shared))
-        return [
-            self._example(arrays, wanted, sizes, row, end, group) for row, end in enumerate(ends)
-        ]
+        doubtful = self._taken.wary and self._taken.is_doubtful(arrays)
+        shared = [value_of(arrays[name]) for name in self.features.shared]
+        group = (self.graph, sizes.group, doubtful, *shared)
+        places = enumerate(ends)
+        return [self._example(arrays, wanted, sizes, *each, group, doubtful) for each in places]
 
     def _completed(self, arrays: Mapping[str, Array], rows: int) -> dict[str, Array]:
         """With the states and lengths that a request has left out: it is the whole sequence."""
@@ -204,11 +209,12 @@ class TensorTask:
         row: int,
         end: int,
         group: Hashable,
+        doubtful: bool = False,
     ) -> TensorExample:
         complete = not self._batched or (sizes.rows == 1 and end == sizes.steps)
         length = max(1, end + sizes.beside)
         return TensorExample(
-            arrays, row, complete, wanted, end, sizes.steps, length, group, self.graph
+            arrays, row, complete, wanted, end, sizes.steps, length, group, self.graph, doubtful
         )
 
     def predict(self, examples: Sequence[TensorExample]) -> list[TensorPrediction]:
@@ -256,11 +262,14 @@ class TensorTask:
         try:
             values = self._session.run(feeds, names)
         except Refused as error:
+            self._taken.refused()
             raise InvalidInput(
                 f"the network cannot compute this: {error}",
                 field="inputs",
                 allowed="values that the network was made for",
             ) from error
+        if self._taken.wary:
+            self._taken.note(feeds)
         if self._batched:
             for name in names:
                 shape, axis = values[name].shape, self.outputs[name].batch_axis
