@@ -5,6 +5,7 @@ request whose answer got lost can be sent again: its steps are not taken twice.
 """
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError, UnrollError
 from app.http.client import Refusal, Unanswered, ask
 
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PAUSE: Final = 0.2  # seconds before the first attempt after a lost answer; then twice as long
 _LONGEST_PAUSE: Final = 5.0
 _UNKNOWN, _AWAY = 404, (500, 502, 503, 504)
@@ -48,6 +50,10 @@ def predict_stream(
     keeps the state; a request whose answer got lost is sent again and not taken twice.
     """
     with errors_in_one_line():
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"NAME: {name[:60]!r} is none; 1 to 128 letters, digits, '.', '_' or '-'"
+            )
         service = _Service(address(url), name, api_key, wait)
         position = service.position(model, version)
         lines = ((number, line) for number, line in enumerate(sys.stdin, 1) if line.strip())

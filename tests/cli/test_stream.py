@@ -161,6 +161,12 @@ def test_a_line_that_is_no_step(sums: tuple[Sums, str], stdin: bytes, words: str
     assert words in err
 
 
+def test_a_name_that_is_none(sums: tuple[Sums, str]) -> None:
+    code, _, err = run("stream", "a b/c", "--model", "sums", "--url", sums[1], stdin=b"1\n")
+    assert code == 2
+    assert "NAME: 'a b/c' is none; 1 to 128 letters, digits" in err
+
+
 def test_a_stream_that_is_not_there(sums: tuple[Sums, str]) -> None:
     code, _, err = run("stream", "s", "--url", sums[1], stdin=b"1\n")
     assert code == 2

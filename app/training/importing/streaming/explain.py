@@ -130,6 +130,15 @@ def no_state() -> Finding:
     )
 
 
+def no_time() -> Finding:
+    """A graph that takes one number of steps, and gives no state to go on from."""
+    return problem(
+        "no input has a time axis whose size is free, and no state goes in and out",
+        "export it with a free time axis (dynamic_axes); or, for one step a request, take the "
+        "state as an input of forward and return it",
+    )
+
+
 def not_continued(where: str) -> Finding:
     """A graph of which no node can be named."""
     return problem(

@@ -15,7 +15,7 @@ from app.training.importing.finding import Finding, problem
 from app.training.importing.graph_file import GraphFile, describe
 from app.training.importing.probe import Array, Probe
 from app.training.importing.streaming.edit import BATCH, GraphEdit
-from app.training.importing.streaming.explain import culprit, no_state
+from app.training.importing.streaming.explain import culprit, no_state, no_time
 from app.training.importing.streaming.last_step import select_ends
 from app.training.importing.streaming.linear_attention import expose_linear_attention
 from app.training.importing.streaming.recurrent import expose_recurrent
@@ -83,6 +83,8 @@ def expose(probe: Probe) -> Exposed:
     if surgery.problems:
         return _failed(probe, *surgery.problems)
     if not surgery.states and not surgery.kept:
+        if not roles.timed:
+            return _failed(probe, no_time())
         unchanged = onnx.load_from_string(probe.graph.content)
         return _failed(probe, culprit(unchanged, probe) or no_state())
     graph = describe(edit.finish())

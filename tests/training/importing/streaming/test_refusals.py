@@ -182,6 +182,8 @@ def test_other_refusals() -> None:
     assert "opset: 12 is older than --stream takes, 13" in refused(old)
     frozen = onnx.load_from_string(Net(time=9, lengths=False).build())
     assert "time is frozen" in refused(frozen)
+    fixed = "no input has a time axis whose size is free, and no state goes in and out"
+    assert refused(frozen, fixed_time=True) == fixed
     with pytest.raises(ConfigurationError, match="there is no input 'z'"):
         refused(own_cell("gru", lengths=False), batch_axes={"z": 0})
 
