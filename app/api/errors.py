@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from app.api.context import record_of
 from app.api.fields import FieldError, WrongFields, abridged, clipped
+from app.api.paths import near_paths
 from app.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -249,15 +250,24 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestRefused):
         detail = error.detail
     elif kind.status == 404:
-        detail = f"there is no {clipped(request.url.path)}; /docs lists what there is"
+        near = " or ".join(near_paths(request.url.path, request.app.openapi()["paths"]))
+        meant = f"did you mean {near}? " if near else ""
+        detail = f"there is no {clipped(request.url.path)}; {meant}/docs lists what there is"
     elif kind.status == 405:
-        detail = f"{clipped(request.method)} is not what {clipped(request.url.path)} takes"
+        takes = _allowed_methods(error)
+        detail = f"{clipped(request.url.path)} takes {takes}, not {clipped(request.method)}"
     else:
         detail = kind.description
     headers = dict(error.headers) if error.headers else None
-    if headers is not None and headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"  # every path that is read has a route for each
+    if headers is not None and "Allow" in headers:
+        headers["Allow"] = _allowed_methods(error)
     return problem_response(request.scope, kind, detail, headers=headers)
+
+
+def _allowed_methods(error: HTTPException) -> str:
+    """The value of `Allow`."""
+    methods = (error.headers or {}).get("Allow", "")
+    return "GET, HEAD" if methods == "GET" else methods  # what is read has a route for each
 
 
 _HANDLERS: Final = {

@@ -17,7 +17,7 @@ from app.api.errors import RequestRefused
 from app.api.fields import FieldError, WrongFields, clipped, field_errors, shown, unknown_fields
 from app.api.limits import deadline_of
 from app.api.long_json import LONG_BYTES, LongBody, read_long
-from app.api.long_lists import EmptyList, LongList, Malformed, TooLong
+from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 from app.api.services import Services
 from app.api.work import Wanted, prepare
 from app.errors import InvalidInput
@@ -90,9 +90,11 @@ async def parse_json(request: Request, services: Services, content: bytes) -> Lo
     if not content:
         raise RequestRefused(400, "the body is empty; send a JSON object")
     if len(content) > LONG_BYTES:
-        return await in_bodies(request, services, partial(_parsed, content))
+        # A clock of its own: what is left as text is read later, and then for as long.
+        reading = Reading(Wanted(record_of(request.scope).deadline).check)
+        return await in_bodies(request, services, partial(read_long, content, reading))
     try:
-        return _parsed(content)
+        return LongBody(from_json(content))
     except ValueError as error:
         raise not_json(error) from None
 
@@ -100,16 +102,14 @@ async def parse_json(request: Request, services: Services, content: bytes) -> Lo
 def json_of(content: bytes) -> Any:
     """What a body holds; a thread should read a large one. Raises RequestRefused, InvalidInput."""
     try:
-        parsed = _parsed(content)
+        if len(content) <= LONG_BYTES:
+            return from_json(content)
+        parsed = read_long(content)
     except ValueError as error:
         raise not_json(error) from None
     if not parsed.whole:
         raise too_many_parts()
     return parsed.content
-
-
-def _parsed(content: bytes) -> LongBody:
-    return LongBody(from_json(content)) if len(content) <= LONG_BYTES else read_long(content)
 
 
 async def plain_fields(

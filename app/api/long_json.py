@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic_core import from_json
 
-from app.api.long_lists import TEXT, LongList, Malformed, Sizes, reason
+from app.api.long_lists import TEXT, LongList, Malformed, Reading, reason
 
 LONG_BYTES: Final = 64 * 1024  # of a body, from which on it is read here
 # Bytes beside those lists, without spaces and what stands in quotes.
@@ -34,7 +34,7 @@ _SPACES: Final = b" \t\r\n"
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
 
 
-_SIZES: Final = Sizes()
+_READING: Final = Reading()
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LongBody:
     lists: int = 0
 
 
-def read_long(body: bytes, sizes: Sizes = _SIZES) -> LongBody:
+def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
     """Read a body of any size, with pauses for other threads.
 
     Raises:
@@ -58,27 +58,28 @@ def read_long(body: bytes, sizes: Sizes = _SIZES) -> LongBody:
     lists: list[LongList] = []
     at, size, weight = 0, len(body), 0
     while at < size and weight <= _MOST_PARTS:
+        reading.check()
         begin = at
-        at = _end_of(_TO_QUOTE_OR_LIST, body, at, at + sizes.piece)
+        at = _end_of(_TO_QUOTE_OR_LIST, body, at, at + reading.piece)
         weight += len(body[begin:at].translate(None, _SPACES))
         if at < size and body[at] == ord('"'):
-            at = _text_end(body, at, sizes)
+            at = _text_end(body, at, reading)
             weight += _QUOTED
         elif at < size and body[at] == ord("["):
             objects = _OF_OBJECTS.match(body, at)
-            cuts = None if objects is not None else _cuts(body, at, sizes)
+            cuts = None if objects is not None else _cuts(body, at, reading)
             if objects is not None:
                 weight += objects.end() - at
                 at = objects.end()
             elif cuts is None:  # an object among its values
                 at += 1
                 weight += 1
-            elif cuts[-1] - cuts[0] < sizes.long:
+            elif cuts[-1] - cuts[0] < reading.long:
                 weight += cuts[-1] + 1 - at
                 at = cuts[-1] + 1
             else:
                 parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(lists)))
-                lists.append(LongList(body, cuts, sizes))
+                lists.append(LongList(body, cuts, reading))
                 at = begin = cuts[-1] + 1
         parts.append(body[begin:at])
     whole = at >= size and weight <= _MOST_PARTS
@@ -107,27 +108,28 @@ def _end_of(pattern: re.Pattern[bytes], body: bytes, at: int, until: int) -> int
     return found.end()
 
 
-def _text_end(body: bytes, at: int, sizes: Sizes) -> int:
+def _text_end(body: bytes, at: int, reading: Reading) -> int:
     """Behind the text that begins at `at`. Raises Malformed if it has no end."""
     at += 1
     while at < len(body):
         if body[at] == ord('"'):
             return at + 1
-        end = _end_of(_IN_QUOTES, body, at, at + sizes.piece)
+        end = _end_of(_IN_QUOTES, body, at, at + reading.piece)
         if end == at:
             break
         at = end
     raise Malformed("the body ends in the middle of a text")
 
 
-def _cuts(body: bytes, at: int, sizes: Sizes) -> list[int] | None:
+def _cuts(body: bytes, at: int, reading: Reading) -> list[int] | None:
     """Where to cut the list that begins at `at`, always behind a comma; None if it holds objects.
 
     Raises Malformed if it has no end, or no commas.
     """
     begin, depth = at + 1, 1
-    cuts, until = [begin], begin + sizes.piece
+    cuts, until = [begin], begin + reading.piece
     while True:
+        reading.check()
         stop = _end_of(_PLAIN_VALUES, body, begin, until)
         text = body[begin:stop]
         close = _closing(text, depth)
@@ -142,7 +144,7 @@ def _cuts(body: bytes, at: int, sizes: Sizes) -> list[int] | None:
             cut = begin + comma + 1
             depth += _deeper(text[: comma + 1])
         elif quote >= 0 or body[stop] == ord('"'):
-            end = begin + quote + 1 if quote >= 0 else _text_end(body, stop, sizes)
+            end = begin + quote + 1 if quote >= 0 else _text_end(body, stop, reading)
             cut = _end_of(_TO_COMMA, body, end, len(body))
             depth += _deeper(text[: quote + 1] if quote >= 0 else text)
             close = _closing(body[end:cut], depth)
@@ -152,11 +154,11 @@ def _cuts(body: bytes, at: int, sizes: Sizes) -> list[int] | None:
                 raise Malformed(f"a comma is missing at byte {cut}")
             depth += _deeper(body[end:cut])
         else:  # nothing but spaces, or what begins so many lists
-            until += sizes.piece
-            if until - begin > sizes.between:
-                raise Malformed(f"no comma among {sizes.between} bytes after byte {begin}")
+            until += reading.piece
+            if until - begin > reading.between:
+                raise Malformed(f"no comma among {reading.between} bytes after byte {begin}")
             continue
-        begin, until = cut, cut + sizes.piece
+        begin, until = cut, cut + reading.piece
         cuts.append(begin)
 
 

@@ -5,7 +5,7 @@ nested list is read as one run of values, whatever its shape.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise, zip_longest
 from typing import Any, Final
@@ -21,15 +21,21 @@ _FLAT: Final = bytes.maketrans(b"[]", b"  ")
 _OPEN, _CLOSE = b"[]"
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How a body is cut, in bytes."""
+def _go_on() -> None:
+    """There is no hurry."""
 
-    # That are looked at in one call.
+
+@dataclass(frozen=True)
+class Reading:
+    """How a body is read."""
+
+    # Called before each piece; may raise, which ends the reading.
+    check: Callable[[], None] = _go_on
+    # Bytes that are looked at in one call.
     piece: int = 64 * 1024
-    # Without a comma in a list, but for texts.
+    # Bytes without a comma in a list, but for texts.
     between: int = 256 * 1024
-    # Of a list that is left as text.
+    # Bytes of a list that is left as text.
     long: int = 16 * 1024
 
 
@@ -56,13 +62,13 @@ class Piece:
 class LongList:
     """A list of plain values that is still text."""
 
-    __slots__ = ("_body", "_cuts", "_sizes")
+    __slots__ = ("_body", "_cuts", "_reading")
 
-    def __init__(self, body: bytes, cuts: list[int], sizes: Sizes) -> None:
+    def __init__(self, body: bytes, cuts: list[int], reading: Reading) -> None:
         """cuts: where pieces begin and end; the first is behind `[`, the last before `]`."""
         self._body = body
         self._cuts = cuts
-        self._sizes = sizes
+        self._reading = reading
 
     def __len__(self) -> int:
         """Bytes of its text, which are more than its values."""
@@ -77,8 +83,9 @@ class LongList:
         """
         last = len(self._cuts) - 2
         for index, (begin, end) in enumerate(pairwise(self._cuts)):
+            self._reading.check()
             text = self._body[begin:end]
-            texts, plain = _apart(text, self._sizes)
+            texts, plain = _apart(text, self._reading)
             if _EMPTY.search(plain):
                 raise EmptyList("a list of values holds an empty list")
             marks = plain.translate(None, _NOT_MARKS)
@@ -132,11 +139,11 @@ def reason(error: ValueError) -> str:
     return str(error).partition(" at line ")[0]
 
 
-def _apart(text: bytes, sizes: Sizes) -> tuple[list[bytes], bytes]:
+def _apart(text: bytes, reading: Reading) -> tuple[list[bytes], bytes]:
     """(the texts in it, the rest with a `"` where each stood)."""
     if b'"' not in text:
         return [], text
-    if len(text) > sizes.between + sizes.piece + 1:
+    if len(text) > reading.between + reading.piece + 1:
         # One long text, with brackets and a comma around it.
         begin, end = text.index(b'"'), text.rindex(b'"') + 1
         return [text[begin:end]], text[:begin] + b'"' + text[end:]

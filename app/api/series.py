@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any, Final, TypeAlias
 
@@ -58,19 +58,16 @@ def check_series(value: Any, *, max_series: int, max_points: int) -> tuple[list[
     return value, True
 
 
-def read_series(
-    value: LongList, check: Callable[[], None], *, max_series: int, max_points: int
-) -> tuple[list[Series], bool]:
+def read_series(value: LongList, *, max_series: int, max_points: int) -> tuple[list[Series], bool]:
     """The same as `check_series` of a list that is still text; for a thread.
 
-    It stops at the first element that is wrong or one too many. `check` is called now and then and
-    may raise. Raises InvalidInput, and Malformed for what is no JSON.
+    It stops at the first element that is wrong or one too many. Raises InvalidInput, and Malformed
+    for what is no JSON.
     """
     parts: list[npt.NDArray[np.float64]] = []
     marks, points, lists = [], 0, 0
     pieces = value.pieces()
     while True:
-        check()
         try:
             piece = next(pieces, None)
         except EmptyList:

@@ -11,6 +11,7 @@ from tests.api.service import Service
 from tests.api.test_errors import check
 
 LONG = "x" * 5000
+ROWS = [[0.123456789] * 20] * 900
 
 
 def test_every_field_says_what_is_allowed() -> None:
@@ -135,3 +136,62 @@ def test_a_body_as_it_is(service: Service, encoding: str) -> None:
         headers={"Content-Encoding": encoding},
     )
     assert response.status_code == 200
+
+
+def test_an_unknown_field_is_named_with_the_one_that_is_meant(service: Service) -> None:
+    response = service.http.post("/forecast", json={"series": [1, 2], "horizn": 3, "zzz": 1})
+    assert response.status_code == 422
+    errors = {each["field"]: each["message"] for each in response.json()["errors"]}
+    assert errors == {
+        "horizn": "unknown field; did you mean horizon?",
+        "zzz": "unknown field",
+        "horizon": "this field is required",
+    }
+    detail = response.json()["detail"]
+    assert "horizn: unknown field; did you mean horizon? (allowed: one of series, horizon" in detail
+
+
+def test_a_query_is_refused_where_the_body_is_json(service: Service) -> None:
+    body = {"series": [1, 2], "horizon": 3}
+    response = service.http.post("/forecast?horizon=5", json=body)
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["field"] == "horizon"
+    assert "stand in its body" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({"series": [*range(20_000), "x", *range(9)]}, "series[20000]", 'got "x"'),
+        ({"series": [[1, 2], [*range(20_000), True]]}, "series[1][20000]", "got true"),
+        ({"series": [[1], 2, *ROWS]}, "series", "mixed"),
+        ({"series": [[1], [[2]], *ROWS]}, "series", "mixed"),
+        ({"series": [[1], [], *ROWS]}, "series", "empty list"),
+        ({"series": ROWS * 2}, "series", "too many series"),
+        ({"series": [1] * 1_000_001}, "series", "too many points"),
+        ({"quantiles": [0.5] * 20_000}, "quantiles", "too many"),
+        ({"quantiles": [0.5] * 200_000}, "quantiles", "more than 100000 values"),
+        ({"start": ["2024"] * 20_000}, "start", "expected a timestamp, got a list"),
+        ({f"k{number}": number for number in range(20_000)}, "k0", "unknown field"),
+        ({"model": ["a" * 100] * 1000}, "model", "expected a text, got a list"),
+    ],
+)
+def test_a_large_body_is_told_what_is_wrong(
+    service: Service, body: dict[str, Any], field: str, words: str
+) -> None:
+    response = service.forecast(**body)
+    assert response.status_code == 422, response.text
+    error = response.json()["errors"][0]
+    assert error["field"] == field
+    assert words in error["message"]
+
+
+def test_a_large_body_is_answered_as_a_small_one(service: Service) -> None:
+    series: list[list[float | None]] = [[number % 7.0 for number in range(9000)], [1, None, 3]]
+    small = service.forecast(series=[each[-2000:] for each in series])
+    large = service.http.post("/forecast", json={"horizon": 3, "series": [*series]})
+    assert large.status_code == 200, large.text
+    assert small.status_code == 200
+    for found, expected in zip(large.json()["forecasts"], small.json()["forecasts"], strict=True):
+        assert found["mean"][:2] == expected["mean"]

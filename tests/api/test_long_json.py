@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from app.api.long_json import read_long
-from app.api.long_lists import EmptyList, LongList, Malformed, Sizes, TooLong
+from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 
 SCALARS = (
     st.none()
@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 # Pieces so small that every kind of cut occurs.
-SIZES = st.sampled_from([Sizes(size, 4 * size, 20) for size in (11, 64, 300)])
+SIZES = st.sampled_from([Reading(piece=size, between=4 * size, long=20) for size in (11, 64, 300)])
 
 
 def restored(value: Any) -> Any:
@@ -44,11 +44,15 @@ def restored(value: Any) -> Any:
 
 
 @settings(deadline=None)
-@given(value=VALUES, spaces=st.sampled_from(["", " ", "\n  "]), escaped=st.booleans(), sizes=SIZES)
-def test_it_reads_what_a_parser_reads(value: Any, spaces: str, escaped: bool, sizes: Sizes) -> None:
+@given(
+    value=VALUES, spaces=st.sampled_from(["", " ", "\n  "]), escaped=st.booleans(), reading=SIZES
+)
+def test_it_reads_what_a_parser_reads(
+    value: Any, spaces: str, escaped: bool, reading: Reading
+) -> None:
     separators = (f"{spaces},{spaces}", f"{spaces}:{spaces}")
     body = json.dumps({"k": value}, separators=separators, ensure_ascii=escaped).encode()
-    found = read_long(body, sizes)
+    found = read_long(body, reading)
     assert found.whole
     assert restored(found.content) == from_json(body)
 
@@ -59,16 +63,16 @@ def test_it_reads_what_a_parser_reads(value: Any, spaces: str, escaped: bool, si
     at=st.floats(0, 1),
     what=st.sampled_from(list('[]{},:"0\\ ')),
     how=st.sampled_from(["insert", "replace", "delete"]),
-    sizes=SIZES,
+    reading=SIZES,
 )
 def test_it_takes_nothing_that_a_parser_refuses(
-    value: Any, at: float, what: str, how: str, sizes: Sizes
+    value: Any, at: float, what: str, how: str, reading: Reading
 ) -> None:
     body = bytearray(json.dumps({"k": value}).encode())
     place = int(at * (len(body) - 1))
     body[place : place + (how != "insert")] = b"" if how == "delete" else what.encode()
     try:
-        content = restored(read_long(bytes(body), sizes).content)
+        content = restored(read_long(bytes(body), reading).content)
     except (Malformed, EmptyList):
         return
     assert content == from_json(bytes(body))

@@ -15,7 +15,7 @@ from app.api.openapi import json_body, problems
 from app.api.responses import json_response
 from app.api.series import SHAPE, Series, check_series, check_starts, read_series
 from app.api.services import Services
-from app.api.work import Wanted, encode_at, prepare, run
+from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput
 from app.serving.task import Task
 from app.settings import Settings
@@ -160,9 +160,8 @@ def routes(services: Services) -> APIRouter:
         model = services.lease(record, body.model, body.version, TASK)
         most = {"max_series": settings.max_series, "max_points": settings.max_points}
         if isinstance(body.series, LongList):
-            wanted = Wanted(record.deadline)
-            read = partial(read_series, body.series, wanted.check, **most)
-            series, many = await in_bodies(request, services, read, wanted)
+            read = partial(read_series, body.series, **most)
+            series, many = await in_bodies(request, services, read)
         else:
             series, many = check_series(body.series, **most)
         _check_size(body, len(series), settings.max_horizon, settings.max_points)

@@ -1,0 +1,30 @@
+"""Names the path that is meant where there is none. Knows paths as texts; no route."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+_NEAR: Final = 0.75  # of 1, the same
+_MOST: Final = 3
+_MOST_CHARACTERS: Final = 200
+
+
+def near_paths(path: str, known: Iterable[str]) -> list[str]:
+    """Those of `known`, which may have {parameters}, that may be meant, the likeliest first."""
+    if len(path) > _MOST_CHARACTERS:
+        return []
+    plain = "/" + "/".join(part for part in path.lower().split("/") if part)
+    if plain == "/":
+        return []
+    paths, depth = sorted(known, key=len), plain.count("/")
+    found = [plain for each in paths if _fits(plain, each)][:1]
+    found += [each for each in paths if each == plain.removeprefix("/v2") != plain]
+    found += [each for each in paths if _fits(plain, "/".join(each.split("/")[: depth + 1]))]
+    found += get_close_matches(plain, paths, n=1, cutoff=_NEAR)
+    return [each for each in dict.fromkeys(found) if each != path][:_MOST]
+
+
+def _fits(path: str, template: str) -> bool:
+    pattern = "[^/]+".join(map(re.escape, re.split(r"\{[^}]*\}", template)))
+    return re.fullmatch(pattern, path) is not None

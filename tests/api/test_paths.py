@@ -1,0 +1,45 @@
+"""Where there is no path, the one that is meant is named."""
+
+import pytest
+
+from app.api.paths import near_paths
+from tests.api.service import Service
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/forecast/", "/forecast?"),
+        ("/Forecast", "/forecast?"),
+        ("/forcast", "/forecast?"),
+        ("/health", "/health/live or /health/ready?"),
+        ("/v2/models", "/models or "),
+        ("/v2/forecast", "/forecast?"),
+        ("/models/a/versions", "/models/{name}/versions/{version}?"),
+        ("/models/a/", "/models/a or "),
+    ],
+)
+def test_the_path_that_is_meant_is_named(service: Service, path: str, meant: str) -> None:
+    response = service.http.post(path)
+    assert response.status_code == 404
+    body = response.json()
+    assert f"did you mean {meant}" in body.get("detail", body.get("error"))
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing/of/the/kind", "/" + "x/" * 5000])
+def test_nothing_is_guessed(service: Service, path: str) -> None:
+    assert "did you mean" not in service.http.get(path).json()["detail"]
+
+
+def test_a_wrong_method_is_told_the_right_one(service: Service) -> None:
+    response = service.http.get("/forecast")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+    assert response.json()["detail"] == "/forecast takes POST, not GET"
+    response = service.http.post("/models")
+    assert response.headers["allow"] == "GET, HEAD"
+    assert response.json()["detail"] == "/models takes GET, HEAD, not POST"
+
+
+def test_few_are_named() -> None:
+    assert len(near_paths("/a", [f"/a/{number}" for number in range(9)])) == 3
