@@ -73,7 +73,7 @@ def show(
         return
     from rich.console import Console
 
-    with _expected():
+    with expected():
         parts = list(render(answer[field]))
         name = one_line(f"{answer['model']} {answer['version']}")
     console = Console()
@@ -83,7 +83,7 @@ def show(
 
 
 @contextmanager
-def _expected() -> Iterator[None]:
+def expected() -> Iterator[None]:
     """An answer of another shape comes from something else that listens there."""
     try:
         yield

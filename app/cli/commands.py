@@ -21,6 +21,7 @@ from app.cli.generate import evaluate_generate, train_generate
 from app.cli.import_graph import import_graph
 from app.cli.models import models, promote
 from app.cli.predict import predict
+from app.cli.predict_forecast import predict_forecast
 from app.cli.predict_sequences import predict_generate, predict_translate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
 from app.cli.serve import serve
@@ -39,6 +40,7 @@ cli.command("import")(import_graph)
 cli.command("serve")(serve)
 cli.command("models")(models)
 cli.command("promote")(promote)
+predict.command("forecast")(predict_forecast)
 cli.command("study")(study)
 predict.command("translate")(predict_translate)
 predict.command("generate")(predict_generate)

@@ -26,6 +26,7 @@ COMMANDS = (
     ("predict", "sentiment"),
     ("predict", "authorship"),
     ("predict", "caption"),
+    ("predict", "forecast"),
     ("predict", "translate"),
     ("predict", "generate"),
     ("predict", "stream"),
