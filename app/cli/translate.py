@@ -1,7 +1,7 @@
 """The commands that train and evaluate translators. Knows arguments; all else by import."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -20,6 +20,10 @@ from app.cli.common import (
     print_rows,
     training_extra,
 )
+from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
+
+if TYPE_CHECKING:
+    from app.training.common.comparison import Score
 
 _PairsOption: TypeAlias = Annotated[
     list[str],
@@ -49,7 +53,8 @@ def train_translate(
     steps: StepsOption = None,
     threads: Annotated[int, typer.Option(help="Idle cores to train on.", min=1)] = 1,
     seed: SeedOption = 0,
-    name: NameOption = "translate",
+    name: PublishNameOption = None,
+    promote: PromoteOption = False,
     out: OutOption = Path("models"),
     work: WorkOption = Path("runs"),
 ) -> None:
@@ -61,9 +66,13 @@ def train_translate(
     with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
+        from app.training.translate.data import read_pairs
+        from app.training.translate.evaluate import translate_score
         from app.training.translate.recipe import TranslateRecipe
+        from app.training.translate.served import served_translator
         from app.training.translate.train import train_translate as run
 
+        name = name_to_publish(name, "translate", out, promote)
         recipe = TranslateRecipe(cell=cell, hidden_size=hidden_size, attention=attention, seed=seed)
         if steps is not None:
             recipe = replace(recipe, loop=replace(recipe.loop, steps=steps))
@@ -72,7 +81,12 @@ def train_translate(
         folder = run(
             data, recipe, source=source, name=name, repository=out, work=work, threads=threads
         )
-        typer.echo(f"published {folder}")
+
+        def score(version: str) -> "Score":
+            with served_translator(folder.parent.name, out, version=version) as model:
+                return translate_score(model, list(read_pairs(data, source).corpora))
+
+        settle(folder, promote, score)
 
 
 def evaluate_translate(

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from app.serving.models.manifest import read_manifest
 from app.training.common.cards import with_figures, with_section
+from app.training.common.comparison import Score
 from app.training.common.publish import CARD, amend
 from app.training.translate.card import alignment
 from app.training.translate.data import Corpus
@@ -70,6 +71,17 @@ def evaluate_translate(
         known = ", ".join(f"{features.source}-{target}" for target in features.targets)
         raise ValueError(f"{name} translates {known}: there is no such pair in the data")
     return rows
+
+
+def translate_score(model: ServedTranslator, corpora: Sequence[Corpus]) -> Score:
+    """BLEU of a model on the `val` pairs, the mean over the languages.
+
+    Raises:
+        InvalidInput: as `evaluate_translate`.
+    """
+    rows = evaluate_translate(model, corpora)
+    bleu = [row.bleu for row in rows if row.method == f"{model.model}/{model.version}"]
+    return Score("BLEU", sum(bleu) / len(bleu), higher_is_better=True)
 
 
 def drawn_alignments(model: ServedTranslator, corpora: Sequence[Corpus]) -> str:
