@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.serving.models.manifest import read_manifest
 from app.serving.runtime.session import Session
 from app.tasks.sentiment import SentimentExample, SentimentTask
-from app.training.common.publish import latest_version
+from app.training.common.publish import served_version
 from app.training.sentiment.data import read_texts
 
 LONGEST = 40
@@ -46,7 +46,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("benchmarks/results"),
 ) -> None:
     """Correlate the two over the tokens of held-out tweets and sentences, text by text."""
-    folder = models / "sentiment" / (version or latest_version(models / "sentiment"))
+    folder = models / "sentiment" / (version or served_version(models / "sentiment"))
     task = SentimentTask.load(folder, read_manifest(folder), lambda name: Session(folder / name))
     split = read_texts(data, ("airline", "sst2"))
     # A refit has learned the texts that are explained here; who reads the figures must know.

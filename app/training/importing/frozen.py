@@ -46,7 +46,7 @@ def frozen_axes(
                 f"batch and time are frozen: axes {batch} and {time} of {spec.name} "
                 f"{shown_shape(spec)} are always {spec.shape[batch]} and {spec.shape[time]}"
             )
-        found.append(problem(what, "; ".join((fix, *_others(spec, batch, time, free)))))
+        found.append(problem(what, "; ".join((fix, *_others(spec, roles, batch, time, free)))))
         fix = "the same export frees it, too"
     return found
 
@@ -101,13 +101,16 @@ def _frozen_time(spec: TensorSpec, roles: Roles, graph: GraphFile, told: Told) -
     return time if loops or (unrolled and len(spec.shape) == _SEQUENCE) else None
 
 
-def _others(spec: TensorSpec, batch: int | None, time: int | None, free: bool) -> list[str]:
+def _others(
+    spec: TensorSpec, roles: Roles, batch: int | None, time: int | None, free: bool
+) -> list[str]:
     """What else could help, where it could."""
+    state = spec.name in roles.states
     fixed = all(isinstance(size, int) for size in spec.shape)
     others = []
     if batch is not None and isinstance(spec.shape[batch], int) and not fixed:
         others.append(f"or tell the right axis with --batch-axis {spec.name}=AXIS")
-    if fixed and free and (batch is None or isinstance(spec.shape[batch], int)):
+    if fixed and free and not state and (batch is None or isinstance(spec.shape[batch], int)):
         others.append(f"or say --shared {spec.name} if it is one value for all rows")
     if time is not None:
         alone = batch is None or not isinstance(spec.shape[batch], int)
