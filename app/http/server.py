@@ -16,7 +16,7 @@ from app.http.dispatch import Dispatcher
 from app.http.ports import shared_socket
 from app.http.unsent import Unsent
 from app.settings import Settings
-from app.telemetry import log
+from app.telemetry import log, uncaught
 from app.telemetry.deferred import run_deferred
 from app.telemetry.deferred import start as start_deferred
 from app.telemetry.log import get_logger
@@ -114,6 +114,7 @@ def prepare_process() -> None:
     # While there is memory: what starts a thread waits for it, and that must not be the event loop.
     log.start()
     start_deferred()
+    uncaught.take_over()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GARBAGE)

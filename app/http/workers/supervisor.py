@@ -23,7 +23,7 @@ from app.http.ports import own_socket
 from app.http.workers import heartbeat
 from app.http.workers.channel import Channel
 from app.settings import Settings
-from app.telemetry import log, metrics
+from app.telemetry import log, metrics, uncaught
 from app.telemetry.log import get_logger
 from app.telemetry.merge import Snapshot, cumulative, merged, snapshot
 
@@ -259,4 +259,5 @@ def supervise(settings: Settings, module: str = "app.http.workers.worker") -> in
     `settings.state_dir` is a folder that they share.
     """
     log.configure(settings.log_format, settings.log_level)
+    uncaught.take_over()
     return asyncio.run(Supervisor(settings, module).run())
