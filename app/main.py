@@ -211,7 +211,7 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
             loop.call_soon_threadsafe(siblings.tell_loaded)
 
     if siblings is not None:
-        await siblings.start(answers(repository))
+        await siblings.start(answers(repository, services.threads.control))
     await services.streams.store.open()
     keeping = asyncio.create_task(keep(services.streams, repository))
     arguments = (repository, services.settings.watch_seconds, loaded)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -53,14 +54,14 @@ class Siblings(Protocol):
         ...
 
 
-def answers(repository: Repository) -> Answers:
-    """What this process answers to the others."""
+def answers(repository: Repository, control: Executor) -> Answers:
+    """What this process answers to the others; `control` has the thread that loads and unloads."""
 
     async def statistics(models: list[list[str]]) -> list[dict[str, Any]]:
         return [asdict(statistics_of(*each).snapshot()) for each in models]
 
     async def follow(_: Any) -> None:
-        await asyncio.to_thread(repository.follow)
+        await asyncio.get_running_loop().run_in_executor(control, repository.follow)
 
     return {"statistics": statistics, "follow": follow}
 
