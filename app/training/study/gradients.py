@@ -19,7 +19,7 @@ CELLS_STUDIED: Final = ("rnn", "lstm", "gru")
 _STEPS, _UNITS, _ROWS = 100, 32, 16
 _SCALES: Final = {"below one": 0.5, "at one": 1.0, "above one": 1.5}  # of the recurrent weights
 _CLIP = 1.0  # the norm that a gradient is cut to
-_DELAYS: Final = (5, 10, 20, 40)
+DELAYS: Final = (5, 10, 20, 40)
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,10 @@ def gradients(report: Report) -> Finding:
     learned = {}
     for cell in CELLS_STUDIED:
         report(f"what {cell} learns of a symbol long ago")
-        learned[cell] = [copied(cell, delay) for delay in _DELAYS]
+        learned[cell] = [copied(cell, delay) for delay in DELAYS]
     copy = Rows(
         "A symbol, then noise; after so many steps the network is asked for it (0.5 is chance):",
-        ("cell", *(f"{delay} steps" for delay in _DELAYS)),
+        ("cell", *(f"{delay} steps" for delay in DELAYS)),
         [[cell, *(f"{each:.2f}" for each in scores)] for cell, scores in learned.items()],
     )
     return Finding(

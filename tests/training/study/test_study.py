@@ -89,7 +89,7 @@ def test_a_page_has_its_tables_text_and_picture(tmp_path: Path) -> None:
 def test_the_command_writes_a_page(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradients, "_DELAYS", (2,))
+    monkeypatch.setattr(gradients, "DELAYS", (2,))
     result = CliRunner().invoke(cli, ["study", name, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert (tmp_path / name / "README.md").stat().st_size > 500
