@@ -67,7 +67,7 @@ _WORDS: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
         PAD_LEFT,
     ),
     (
-        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If", "DynamicQuantizeLSTM", "CausalConvWithState"),
+        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If", "DynamicQuantizeLSTM"),
         "keeps a state that cannot be taken out",
         "use LSTM, GRU or RNN nodes in one direction; or take the state as an input of forward, "
         "return it, and say --state INPUT=OUTPUT",

@@ -1,6 +1,7 @@
 """Carries the last inputs of causal convolutions and of padding on the left.
 
-Knows Conv, Pad, and Concat with steps of a fixed value, along the time axis. A window of L steps
+Knows Conv, Pad, Concat with steps of a fixed value, and ONNX Runtime's CausalConvWithState, along
+the time axis. A window of L steps
 is a state (batch, L, ...): instead of L steps of padding, the L inputs before the first one of this
 part are put in front.
 """
@@ -15,6 +16,7 @@ from app.training.importing.graph_file import attribute, label
 from app.training.importing.probe import Array
 from app.training.importing.streaming.states import Surgery
 
+_PAST: Final = 3  # the place of the state among the inputs of a CausalConvWithState
 _SPACE: Final = 2  # axes of a convolution before its spatial ones: batch, channels
 
 
@@ -29,6 +31,8 @@ def expose_windows(surgery: Surgery) -> None:
             continue
         if node.op_type == "Pad":
             _expose_pad(surgery, node, batch, time)
+        elif node.op_type == "CausalConvWithState" and (batch, time) == (0, 2):
+            _expose_conv_with_state(surgery, node)
         elif node.op_type == "Conv" and batch == 0 and time >= _SPACE:
             _expose_conv(surgery, node, time)
 
@@ -101,6 +105,20 @@ def _expose_conv(surgery: Surgery, node: onnx.NodeProto, time: int) -> None:
         surgery.edit.replace_uses(each.output[0], node.output[0])
 
 
+def _expose_conv_with_state(surgery: Surgery, node: onnx.NodeProto) -> None:
+    """ONNX Runtime's CausalConvWithState, whose past is (batch, channels, width)."""
+    before = surgery.seen(node, _PAST)
+    if before and surgery.traced.depends[before] & surgery.kept.keys():
+        return
+    width = surgery.traced.shapes(surgery.seen(node, 1))[0][-1] - 1
+    row = surgery.first_row(node, before, 0) if before else np.float32(0)  # (channels, width)
+    if row is None or not width:
+        return
+    window = _window(surgery, node, (0, 2), width, np.transpose(row))
+    if window is not None:
+        surgery.edit.set_input(node, _PAST, surgery.edit.op("Transpose", window[0], perm=[0, 2, 1]))
+
+
 def _cuts(surgery: Surgery, node: onnx.NodeProto, time: int, right: int) -> list[onnx.NodeProto]:
     """The nodes that cut off what a convolution gives for the padding on the right.
 
@@ -133,23 +151,42 @@ def _with_window(
 ) -> str:
     """What a node reads with the `width` steps before it in front, which become a state.
 
+    See `_window`. "" if it has no fixed size beside batch and time.
+    """
+    window = _window(surgery, node, axes, width, first, place)
+    if window is None:
+        return ""
+    _, joined, back = window
+    if back == sorted(back):
+        return joined
+    return surgery.edit.op("Transpose", joined, perm=back)
+
+
+def _window(
+    surgery: Surgery,
+    node: onnx.NodeProto,
+    axes: tuple[int, int],
+    width: int,
+    first: float | Array,
+    place: int = 0,
+) -> tuple[str, str, list[int]] | None:
+    """(the state (batch, width, ...), the same with all steps behind it, the order of axes back).
+
     first: what stands there before the first step. place: which input of the node it is.
-    "" if it has no fixed size beside batch and time.
     """
     batch, time = axes
     value = surgery.seen(node, place)
     row = surgery.traced.row_shape(value, batch, time)
     if row is None:
-        return ""
+        return None
     dtype = surgery.traced.values[0][value].dtype
     shape = (width, *row)
     state = surgery.begin("window", dtype, shape)
     surgery.begins_with(state, np.broadcast_to(np.asarray(first, dtype), shape))
-    edit, rank = surgery.edit, len(row) + 2
-    rows, back = surgery.rows_first(node.input[place], batch, time, rank)
-    joined = edit.op("Concat", state, rows, axis=1)  # (batch, width + time, ...)
+    rows, back = surgery.rows_first(node.input[place], batch, time, len(row) + 2)
+    joined = surgery.edit.op("Concat", state, rows, axis=1)  # (batch, width + time, ...)
     surgery.go_on(state, surgery.ends(joined, width, behind=width), dtype, shape)
-    return joined if back == list(range(rank)) else edit.op("Transpose", joined, perm=back)
+    return state, joined, back
 
 
 def _not_causal(node: onnx.NodeProto, width: int) -> Finding:

@@ -118,3 +118,25 @@ def like_tf2onnx(cell: str, *, last: bool, steps_name: str = "time") -> onnx.Mod
     else:
         graph.output("y", steps, "float32", ("unk__1", steps_name, HIDDEN))
     return graph.build()
+
+
+def causal_conv_with_state(*, lengths: bool) -> onnx.ModelProto:
+    """x (batch, time, 3) -> y (batch, time, 3), by the operator of ONNX Runtime."""
+    generator = np.random.default_rng(4)
+    graph = Graph("causal")
+    x = graph.input("x", "float32", ("batch", "time", FEATURES))
+    if lengths:
+        ends = graph.input("lengths", "int64", ("batch",))
+        scale = graph.op("Cast", graph.op("Min", ends, np.array(1)), to=onnx.TensorProto.FLOAT)
+        x = graph.op("Mul", x, graph.op("Reshape", scale, np.array([-1, 1, 1])))
+    steps, _ = graph.op(
+        "CausalConvWithState",
+        graph.op("Transpose", x, perm=[0, 2, 1]),
+        generator.normal(size=(FEATURES, 1, 4)).astype(np.float32),
+        generator.normal(size=FEATURES).astype(np.float32),
+        outputs=2,
+        domain="com.microsoft",
+    )
+    y = graph.op("Transpose", steps, perm=[0, 2, 1])
+    graph.output("y", y, "float32", ("batch", "time", FEATURES))
+    return graph.build()

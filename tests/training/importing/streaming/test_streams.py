@@ -28,6 +28,7 @@ from tests.training.importing.streaming.networks import (
     FEATURES,
     HIDDEN,
     Network,
+    causal_conv_with_state,
     exported,
     like_tf2onnx,
     lstm,
@@ -115,6 +116,18 @@ def test_cells_of_this_project(cell: str, lengths: bool) -> None:
         alone = session.run(feeds | {each: value[one] for each, value in states.items()})
         for after in features.states.values():
             np.testing.assert_allclose(padded_rows[after][one], alone[after], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+def test_a_convolution_of_onnx_runtime(lengths: bool) -> None:
+    model = causal_conv_with_state(lengths=lengths)
+    graph, features = streaming(model)
+    assert features.states == {"window_1": "next_window_1"}
+    assert features.masked
+    x = values()
+    np.testing.assert_allclose(
+        in_parts(graph, features, x, 1, 3, 5), original(model, x), rtol=0, atol=1e-5
+    )
 
 
 def test_lengths_of_its_own_are_kept() -> None:
