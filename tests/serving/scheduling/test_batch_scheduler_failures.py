@@ -215,3 +215,18 @@ def test_what_failed_is_freed_at_once(rows: int) -> None:
     finally:
         gc.enable()
         scheduler.close(timeout=PATIENCE)
+
+
+def test_a_batch_that_fails_is_logged_without_what_was_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The text of an error may quote a client's values."""
+    doubler = Doubler()
+    with running(doubler, held=True) as scheduler:
+        futures = scheduler.submit_many([Item(1), Item(2, bad=True), Item(3)])
+        doubler.free.set()
+        wait(futures, PATIENCE)
+    logged = [each.msg for each in caplog.records if isinstance(each.msg, dict)]
+    [failed] = [each for each in logged if each["event"] == "batch_failed"]
+    assert failed["error"] == "ValueError"
+    assert "bad row" not in str(failed)
