@@ -32,8 +32,7 @@ def _count(
     now: float,
 ) -> None:
     if record.task:
-        labels = (record.task, record.model, record.version, str(status))
-        metrics.REQUESTS.labels(*labels).inc()
+        metrics.requests(record.task, record.model, record.version, str(status)).inc()
         metrics.request_seconds(record.task, record.model).observe(seconds)
         if record.input_length:
             metrics.input_length(record.task, record.model).observe(record.input_length)

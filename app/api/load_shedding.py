@@ -5,6 +5,7 @@ it can answer spends its time on saying so. So this runs when the head of a requ
 there is an ASGI call, and nothing is logged. What asks no network is never refused.
 """
 
+import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, Protocol
@@ -59,6 +60,8 @@ class LoadShedder:
         self._is_full = is_full
         self._max_in_flight = max_in_flight
         self._request_seconds = request_seconds
+        self._refused: dict[str, int] = {}  # requests of a task that are not counted yet
+        self._counting = threading.Lock()
 
     def __call__(
         self, path: str, headers: Iterable[tuple[bytes, bytes]], load: Load
@@ -70,11 +73,26 @@ class LoadShedder:
         why = self._why(task, patience_of(headers, self._request_seconds), load)
         if not why:
             return None
-        defer(_count, task)
-        sent = next((value for name, value in headers if name == b"x-request-id"), None)
-        request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
+        with self._counting:
+            if not self._refused:
+                defer(self._count)
+            self._refused[task] = self._refused.get(task, 0) + 1
+        sent = None
+        for name, value in headers:
+            if name == b"x-request-id":
+                sent = value.decode("latin-1")
+                break
+        request_id = request_id_of(sent)
         kind, body = _body(path, request_id, why)
         return _HEAD % (len(body), kind, request_id.encode(), body)
+
+    def _count(self) -> None:
+        """Count many at once: what is counted costs as much as the refusal."""
+        with self._counting:
+            refused, self._refused = self._refused, {}
+        for task, count in refused.items():
+            metrics.REJECTIONS.labels("", "overload").inc(count)
+            metrics.requests(task, "", "", str(_KIND.status)).inc(count)
 
     def _why(self, task: str, patience: float, load: Load) -> str:
         """Why a request is refused that has so many seconds, empty if it is not."""
@@ -86,11 +104,6 @@ class LoadShedder:
         if self._is_full(task, patience):
             return "inputs are waiting that take too long to compute"
         return ""
-
-
-def _count(task: str) -> None:
-    metrics.REJECTIONS.labels("", "overload").inc()
-    metrics.REQUESTS.labels(task, "", "", str(_KIND.status)).inc()
 
 
 def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:

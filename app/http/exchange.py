@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -83,10 +84,7 @@ class Exchange:
         self._body: bytes | bytearray = body or b""  # what has come of it and was not read
         self.ended = body is not None  # all of the request is here
         self._delivered = False  # and the application has it
-        # The client waits for a word before it sends the body, if it sends it at all.
-        self._expecting = head.version == "1.1" and any(
-            name == b"expect" and value.lower() == b"100-continue" for name, value in head.headers
-        )
+        self._expecting = head.expects_continue
         self._start: Message = None  # the head of the answer, until the first part of its body
         self.head_sent = False
         self._bodiless = self._chunked = False
@@ -277,7 +275,12 @@ def _status_line(status: int) -> bytes:
 
 
 def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % each for each in headers])
+    return _line_of(*headers[0]) if len(headers) == 1 else b"".join([_line_of(*h) for h in headers])
+
+
+@lru_cache(maxsize=16)  # the date, once a second
+def _line_of(name: bytes, value: bytes) -> bytes:
+    return b"%b: %b\r\n" % (name, value)
 
 
 def plain_answer(status: int, text: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -19,6 +19,7 @@ _VERSIONS: Final = ("1.1", "1.0")
 _REMEMBERED: Final = 1000  # heads
 _SHORT: Final = 1000  # bytes of a head that is remembered
 _UPGRADE: Final = (b"upgrade", b"http2-settings")
+_CONTINUE: Final = b"100-continue"
 _MOST_HEADERS: Final = 256
 # What a `Host` may hold (RFC 9110, section 7.2); no comma, so that two hosts are not one.
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
@@ -33,6 +34,7 @@ class Head(NamedTuple):
     target: Target
     headers: Headers
     keep_alive: bool
+    expects_continue: bool  # the client waits for a word before it sends the body, if at all
 
 
 class Receiver(Protocol):
@@ -44,7 +46,8 @@ class Receiver(Protocol):
         """The first byte of a request has come."""
 
     def receive_head(self, head: Head, body: bytes | None = None) -> None:
-        """A head is complete. body: all of its body, if it has come with it; then this is all."""
+        """A head is complete. body: all of its body, if it has come with it; then this is all, and
+        nobody was told that it began."""
 
     def receive_body(self, body: bytes) -> None:
         """A part of the body of the last head has come."""
@@ -81,7 +84,6 @@ class RequestReader:
             end = data.find(b"\r\n\r\n") + 4
             known = _heads.get(data[:end])
             if known is not None and known[1] == len(data) - end:
-                self._receiver.begin_head()
                 self._receiver.receive_head(known[0], data[end:])
                 return
         self._rest = self._rest + data if self._rest else data
@@ -164,7 +166,8 @@ class RequestReader:
             self._refuse(431, f"a request may have {_MOST_HEADERS} headers")
         else:
             keep_alive = keep_alive and version == "1.1"
-            head = Head(method, version, target, self._headers, keep_alive)
+            expects = version == "1.1" and _expects(self._headers)
+            head = Head(method, version, target, self._headers, keep_alive, expects)
             fault = _fault_of(head)
             if fault is None:
                 self.head_open = False
@@ -261,6 +264,10 @@ def _fault_of(head: Head) -> tuple[int, str] | None:
     if hosts and not _HOST.fullmatch(hosts[0]):
         return 400, "the host is malformed"
     return None
+
+
+def _expects(headers: Headers) -> bool:
+    return any(name == b"expect" and value.lower() == _CONTINUE for name, value in headers)
 
 
 def _length_of(head: Head) -> int:

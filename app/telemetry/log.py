@@ -8,9 +8,11 @@ logs never waits for the stream: see `app.telemetry.log_writer`.
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal, TextIO, TypeAlias, cast
 
@@ -191,13 +193,19 @@ def write(
         for each in (facts, ids)
         for name, value in each.items()
     ]
-    time = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
-    now = time.isoformat(timespec="microseconds")[:-6]
+    at = time.time() if at is None else at
+    second = int(at)
+    now = f"{_written(second)}.{int((at - second) * 1e6):06d}"
     line = (
         f'{{{", ".join(parts)}, "event": "{event}", "logger": "{logger.name}", '
         f'"level": "{_LEVELS[level]}", "timestamp": "{now}Z"}}\n'
     )
     handler.writer.add(line)
+
+
+@lru_cache(maxsize=8)
+def _written(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def start() -> None:

@@ -64,7 +64,8 @@ class LogWriter:
                 self._count_dropped(1)
             else:
                 self._append(line)
-            self.start()
+            if self._thread is None:
+                self.start()
             self._wake(urgent)
 
     def flush(self, timeout: float = _FLUSH_SECONDS) -> bool:

@@ -252,6 +252,12 @@ REGISTRY.register(LOG_LINES_DROPPED)
 # Looking a child up by its labels takes over a microsecond, and these two are observed for every
 # request. They may be kept, since no series without a version is ever forgotten.
 @cache
+def requests(task: str, model: str, version: str, status: str) -> Counter:
+    """The child of REQUESTS with these labels."""
+    return REQUESTS.labels(task, model, version, status)
+
+
+@cache
 def request_seconds(task: str, model: str) -> Histogram:
     """The child of REQUEST_SECONDS with these labels."""
     return REQUEST_SECONDS.labels(task, model)
