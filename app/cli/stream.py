@@ -56,7 +56,8 @@ def predict_stream(
             )
         service = _Service(address(url), name, api_key, wait)
         position = service.position(model, version)
-        lines = ((number, line) for number, line in enumerate(sys.stdin, 1) if line.strip())
+        stdin = typer.get_binary_stream("stdin")
+        lines = ((number, line) for number, line in enumerate(stdin, 1) if line.strip())
         for steps in _chunks(islice(lines, position if resume else 0, None), chunk):
             answer = service.take(position, steps)
             position = answer["position"]
@@ -113,16 +114,16 @@ class _Service:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _chunks(lines: Iterator[tuple[int, str]], size: int) -> Iterator[list[Any]]:
+def _chunks(lines: Iterator[tuple[int, bytes]], size: int) -> Iterator[list[Any]]:
     """The steps of `size` lines each."""
     steps = (_step(number, line) for number, line in lines)
     while chunk := list(islice(steps, size)):
         yield chunk
 
 
-def _step(number: int, line: str) -> Any:
+def _step(number: int, line: bytes) -> Any:
     """What a line says: a number, a list of numbers, or JSON."""
-    text = line.strip().lstrip("\ufeff")
+    text = line.decode("utf-8-sig", "replace").strip()
     for form in (text, f"[{text}]"):
         try:
             step = json.loads(form)

@@ -1,6 +1,8 @@
 """`unroll predict stream`: lines in, answers out, each step taken once whatever gets lost."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -97,13 +99,33 @@ def service() -> Iterator[tuple[Sums, str]]:
 
 def test_every_line_is_a_step(sums: tuple[Sums, str]) -> None:
     stream, url = sums
-    lines = b"1\n2.5\n\n1, 2\n[3, 4]\n"
+    lines = b"\xef\xbb\xbf1\n2.5\n\n1, 2\n[3, 4]\n"
     code, out, err = run("stream", "s", "--model", "sums", "--url", url, stdin=lines)
     assert (code, err) == (0, "s is at position 4\n")
     assert out.split() == ["1", "3.5", "6.5", "13.5"]
     assert stream.values == [1, 2.5, [1, 2], [3, 4]]
     code, out, _ = run("stream", "s", "--url", url, "--json", stdin=b"1")
     assert json.loads(out)["position"] == 5
+
+
+def test_answers_come_while_the_input_is_open(sums: tuple[Sums, str]) -> None:
+    """The next line is only written when the answer to the one before has been read."""
+    _, url = sums
+    command = [sys.executable, "-m", "app", "predict", "stream", "s", "--model", "sums"]
+    with subprocess.Popen(
+        [*command, "--url", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        watchdog = threading.Timer(120, process.kill)
+        watchdog.start()
+        for line, answer in (("1", "1"), ("2", "3"), ("3", "6")):
+            process.stdin.write(f"{line}\n")
+            process.stdin.flush()
+            assert process.stdout.readline().strip() == answer
+        process.stdin.close()
+        assert process.wait(60) == 0
+        watchdog.cancel()
 
 
 def test_lost_answers_are_asked_for_again(sums: tuple[Sums, str]) -> None:
@@ -153,6 +175,7 @@ def test_somebody_else_s_steps_end_it(sums: tuple[Sums, str]) -> None:
     [
         (b"1\nx\n", "line 2: expected a number, numbers separated by commas, or a JSON list"),
         (b'{"a": 1}\n', "line 1: expected a number"),
+        (b"\xff\xfe1\n", "line 1: expected a number"),
     ],
 )
 def test_a_line_that_is_no_step(sums: tuple[Sums, str], stdin: bytes, words: str) -> None:
