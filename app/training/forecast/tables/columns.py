@@ -234,8 +234,9 @@ def _column(name: str, cells: list[str], known: list[bool]) -> Column:
         return Column(name, cells, known, "number")
     if 2 * len(others) < len(rows):
         count = f"{len(others)} of {len(rows)} cells are not" if len(others) > 1 else "it is not"
-        odd = others[0], f"{shown(cells[others[0]])} in column {shown(name)} is no number ({count})"
-        return Column(name, cells, known, "number", odd=odd)
+        what = f"{shown(cells[others[0]])} in column {shown(name)} is no number ({count}); pass "
+        what += "--missing if it stands for a missing value"
+        return Column(name, cells, known, "number", odd=(others[0], what))
     if all(CLOCK.fullmatch(cells[i]) for i in rows):
         return Column(name, cells, known, "clock")
     found = read_dates(cells, known)

@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 from app.training.forecast.tables.columns import Column, Grid
 from app.training.forecast.tables.options import Place, TableOptions, shown
 from app.training.forecast.tables.times import NO_TIME, When, column_named, find_times
-from app.training.forecast.tables.words import INDEX_NAMES, KEYS, SERIES_NAMES
+from app.training.forecast.tables.words import (
+    INDEX_NAMES,
+    KEYS,
+    SERIES_NAMES,
+    STEP_NAMES,
+    TIME_NAMES,
+)
 
 # Names by which other tools call the column of the values.
+_MOST_DIGITS: Final = 15  # of a number that counts rows
 _TARGETS: Final = ("y", "target")
 
 
@@ -55,6 +62,10 @@ def find_roles(grid: Grid, place: Place, options: TableOptions) -> Roles:
     if not targets:
         rest = _without_index(rest, when, told, place, options, grid, notes)
     ids = told or _ids(grid, rest, when, place, options)
+    for column in ids:
+        if not all(column.known):
+            row = column.known.index(False)
+            raise place.refuse(f"names no series in column {column.label}", grid.lines[row])
     rest = [column for column in rest if not any(column is each for each in ids)]
     for column in targets:
         if column.kind != "number":
@@ -84,10 +95,11 @@ def _without_index(
     numbers = [column for column in columns if column.kind == "number"]
     kept = []
     for column in columns:
-        named = column.name.strip().casefold() in INDEX_NAMES
+        name = column.name.strip().casefold()
+        named = name in INDEX_NAMES | STEP_NAMES | TIME_NAMES
         first = column is grid.columns[0]
         if column.kind == "number" and len(numbers) > 1 and (named or first):
-            counted = _counts(column, named and first)
+            counted = _counts(column, name in INDEX_NAMES and first)
             if counted == "down" and when is None and options.time != NO_TIME:
                 raise place.refuse(
                     f"column {column.label} counts down, so the newest row may come first; sort "
@@ -97,13 +109,82 @@ def _without_index(
             if counted:
                 notes.append(f"column {column.label} left out: it counts the rows")
                 continue
+        if column.kind == "number" and len(numbers) > 1:
+            why = _no_values(column, columns, when, place, options, grid)
+            if why:
+                notes.append(f"column {column.label} left out: {why}")
+                continue
         kept.append(column)
     return kept
+
+
+def _no_values(
+    column: Column,
+    columns: Sequence[Column],
+    when: When | None,
+    place: Place,
+    options: TableOptions,
+    grid: Grid,
+) -> str:
+    """Why a column of numbers is none of values, by its name and what it holds; empty if it is.
+
+    Raises:
+        TableRefused: it may be anything.
+    """
+    name = column.name.strip().casefold()
+    if _is_key(column) and len(set(column.cells)) == 1:
+        return "it names one series"
+    if when is not None or options.time is not None:
+        return ""
+    if name in TIME_NAMES | STEP_NAMES:
+        _check_order(column, columns, place, grid)
+        return "it puts rows in order, without dates"
+    if _is_key(column) and name not in SERIES_NAMES:
+        raise place.refuse(
+            f"column {column.label} may name series; pass --series {column.name}, or --target "
+            "COLUMN for those that are values"
+        )
+    return ""
+
+
+def _is_key(column: Column) -> bool:
+    """Whether the column is called as names of series are, and holds whole numbers."""
+    name = column.name.strip().casefold()
+    named = name in KEYS or name in SERIES_NAMES or name.endswith("_id")
+    return named and all(cell.isdecimal() for cell in column.cells)
+
+
+def _check_order(column: Column, columns: Sequence[Column], place: Place, grid: Grid) -> None:
+    """A column that is called as times are, and holds numbers, must grow evenly in each series.
+
+    Raises:
+        TableRefused: it does not.
+    """
+    named = [each for each in columns if each.name.strip().casefold() in SERIES_NAMES]
+    before: dict[str, tuple[float, float | None]] = {}  # series -> last number, step
+    for row, cell in enumerate(column.cells):
+        key = _key(named[:1], row)
+        try:
+            number = float(cell)
+            last, step = before.get(key, (None, None))
+            now = None if last is None else number - last
+            even = now is None or (now > 0 and (step is None or abs(now - step) <= 1e-6 * step))
+        except ValueError:
+            even, now, number = False, None, 0.0
+        if not even:
+            raise place.refuse(
+                f"{shown(cell)} in column {column.label} is no date that is known, nor does it go "
+                "on from the row before; pass --time COLUMN, or --time none and --target COLUMN",
+                grid.lines[row],
+            )
+        before[key] = number, now
 
 
 def _counts(column: Column, loosely: bool) -> str:
     """ "up" or "down" for whole numbers one after the other; `loosely` for growing ones."""
     if not all(column.known) or not all(cell.isdecimal() for cell in column.cells):
+        return ""
+    if max(map(len, column.cells)) > _MOST_DIGITS:
         return ""
     numbers = np.array([int(cell) for cell in column.cells], np.int64)
     steps = np.diff(numbers)
@@ -121,13 +202,8 @@ def _ids(
     named = [c for c in columns if c.name.strip().casefold() in SERIES_NAMES]
     texts = [c for c in columns if c.kind == "text" and not any(c is n for n in named)]
     keys = [
-        c
-        for c in columns
-        if c.kind == "number"
-        and (c.name.strip().casefold() in KEYS or c.name.strip().casefold().endswith("_id"))
-        and not any(c is n for n in named)
+        c for c in columns if c.kind == "number" and _is_key(c) and not any(c is n for n in named)
     ]
-    keys = [c for c in keys if all(cell.isdecimal() for cell in c.cells)]
     if when is None:
         if named:
             return (named[0],)

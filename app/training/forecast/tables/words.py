@@ -38,8 +38,7 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 # Columns that may count the rows.
 INDEX_NAMES: Final = frozenset(
-    {
-        "", "unnamed: 0", "index", "rownames", "row", "row_id", "no", "nr", "id", "#", "x", "t",
-        "n", "obs", "step", "time_idx", "time", "period",
-    }
-)  # fmt: skip
+    {"", "unnamed: 0", "index", "rownames", "row", "row_id", "no", "nr", "id", "#", "x", "n"}
+)
+# Columns of numbers that put rows in order.
+STEP_NAMES: Final = frozenset({"t", "step", "time_idx", "obs", "index"})

@@ -12,6 +12,7 @@ from app.training.forecast.tables.series import read_table
 from tests.training.forecast.tables.forms import (
     DAYS,
     MONTHS,
+    ROWS,
     VALUES,
     Number,
     check,
@@ -269,3 +270,19 @@ def test_short_series_are_left_out_with_a_word(tmp_path: Path) -> None:
     table = read(tmp_path, text)
     check(table)
     assert any("'c'" in note and "fewer than 8" in note for note in table.notes)
+
+
+def test_steps_without_dates_put_rows_in_order(tmp_path: Path) -> None:
+    rows = [(name, i, VALUES[i, j]) for j, name in enumerate("ab") for i in range(ROWS)]
+    for head in ("unique_id,ds,y", "unique_id,t,value", "series_id,time,value"):
+        text = head + "\n" + "".join(f"{name},{i + 1},{value}\n" for name, i, value in rows)
+        check(read(tmp_path, text), VALUES, None)
+    seconds = "time,a,b\n" + "".join(f"{i * 0.05:.2f},{a},{b}\n" for i, (a, b) in enumerate(VALUES))
+    check(read(tmp_path, seconds), VALUES, None)
+
+
+def test_a_number_that_names_one_series_is_no_value(tmp_path: Path) -> None:
+    text = "date,a,b,store\n" + written(head=None).replace("\n", ",7\n")
+    table = read(tmp_path, text)
+    check(table)
+    assert any("'store' left out" in note for note in table.notes)

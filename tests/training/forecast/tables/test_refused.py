@@ -93,6 +93,15 @@ REFUSED: dict[str, tuple[str, str]] = {
         "country,2001,2002,2003\n" + "".join(f"c{i},{i}.5,{i},{i}\n" for i in range(9)),
         "line 1: the times stand in a row",
     ),
+    "steps that are not even": (
+        "time,a\n" + "".join(f"{i * i},{i}.5\n" for i in range(20)), "line 4: '4' in column 'time'"
+    ),
+    "series named by a number, without dates": (
+        "shop,a\n" + "".join(f"{i % 3},{i}.5\n" for i in range(20)), "'shop' may name.*--series"
+    ),
+    "a series without a name": (
+        LONG.replace("\na,2018-08", "\n,2018-08"), "line 9: names no series in column 'unique_id'"
+    ),
     "zero as a header": ("0\n" + "".join(f"{i}.5\n" for i in range(20)), "line 1: '0'.*--header"),
     "one column or two": (
         "".join(f"{i + 90},{i + 10}\n" for i in range(0, 40, 2)), "line 1: '90,10' may be two"
