@@ -194,5 +194,6 @@ def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
     for index, each in enumerate(stops):
         if not 1 <= len(each) <= MAX_STOP_CHARACTERS:
             field = "stop" if isinstance(stop, str) else f"stop[{index}]"
-            raise InvalidInput(f"{len(each)} characters", field=field, allowed=allowed)
+            message = f"a stop of {len(each)} characters"
+            raise InvalidInput(message, field=field, allowed=allowed)
     return stops
