@@ -39,6 +39,7 @@ from app.api.routes import (
 )
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
+from app.api.step_path import StepPath
 from app.api.streams import has_streams
 from app.api.threads import Threads
 from app.api.v2 import inference, metadata
@@ -131,6 +132,7 @@ def create_app(
         services,
         shed,
         Rounds(services, access),
+        StepPath(services) if fast_path else None,
         title="Unroll",
         summary="Recurrent neural networks over HTTP.",
         description=_DESCRIPTION,

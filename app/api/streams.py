@@ -113,37 +113,35 @@ class GraphSteps:
         self._read = read
         self._write = write
         self._outputs = tuple(outputs)
-        self._model: LoadedModel | None = None
+        self._on: tuple[LoadedModel, StreamGraph] | None = None
 
     @property
-    def model(self) -> LoadedModel:
-        """The version that took the steps, once they are taken."""
-        assert self._model is not None
-        return self._model
+    def on(self) -> tuple[LoadedModel, StreamGraph]:
+        """The version and the graph that take the steps, or have taken them."""
+        assert self._on is not None
+        return self._on
 
     async def follow(self, key: Key, record: Record) -> Moved | None:
-        self._services.lifecycle.require_open(self._record.started)
-        name, _, _ = record.model.partition(".")
-        served = self._services.repository.get(name)
+        name = record.model.partition(".")[0]
+        served = self._services.lease(self._record, name, None)
         if served.version == record.version:
-            model = self._services.lease(self._record, name, record.version)
-            if digest_of(model, stream_graph(model, record.model)) == record.digest:
-                self._model = model
+            graph = stream_graph(served, record.model)
+            if digest_of(served, graph) == record.digest:
+                self._on = (served, graph)
                 return None
         if record.policy == "replay":
-            model = self._services.lease(self._record, name, None)
-            return await self._move(key, record, model)
+            return await self._move(key, record, served)
         if record.policy == "refuse":
             raise VersionReplaced(
                 f"the stream is of version {record.version} of {name}, and version "
                 f"{served.version} is served: PUT the stream with on_new_version pin or replay"
             )
-        self._model = await version_of(self._services, self._record, record)
+        pinned = await version_of(self._services, self._record, record)
+        self._on = (pinned, stream_graph(pinned, record.model))
         return None
 
     async def compute(self, record: Record) -> Computed:
-        model = self.model
-        graph = stream_graph(model, record.model)
+        model, graph = self.on
         steps = self._read(graph)
         outputs = self._outputs or graph.outputs
         self._record.inputs = 1
@@ -175,7 +173,10 @@ class GraphSteps:
 
     async def _move(self, key: Key, record: Record, model: LoadedModel) -> Moved:
         """The stream on what is served. Raises VersionReplaced if it cannot be moved."""
-        graph = stream_graph(model, record.model)
+        try:
+            graph = stream_graph(model, record.model)
+        except (InvalidInput, ModelNotFound) as error:
+            raise VersionReplaced(f"version {model.version} cannot go on: {error}") from error
         kept = await self._services.streams.store.kept(key)
         if record.position and (not kept or kept[-1].start + kept[-1].count != record.position):
             raise VersionReplaced(
@@ -197,7 +198,7 @@ class GraphSteps:
             raise VersionReplaced(
                 f"version {model.version} cannot take the inputs of this stream: {error}"
             ) from error
-        self._model = model
+        self._on = (model, graph)
         metrics.STREAM_MOVES.labels(model.name, model.version).inc()
         told = {
             "from": record.version,

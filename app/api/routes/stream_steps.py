@@ -20,8 +20,10 @@ from app.api.stream_values import read_tensors, read_values, write_steps, write_
 from app.api.streams import GraphSteps
 from app.api.v2.inference import limits_of
 from app.errors import InvalidInput
+from app.serving.streams.records import Key
 from app.serving.streams.steps import Steps, Taken
 from app.settings import Settings
+from app.tasks.tensor.checks import Limits
 
 METERED_AS: Final = "stream"  # in the metrics, beside the names of the tasks
 _PATH: Final = re.compile(r"/streams/[^/]+/steps")
@@ -116,7 +118,7 @@ def is_steps(path: str) -> bool:
 def routes(services: Services) -> APIRouter:
     """The route of this file."""
     router = APIRouter(tags=["streams"])
-    settings, streams = services.settings, services.streams
+    settings = services.settings
     allowed = allowed_fields(settings)
     limits = limits_of(settings)
 
@@ -146,28 +148,34 @@ def routes(services: Services) -> APIRouter:
         """
         key = key_of(services, request, request.scope["path"].split("/")[2])
         body = await read_json(request, services, StepsRequest, allowed)
-        record = record_of(request.scope)
-        if body.text is not None:
-            raise InvalidInput(
-                "the model takes no text", field="text", allowed="inputs, or values instead"
-            )
-        if (body.inputs is None) == (body.values is None):
-            raise InvalidInput(
-                "there must be one of inputs and values",
-                field="inputs",
-                allowed="a list of tensors; or values, a list of one entry a step",
-            )
-        if body.values is not None:
-            read, write = partial(read_values, body.values, limits), write_steps
-        else:
-            read, write = partial(read_tensors, body.inputs, limits), write_tensors
-        network = GraphSteps(services, request, record, read, write, body.outputs or ())
-        taken = await streams.take(
-            key, Steps(body.position, _digest(body)), network, record.deadline
-        )
-        return BytesResponse(_answer(key.name, taken))
+        return BytesResponse(await answer_steps(services, request, key, body, limits))
 
     return router
+
+
+async def answer_steps(
+    services: Services, request: Request, key: Key, body: StepsRequest, limits: Limits
+) -> bytes:
+    """The JSON that steps are answered with. Raises InvalidInput, and what `Streams.take` does."""
+    record = record_of(request.scope)
+    if body.text is not None:
+        raise InvalidInput(
+            "the model takes no text", field="text", allowed="inputs, or values instead"
+        )
+    if (body.inputs is None) == (body.values is None):
+        raise InvalidInput(
+            "there must be one of inputs and values",
+            field="inputs",
+            allowed="a list of tensors; or values, a list of one entry a step",
+        )
+    if body.values is not None:
+        read, write = partial(read_values, body.values, limits), write_steps
+    else:
+        read, write = partial(read_tensors, body.inputs, limits), write_tensors
+    network = GraphSteps(services, request, record, read, write, body.outputs or ())
+    steps = Steps(body.position, _digest(body))
+    taken = await services.streams.take(key, steps, network, record.deadline)
+    return _answer(key.name, taken)
 
 
 def find_in(router: APIRouter) -> APIRoute:

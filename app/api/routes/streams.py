@@ -3,6 +3,7 @@
 Steps are taken in stream_steps.py, sealed states are read and written in stream_state.py.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -21,6 +22,7 @@ from app.settings import Settings
 
 NAME_RULE: Final = "1 to 128 letters, digits, '.', '_' or '-'"
 NAME_PATTERN: Final = r"^[A-Za-z0-9._-]{1,128}$"
+_NAME: Final = re.compile("[A-Za-z0-9._-]{1,128}")
 _LISTED: Final = 100
 _MOST_LISTED: Final = 1000
 
@@ -199,8 +201,7 @@ def key_of(services: Services, request: Request, stream: str) -> Key:
 
 def is_name(text: str) -> bool:
     """Whether `text` may be the name of a stream."""
-    plain = text.replace(".", "").replace("_", "").replace("-", "")
-    return 0 < len(text) <= 128 and text.isascii() and (plain.isalnum() or not plain)
+    return _NAME.fullmatch(text) is not None
 
 
 def stream_response(name: str, record: Record, status: int = 200) -> Response:

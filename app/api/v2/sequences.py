@@ -70,8 +70,8 @@ async def run_sequence(
         raise
     if sequence.end:
         await _end(services, key)
-    version = network.model
-    return version, stream_graph(version, name).task, found
+    version, graph = network.on
+    return version, graph.task, found
 
 
 async def _start(

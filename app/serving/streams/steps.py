@@ -114,6 +114,10 @@ class Streams:
         """Streams that are held in memory."""
         return len(self._hot)
 
+    def at_hand(self, key: Key) -> Record | None:
+        """The stream as it is in memory, if it is and nobody has its turn."""
+        return None if self._turns.is_taken(key) else self._hot.get(key)
+
     def trim(self) -> None:
         """Hold no stream in memory that was not used of late."""
         self._hot.trim()
@@ -186,14 +190,15 @@ class Streams:
         raises.
         """
         seconds = None if deadline is None else max(0.0, deadline - time.monotonic())
-        async with self._turns.turn(key, seconds):
-            record = self._hot.get(key)
-            try:
-                return await self._take(key, record, steps, network)
-            except BaseException:
-                # What was asked of the store may be done all the same.
-                self._hot.drop(key)
-                raise
+        await self._turns.take(key, seconds)  # not `async with`, which takes longer than a step
+        try:
+            return await self._take(key, self._hot.get(key), steps, network)
+        except BaseException:
+            # What was asked of the store may be done all the same.
+            self._hot.drop(key)
+            raise
+        finally:
+            self._turns.give(key)
 
     async def _take(self, key: Key, record: Record | None, steps: Steps, network: Network) -> Taken:
         told: dict[str, Any] | None = None

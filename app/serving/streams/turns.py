@@ -15,21 +15,37 @@ class Turns:
     def __init__(self) -> None:
         self._waiting: dict[Key, deque[asyncio.Future[None]]] = {}
 
+    def is_taken(self, key: Key) -> bool:
+        """Whether somebody has the turn."""
+        return key in self._waiting
+
     @asynccontextmanager
     async def turn(self, key: Key, seconds: float | None = None) -> AsyncIterator[None]:
         """Until the block ends nobody else has the turn of this key.
 
         Raises DeadlineExceeded if it does not come within `seconds`.
         """
-        queue = self._waiting.get(key)
-        if queue is None:
-            queue = self._waiting[key] = deque()
-        else:
-            await self._wait(key, queue, seconds)
+        await self.take(key, seconds)
         try:
             yield
         finally:
-            self._next(key, queue)
+            self.give(key)
+
+    async def take(self, key: Key, seconds: float | None = None) -> None:
+        """Wait for the turn; `give` it back once. Raises DeadlineExceeded."""
+        queue = self._waiting.get(key)
+        if queue is None:
+            self._waiting[key] = deque()
+        else:
+            await self._wait(key, queue, seconds)
+
+    def give(self, key: Key) -> None:
+        """Give the turn to whoever waits longest."""
+        queue = self._waiting[key]
+        if queue:
+            queue.popleft().set_result(None)
+        else:
+            del self._waiting[key]
 
     async def _wait(
         self, key: Key, queue: deque[asyncio.Future[None]], seconds: float | None
@@ -41,7 +57,7 @@ class Turns:
                 await asyncio.shield(ours)
         except BaseException as error:
             if ours.done():  # it came just then: pass it on
-                self._next(key, queue)
+                self.give(key)
             else:
                 queue.remove(ours)
             if isinstance(error, TimeoutError):
@@ -49,10 +65,3 @@ class Turns:
                     "the deadline passed while steps of the same stream were taken"
                 ) from None
             raise
-
-    def _next(self, key: Key, queue: deque[asyncio.Future[None]]) -> None:
-        """Give the turn to whoever waits longest."""
-        if queue:
-            queue.popleft().set_result(None)
-        else:
-            del self._waiting[key]
