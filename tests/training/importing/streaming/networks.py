@@ -140,3 +140,37 @@ def causal_conv_with_state(*, lengths: bool) -> onnx.ModelProto:
     y = graph.op("Transpose", steps, perm=[0, 2, 1])
     graph.output("y", y, "float32", ("batch", "time", FEATURES))
     return graph.build()
+
+
+def like_dynamo(*, counted: bool = False) -> onnx.ModelProto:
+    """As PyTorch's newer exporter writes an LSTM of two layers and `y[:, -1]`.
+
+    Nodes have one output, zeros are expanded once for all states, and (time, 1, batch, hidden) is
+    reshaped by its own shape. `counted`: with `sequence_lens` computed from the shape.
+    """
+    generator = np.random.default_rng(6)
+    graph = Graph("dynamo")
+    x = graph.input("x", "float32", ("s77", "s27", FEATURES))
+    rows = graph.op("Shape", x, start=0, end=1)
+    shape = graph.op("Concat", np.array([2]), rows, np.array([HIDDEN]), axis=0)
+    zeros = graph.op("Expand", np.zeros((), np.float32), shape)  # (layers, batch, hidden)
+    lengths = None
+    if counted:
+        steps = graph.op("Shape", x, start=1, end=2)
+        lengths = graph.op("Cast", graph.op("Expand", steps, rows), to=onnx.TensorProto.INT32)
+    value = graph.op("Transpose", x, perm=[1, 0, 2])
+    for layer in range(2):
+        bounds = [np.array([each]) for each in (layer, layer + 1, 0)]
+        first = graph.op("Slice", zeros, *bounds)
+        sizes = ((4 * HIDDEN, HIDDEN if layer else FEATURES), (4 * HIDDEN, HIDDEN), (8 * HIDDEN,))
+        weights = [
+            generator.normal(scale=0.4, size=(1, *each)).astype(np.float32) for each in sizes
+        ]
+        value = graph.op("LSTM", value, *weights, lengths, first, first, hidden_size=HIDDEN)
+        value = graph.op("Transpose", value, perm=[0, 2, 1, 3])
+        ends = graph.op("Shape", value, start=0, end=2)
+        last = graph.op("Mul", *(graph.op("Shape", value, start=n, end=n + 1) for n in (2, 3)))
+        value = graph.op("Reshape", value, graph.op("Concat", ends, last, axis=0))
+    batch = graph.op("Transpose", value, perm=[1, 0, 2])
+    graph.output("y", graph.op("Gather", batch, np.array(-1), axis=1), "float32", ("s77", HIDDEN))
+    return graph.build()

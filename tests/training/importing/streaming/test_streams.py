@@ -30,6 +30,7 @@ from tests.training.importing.streaming.networks import (
     Network,
     causal_conv_with_state,
     exported,
+    like_dynamo,
     like_tf2onnx,
     lstm,
     own_cell,
@@ -92,6 +93,38 @@ def test_graphs_of_keras(cell: str, last: bool) -> None:
     np.testing.assert_allclose(
         in_parts(graph, features, x, 1, 3, 5), original(model, x), rtol=0, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_graphs_of_the_newer_exporter(counted: bool) -> None:
+    model = like_dynamo(counted=counted)
+    graph, features = streaming(model)
+    assert set(features.states) == {"h_1", "c_1", "h_2", "c_2"}
+    assert features.masked, "lengths that are computed from the shape are none of a row"
+    x = values()
+    np.testing.assert_array_equal(in_parts(graph, features, x, 2, 6, 1), original(model, x))
+
+
+def test_what_is_no_sequence_comes_with_every_request() -> None:
+    """An input without a time axis, beside one that has it."""
+    network = Network(
+        lambda net, x, place: net.rnn(torch.cat([x, place[:, None].expand(-1, x.shape[1], -1)], 2))[
+            0
+        ],
+        rnn=nn.GRU(FEATURES + 2, HIDDEN, batch_first=True),
+    )
+    model = exported(network, [("place", torch.zeros(2, 2), 0)])
+    graph, features = streaming(model)
+    assert features.states == {"h_1": "next_h_1"}
+    session, x = Session(graph.content), values()
+    place = np.ones((ROWS, 2), np.float32)
+    whole = Session(model.SerializeToString()).run({"x": x, "place": place})["y"]
+    states, parts = first_states(features, ROWS), []
+    for start, end in ((0, 4), (4, 9)):
+        feeds = {"x": x[:, start:end], "place": place, "lengths": np.full(ROWS, end - start)}
+        parts.append(session.run(feeds | states))
+        states = {"h_1": parts[-1]["next_h_1"]}
+    np.testing.assert_array_equal(np.concatenate([each["y"] for each in parts], 1), whole)
 
 
 @pytest.mark.parametrize("cell", CELLS)
