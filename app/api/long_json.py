@@ -164,6 +164,8 @@ def _cuts(body: bytes, at: int, reading: Reading) -> list[int] | None:
 
 def _deeper(text: bytes) -> int:
     """How many lists more begin in `text` than end."""
+    if b"[" not in text and b"]" not in text:
+        return 0
     plain = TEXT.sub(b"", text) if b'"' in text else text
     return plain.count(b"[") - plain.count(b"]")
 

@@ -85,23 +85,18 @@ class LongList:
         for index, (begin, end) in enumerate(pairwise(self._cuts)):
             self._reading.check()
             text = self._body[begin:end]
-            texts, plain = _apart(text, self._reading)
-            if _EMPTY.search(plain):
-                raise EmptyList("a list of values holds an empty list")
-            marks = plain.translate(None, _NOT_MARKS)
-            if (b"[" in marks or b"]" in marks) and _MISPLACED.search(plain):
-                raise Malformed(f"a bracket is misplaced in the list at byte {begin}")
-            # Spaces keep apart what brackets did.
-            flat = plain.translate(_FLAT)
             if index < last:
-                flat = flat[:-1]  # a comma
-            if texts:
-                flat = _together(flat, texts)
+                text = text[:-1]  # a comma
+            flat, inner = text, None
+            if b"[" in text or b"]" in text:
+                flat, inner = _without_brackets(text, begin, self._reading)
             try:
                 values = from_json(b"[%b]" % flat)
             except ValueError as error:
                 raise Malformed(f"{reason(error)}, in the list at byte {begin}") from None
-            yield Piece(values, marks)
+            if inner is None:
+                inner = b"," * (len(values) - 1)
+            yield Piece(values, inner + b"," if index < last else inner)
 
     def plain(self, most: int) -> list[Any]:
         """Its values as a parser has them, in lists.
@@ -137,6 +132,18 @@ class LongList:
 def reason(error: ValueError) -> str:
     """What a parser says is wrong, without the place, which is that in a piece."""
     return str(error).partition(" at line ")[0]
+
+
+def _without_brackets(text: bytes, begin: int, reading: Reading) -> tuple[bytes, bytes]:
+    """(`text` with spaces for brackets, its brackets and commas). Raises Malformed, EmptyList."""
+    texts, plain = _apart(text, reading)
+    if _EMPTY.search(plain):
+        raise EmptyList("a list of values holds an empty list")
+    marks = plain.translate(None, _NOT_MARKS)
+    if _MISPLACED.search(plain):
+        raise Malformed(f"a bracket is misplaced in the list at byte {begin}")
+    flat = plain.translate(_FLAT)  # spaces keep apart what brackets did
+    return _together(flat, texts) if texts else flat, marks
 
 
 def _apart(text: bytes, reading: Reading) -> tuple[list[bytes], bytes]:
