@@ -74,6 +74,9 @@ class LongList:
         """Bytes of its text, which are more than its values."""
         return self._cuts[-1] - self._cuts[0]
 
+    def __str__(self) -> str:
+        return "a long list of plain values"
+
     def pieces(self) -> Iterator[Piece]:
         """Its values, some thousands at a time.
 

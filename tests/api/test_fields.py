@@ -195,3 +195,14 @@ def test_a_large_body_is_answered_as_a_small_one(service: Service) -> None:
     assert small.status_code == 200
     for found, expected in zip(large.json()["forecasts"], small.json()["forecasts"], strict=True):
         assert found["mean"][:2] == expected["mean"]
+
+
+def test_a_large_answer_is_that_of_small_requests(service: Service) -> None:
+    quantiles = [(1 + level) / 100 for level in range(99)]
+    series = [[float(number), 2.0, 3.0] for number in range(150)]
+    found = service.forecast(series=series, quantiles=quantiles)
+    assert found.status_code == 200
+    forecasts = found.json()["forecasts"]
+    assert len(forecasts) == 150
+    (alone,) = service.forecast(series=series[77], quantiles=quantiles).json()["forecasts"]
+    assert forecasts[77] == alone

@@ -154,6 +154,37 @@ ATTACKS = [
         for filling in FILLINGS
     ),
     Attack(
+        "a forecast of a million values",
+        lambda target: target.post(
+            "/forecast",
+            {
+                "series": [[1, 2, 3]] * 1000,
+                "horizon": 10,
+                "quantiles": [(1 + level) / 100 for level in range(99)],
+            },
+        ),
+        [200],
+        megabytes=300,
+    ),
+    Attack(
+        "a million numbers in and out",
+        lambda target: target.post(
+            "/v2/models/fp32/infer",
+            {
+                "inputs": [
+                    {
+                        "name": "value",
+                        "datatype": "FP32",
+                        "shape": [1000, 1000],
+                        "data": [0.12345678 + number for number in range(1_000_000)],
+                    }
+                ]
+            },
+        ),
+        [200],
+        megabytes=300,
+    ),
+    Attack(
         "a form of many fields",
         _form(b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'),
         [400, 422],

@@ -23,6 +23,7 @@ from app.tasks.tensor.checks import Limits
 from app.tasks.tensor.task import TensorTask
 
 Array = npt.NDArray[Any]
+_MOST_VALUES: Final = 16 * 1024  # that are written in one call
 LENGTH_HEADER: Final = "Inference-Header-Content-Length"
 
 
@@ -64,6 +65,7 @@ def write_answer(
     """
     written: list[dict[str, Any]] = []
     buffers: list[bytes] = []
+    long: dict[int, Array] = {}
     for wanted in head.wanted:
         tensor, array = task.outputs[wanted.name], outputs[wanted.name]
         datatype = tensor.datatype
@@ -75,13 +77,40 @@ def write_answer(
             buffer = to_buffer(array, datatype)
             output["parameters"] = {"binary_data_size": len(buffer)}
             buffers.append(buffer)
-        else:
+        elif array.size <= _MOST_VALUES:
             output["data"] = to_values(array, datatype, wanted.name)
+        else:
+            output["data"] = []
+            long[len(written)] = array
         written.append(output)
-    content = to_json(facts | {"outputs": written}, inf_nan_mode="constants")
+    if long:
+        content = _in_pieces(facts, written, long)
+    else:
+        content = to_json(facts | {"outputs": written}, inf_nan_mode="constants")
     if not buffers:
         return content, None
     return b"".join((content, *buffers)), len(content)
+
+
+def _in_pieces(
+    facts: dict[str, Any], outputs: list[dict[str, Any]], long: Mapping[int, Array]
+) -> bytes:
+    """The JSON with the elements of `long` in its outputs, by their number; for a thread.
+
+    Writing all in one call would hold everybody else up.
+    """
+    parts = []
+    for number, output in enumerate(outputs):
+        part = to_json(output, inf_nan_mode="constants")
+        if number in long:
+            flat = long[number].ravel()
+            pieces = [
+                to_json(to_values(flat[at : at + _MOST_VALUES], output["datatype"], output["name"]))
+                for at in range(0, flat.size, _MOST_VALUES)
+            ]
+            part = b"%b[%b]}" % (part[: -len("[]}")], b",".join([each[1:-1] for each in pieces]))
+        parts.append(part)
+    return b'%b,"outputs":[%b]}' % (to_json(facts)[:-1], b",".join(parts))
 
 
 def _read_raw(body: bytes, task: TensorTask, limits: Limits) -> tuple[Head, Mapping[str, Array]]:
