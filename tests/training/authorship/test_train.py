@@ -63,7 +63,7 @@ def test_a_published_model_is_served(
     assert ("its n-gram profile alone" in {row.method for row in rows}) == bool(
         recipe.network.profile
     )
-    assert "held out" in said[0]
+    assert "held out" in said[1]
     repository = Repository(one.models, TASKS)
     repository.load_all()
     try:
@@ -117,7 +117,7 @@ def test_texts_that_are_too_short_to_judge_are_left_out(data: Path, tmp_path: Pa
     folder, _ = train_authorship(
         data, RECIPE, repository=tmp_path / "models", work=tmp_path / "work", tell=said.append
     )
-    assert said[0] == "left out 1 texts of fewer than 40 characters"
+    assert said[1] == "left out 1 texts of fewer than 40 characters"
     assert read_manifest(folder).training["texts"] == 12
     for path in (data / "Anna").iterdir():
         path.write_text("Upon my word.", encoding="utf-8")

@@ -111,8 +111,8 @@ def test_a_folder_without_captions_is_one_line(place: Path, tmp_path: Path) -> N
     )
     assert (code, out) == (2, "")
     assert err == f"no captions.csv or captions.csv.gz in {tmp_path}\n"
-    code, _, err = run(
-        "train", "caption", "--data", str(place / "data"), "--encoder", str(tmp_path / "none.onnx")
-    )
+    encoder = str(tmp_path / "none.onnx")
+    options = ("--data", str(place / "data"), "--encoder", encoder, "--name", "mine")
+    code, _, err = run("train", "caption", *options)
     assert code == 2
     assert "none.onnx" in err
