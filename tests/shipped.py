@@ -15,6 +15,7 @@ SHIPPED: Final = {  # versions from the oldest to the one that serves
     "caption": ("1",),
     "forecast": ("1",),
     "forecast-waves": ("1",),
+    "generate": ("1",),
     "sentiment": ("6",),
 }
 FOLDERS: Final = [
