@@ -191,27 +191,39 @@ def beside_by_hand(folder: Path, program: Path, rounds: int, seconds: float) -> 
         ports = {
             "sqlite": stack.enter_context(unroll(folder / "beside-store", models)),
             "memory": stack.enter_context(unroll(folder, models, streams_url="memory://")),
+            "plain": stack.enter_context(without_step_path(folder, models)),
             "hand": stack.enter_context(service(by_hand, "/docs")),
         }
-        for name in ("sqlite", "memory"):
+        for name in ("sqlite", "memory", "plain"):
             open_all(ports[name][0], STREAMS)
-        asked = {"sqlite": "ours", "memory": "ours", "dict": "dict", "window": "window"}
+        asked = {"sqlite": "ours", "memory": "ours", "plain": "ours"}
+        asked |= {"dict": "dict", "window": "window"}
         clients = {}
         for name, file in asked.items():
             port, process = ports.get(name, ports["hand"])
             clients[name] = (Client(program, port, files[file]), process)
         found = turns(clients, rounds, seconds)
-    return [
-        (
-            f"{CLIENTS} clients, LSTM(40), SQLite beside a dict by hand",
-            *ratio(found, "sqlite", "dict", 1.5),
-        ),
-        (f"the same, beside {WINDOW} points sent each time", *ratio(found, "sqlite", "window", 20)),
-        (
-            "the same with the store in memory, beside a dict by hand",
-            *ratio(found, "memory", "dict", 2),
-        ),
-    ]
+    pairs = (
+        (f"{CLIENTS} clients, LSTM(40), SQLite beside a dict by hand", "sqlite", "dict", 1.5),
+        (f"the same, beside {WINDOW} points sent each time", "sqlite", "window", 20),
+        ("the same with the store in memory, beside a dict by hand", "memory", "dict", 2),
+        ("the store in memory: api/step_path.py beside FastAPI", "memory", "plain", 1.15),
+    )
+    return [(what, *ratio(found, ours, other, wanted)) for what, ours, other, wanted in pairs]
+
+
+@contextmanager
+def without_step_path(folder: Path, models: Path) -> Iterator[Any]:
+    """The service where FastAPI sees every step: (port, process)."""
+    command = ["-m", "benchmarks.load.serve_variant", "no-step-path", str(models)]
+    before = dict(os.environ)
+    os.environ.update({"UNROLL_STREAMS_URL": "memory://"})
+    try:
+        with service(command, "/v2/health/ready") as started:
+            yield started
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def batching(folder: Path, program: Path, rounds: int, seconds: float) -> list[Row]:

@@ -3,6 +3,7 @@
 Knows how the parts are put together; no measurement. Arguments: the variant, the folder of models,
 the port. `router`: stock uvicorn, and FastAPI's router finds every endpoint. `fast-path`: stock
 uvicorn, and the ASGI fast path before the router. `connection`: our own connection, without rounds.
+`no-step-path`: as it is served, but FastAPI sees every step of a stream.
 """
 
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from app.http.dispatch import Dispatcher
-from app.http.server import connection_class, prepare_process
+from app.http.server import connection_class, prepare_process, serve
 from app.main import create_app
 from app.settings import load_settings
 from app.telemetry import log
@@ -23,6 +24,10 @@ def main(variant: str, models: str, port: str) -> None:
     settings = load_settings(models_dir=Path(models), port=int(port), log_format="json")
     log.configure("json", "INFO")
     app = create_app(settings, fast_path=variant != "router")
+    if variant == "no-step-path":
+        app.steps = None
+        serve(app, settings)
+        return
     http: Any = "httptools"
     if variant == "connection":
         http = connection_class(Dispatcher(app.shed), settings)
