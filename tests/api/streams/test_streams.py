@@ -1,11 +1,16 @@
 """Streams over HTTP: opened, stepped, looked at, listed, copied, ended."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
-from tests.api.service import Service
+from app.main import TASKS
+from tests.api.service import Service, running
+from tests.samples import sample
+from tests.streams import write_stream_version
 
 VALUES = [0.5, -1.0, 2.0, 0.25, 3.0, -0.5]
 
@@ -227,3 +232,39 @@ def test_what_cannot_be_opened(
     assert response.status_code == status, response.text
     if field:
         assert response.json()["errors"][0]["field"] == field
+
+
+def test_streams_and_stateless_requests_share_batches(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """While a worker is busy steps of unequal numbers and whole sequences wait, and go together."""
+    root = tmp_path_factory.mktemp("models")
+    # Too large to be computed inline: it takes a worker thread.
+    write_stream_version(root, hidden=512, layers=2)
+    values = [VALUES * 20, VALUES[:3], VALUES * 15, VALUES[:1], VALUES * 10]
+    with running(root, tasks=TASKS, streams_url="memory://", worker_threads=1) as service:
+        names = [f"many-{number}" for number in range(12)]
+        for name in names:
+            opened(service, name)
+        alone = [whole(service, "lstm", each) for each in values]
+        before = sample("unroll_batch_size_count", model="lstm", version="1")
+        rows = sample("unroll_batch_size_sum", model="lstm", version="1")
+
+        def ask(place: int) -> list[float]:
+            with httpx.Client(base_url=service.http.base_url, timeout=60) as http:
+                sent = values[place % len(values)]
+                if place % 4 == 3:
+                    return whole(
+                        Service(http, service.port, service.app, service.server), "lstm", sent
+                    )
+                path = f"/streams/{names[place]}/steps"
+                answer = http.post(path, json={"values": sent}).raise_for_status().json()
+                return [each["output"][0] for each in answer["steps"]]
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            found = list(pool.map(ask, range(len(names))))
+        for place, each in enumerate(found):
+            assert each == alone[place % len(values)]
+        batches = sample("unroll_batch_size_count", model="lstm", version="1") - before
+        assert sample("unroll_batch_size_sum", model="lstm", version="1") - rows == len(names)
+        assert batches < len(names)
