@@ -116,13 +116,14 @@ class Changes:
         number = known.choose(version)
         note = partial(self._keep, known, version) if keep else None
         model = self._served.all().get(known.name)
-        if model is None or model.version != number or model.files != snapshot(model.folder):
-            try:
-                return self._serve(known, number, note)
-            finally:
-                self._finish_change()
-        if note is not None:
-            note()
+        try:
+            if model is None or model.version != number or model.files != snapshot(model.folder):
+                model = self._serve(known, number, note)
+            elif note is not None:
+                note()
+            self._update_candidate(known)
+        finally:
+            self._finish_change()
         return model
 
     def promote(self, known: ModelVersions, version: str) -> LoadedModel:

@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 
 from app.serving.models.loader import LoadedModel, ServingOptions, TaskTypes
 from app.serving.models.repository import Repository
+from app.serving.models.wanted import WantedVersions
 from tests.doubles import TASKS
 
 PATIENCE = 60.0  # seconds; a limit for what hangs, not a measure
@@ -17,11 +18,19 @@ PATIENCE = 60.0  # seconds; a limit for what hangs, not a measure
 
 @contextmanager
 def serving(
-    root: Path, pins: Mapping[str, str] | None = None, *, tasks: TaskTypes = TASKS
+    root: Path,
+    pins: Mapping[str, str] | None = None,
+    *,
+    tasks: TaskTypes = TASKS,
+    wanted: WantedVersions | None = None,
 ) -> Iterator[Repository]:
     """A repository that has loaded what there was."""
     repository = Repository(
-        root, tasks, pinned_versions=pins, options=ServingOptions(retire_seconds=PATIENCE)
+        root,
+        tasks,
+        pinned_versions=pins,
+        options=ServingOptions(retire_seconds=PATIENCE),
+        wanted=wanted,
     )
     repository.load_all()
     try:

@@ -8,6 +8,7 @@ from app.errors import ModelNotFound, ModelRefused
 from app.serving.models.folders import CANDIDATE, is_candidate, promoted_names
 from app.serving.models.promotion import mark, promote
 from app.serving.models.repository import Repository
+from app.serving.models.wanted import WantedVersions
 from tests.doubles import write_version
 from tests.serving.models.life import ask, serving, states
 
@@ -83,15 +84,31 @@ def test_a_promotion_on_the_disk_is_noticed_and_can_be_taken_back(root: Path) ->
 def test_two_processes_agree(root: Path) -> None:
     with serving(root) as one, serving(root) as other:
         assert one.promote("mean", "2").version == "2"
-        other.refresh()
+        other.refresh()  # by the watcher, which sees the marks
         assert served(one) == served(other) == "2"
         assert (one.candidates(), other.candidates()) == ([], [])
+
+
+def test_processes_that_share_what_is_wanted_follow_without_watching(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wanted = WantedVersions(tmp_path_factory.mktemp("state"))
+    with (
+        serving(root, wanted=wanted) as one,
+        serving(root, wanted=wanted) as other,
+    ):
+        one.promote("mean", "2")
+        other.follow()
+        assert (served(other), other.candidates()) == ("2", [])
+        one.promote("mean", "1")
+        other.follow()
+        assert served(other) == "1"
+        assert [each.version for each in other.candidates()] == ["2"]
 
 
 def test_a_promotion_replaces_a_pin_of_a_load_but_not_of_a_setting(root: Path) -> None:
     with serving(root) as repository:
         repository.load("mean", "1")
-        repository.refresh()
         assert repository.candidates() == []
         repository.promote("mean", "2")
         repository.refresh()

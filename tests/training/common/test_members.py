@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from app.training.common.loop import Fit, Progress
-from app.training.common.members import Report, train_members
+from app.training.common.loop import Fit, NotScored, Progress
+from app.training.common.members import Job, Report, train_members
 
 
 def job(member: int, checkpoint: Path, report: Report) -> Fit:
@@ -28,3 +28,22 @@ def test_members_that_wait_have_no_figures(
     assert "inf" not in shown
     assert "waits" in shown
     assert "loss 0.5000" in shown
+
+
+def stopped_from(first: int) -> Job:
+    """Members before `first` end well; the others are stopped before anything is validated."""
+
+    def run(member: int, checkpoint: Path, report: Report) -> Fit:
+        if member >= first:
+            raise NotScored("stopped at step 1")
+        return job(member, checkpoint, report)
+
+    return run
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_members_that_were_never_validated_are_left_out(tmp_path: Path, jobs: int) -> None:
+    torch.set_num_threads(1)
+    assert len(train_members(stopped_from(1), 3, tmp_path, jobs=jobs)) == 1
+    with pytest.raises(NotScored, match="step 1"):
+        train_members(stopped_from(0), 3, tmp_path, jobs=jobs)
