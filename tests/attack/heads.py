@@ -116,6 +116,15 @@ _NONSENSE: list[tuple[bytes, ...]] = [
     (_POST, _HOST, b"Content-Length: 99999999999999999999"),
 ]
 
+_KEYED = {"UNROLL_API_KEYS": "a-key-that-nobody-guesses"}
+
+
+def _without_a_key(target: Target) -> list[int]:
+    """A large body of unknown fields: it is not looked at."""
+    body = b"{" + b",".join([b'"%d":0' % number for number in range(2_000_000)]) + b"}"
+    return target.send(post("/forecast", body, "Connection: close"))
+
+
 _DRIPPED = post("/forecast", b'{"series": [1, 2], "horizon": 1}', "Connection: close")
 _UPGRADES = head("GET", "/health/live", *_H2C) * 1000 + head("GET", "/", "Connection: close")
 
@@ -139,6 +148,13 @@ ATTACKS = [
         [413],
         long=True,
     ),
+    Attack(
+        "200 MiB of short headers without a key",
+        _endless(_FIRST, b"a:b\r\n"),
+        [431],
+        settings=_KEYED,
+    ),
+    Attack("a large body without a key", _without_a_key, [401], settings=_KEYED),
     Attack("10,000 headers", partial(_many_names, 10_000), [431]),
     Attack("250 headers, one of them twice", partial(_many_names, 250), [200]),
     Attack("requests byte by byte", partial(_drip, _DRIPPED, 16), [200]),

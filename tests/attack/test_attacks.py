@@ -40,14 +40,16 @@ def test_the_service_survives(serve: Serve, attack: Attack) -> None:
     assert measured.slowest <= SLOWEST_SECONDS
     assert measured.grown <= attack.megabytes * 2**20
     assert seconds <= attack.seconds
-    _still_answers(service.target.port)
+    _still_answers(service.target.port, attack.settings.get("UNROLL_API_KEYS", ""))
 
 
-def _still_answers(port: int) -> None:
+def _still_answers(port: int, key: str) -> None:
     address = f"http://127.0.0.1:{port}"
     assert httpx.get(f"{address}/health/ready", timeout=30).status_code == 200
     body = {"series": [1, 2, 3], "horizon": 2}
-    assert httpx.post(f"{address}/forecast", json=body, timeout=30).status_code == 200
+    headers = {"X-API-Key": key} if key else {}
+    answer = httpx.post(f"{address}/forecast", json=body, headers=headers, timeout=30)
+    assert answer.status_code == 200
 
 
 def test_every_attack_has_a_name_of_its_own() -> None:
