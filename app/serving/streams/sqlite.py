@@ -41,6 +41,7 @@ class SqliteStore:
         self._path = folder / FILE_NAME
         self._sync: Literal["full", "normal"] = sync
         self._writer: Writer | None = None
+        self._starting = asyncio.Lock()
         self._connection: sqlite3.Connection | None = None  # of the thread that reads
         self._reader = started_executor(1, "streams-read")
 
@@ -60,7 +61,7 @@ class SqliteStore:
             [(found,)] = connection.execute("SELECT value FROM facts WHERE name = 'secret'")
             return bytes(found)
 
-        found: bytes = await self._writing().do(make)
+        found: bytes = await (await self._writing()).do(make)
         return found
 
     async def create(
@@ -84,7 +85,7 @@ class SqliteStore:
             )
             return None
 
-        found: Record | None = await self._writing().do(make)
+        found: Record | None = await (await self._writing()).do(make)
         return found
 
     async def load(self, key: Key) -> Record:
@@ -110,7 +111,7 @@ class SqliteStore:
         plain = replace(after, position=before.position, state=before.state, answer=before.answer)
         if commit.kept is None and commit.forget_before is None and plain == before:
             parameters = (*key, before.token, before.position, *small[8:])
-            return bool(await self._writing().do(Update(STEP, STEPS, parameters)))
+            return bool(await (await self._writing()).do(Update(STEP, STEPS, parameters)))
 
         def change(connection: sqlite3.Connection) -> bool:
             where = (*key, before.token, before.position)
@@ -129,7 +130,7 @@ class SqliteStore:
                 )
             return True
 
-        return bool(await self._writing().do(change))
+        return bool(await (await self._writing()).do(change))
 
     async def delete(self, key: Key) -> bool:
         def forget(connection: sqlite3.Connection) -> bool:
@@ -140,7 +141,7 @@ class SqliteStore:
                 _forget(connection, key)
             return live
 
-        return self._exists() and bool(await self._writing().do(forget))
+        return self._exists() and bool(await (await self._writing()).do(forget))
 
     async def kept(self, key: Key) -> list[Kept]:
         statement = "SELECT start, count, content FROM kept WHERE owner = ? AND name = ?"
@@ -188,7 +189,7 @@ class SqliteStore:
 
         if not await self._read(is_due):
             return 0
-        return int(await self._writing().do(forget))
+        return int(await (await self._writing()).do(forget))
 
     async def count(self) -> int:
         def read(connection: sqlite3.Connection) -> int:
@@ -211,11 +212,14 @@ class SqliteStore:
     def _exists(self) -> bool:
         return self._writer is not None or self._path.exists()
 
-    def _writing(self) -> Writer:
+    async def _writing(self) -> Writer:
         """The writer, started if it must be. Raises StoreFailed."""
         if self._writer is None:
-            make_file(self._path, self._sync)
-            self._writer = Writer(self._path, self._sync)
+            async with self._starting:
+                if self._writer is None:
+                    # In a thread: another process may be making the file.
+                    await asyncio.to_thread(make_file, self._path, self._sync)
+                    self._writer = Writer(self._path, self._sync)
         return self._writer
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T | None:

@@ -81,6 +81,9 @@ class Writer:
                 results = _committed(connection, [each.what for each in batch])
             except sqlite3.Error as error:
                 results = [failure(error)] * len(batch)
+                if connection is not None:  # a disk that is well again is opened anew
+                    connection.close()
+                connection = None
             try:
                 self._loop.call_soon_threadsafe(_resolve, batch, results)
             except RuntimeError:  # the loop is closed: nobody waits any more
