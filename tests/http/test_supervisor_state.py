@@ -129,3 +129,13 @@ def test_a_process_that_does_not_answer_is_told(root: Path) -> None:
         assert metric(one, "unroll_silent_processes") == 0
         assert metric(one, "unroll_process_deaths_total") == 0
         assert stopped.is_running()
+
+
+def test_a_process_that_hangs_does_not_hold_up_the_end(root: Path) -> None:
+    settings = {"UNROLL_DRAIN_TIMEOUT_SECONDS": "1", "UNROLL_WORKER_TIMEOUT_SECONDS": "0"}
+    with fleet(root, 2, **settings) as one:
+        hung, _ = one.children()
+        hung.suspend()
+        one.parent.send_signal(signal.SIGTERM)
+        assert one.parent.wait(60) == 1
+        assert not hung.is_running()

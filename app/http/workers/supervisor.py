@@ -31,6 +31,7 @@ _PATIENCE: Final = 2.0  # seconds, for metrics and the like
 _SOON: Final = 5.0  # a process that lives no longer is replaced later and later
 _LATEST: Final = 10.0
 _LAST_SECONDS: Final = 5.0  # from the second signal until the processes are killed
+_CLOSING_SECONDS: Final = 7.0  # from the end of a drain until those are that have not ended
 
 # The module is found where this one lies, whatever the working directory holds.
 _BEGIN: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from {} import main; main()"
@@ -90,13 +91,18 @@ class Supervisor:
         return 1 if self._failed else 0
 
     def _end(self) -> None:
-        """On a signal: every process drains; on a second one, they end at once."""
+        """On a signal: every process drains; on a second one, they end at once.
+
+        Those that do neither, since they hang, are killed when their time is over.
+        """
         self._signals += 1
         self._ending.set()
         for child in self._children:
             child.signal(signal.SIGTERM)
-        if self._signals == 2:
-            asyncio.get_running_loop().call_later(_LAST_SECONDS, self._kill)
+        if self._signals <= 2:
+            longest = self._settings.drain_timeout_seconds + _CLOSING_SECONDS
+            wait = longest if self._signals == 1 else _LAST_SECONDS
+            asyncio.get_running_loop().call_later(wait, self._kill)
 
     def _kill(self) -> None:
         for child in self._children:
