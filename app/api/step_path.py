@@ -40,6 +40,7 @@ class StepPath:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._limits = limits_of(services.settings)
+        self._most = min(INLINE_BYTES, services.settings.max_body_bytes)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
         """Answer a request and return None, or return what the application should receive from."""
@@ -53,13 +54,12 @@ class StepPath:
         message = await receive()
         again = _again(message, receive)
         body = message.get("body", b"")
-        if message["type"] != "http.request" or message.get("more_body"):
+        whole = message["type"] == "http.request" and not message.get("more_body")
+        if not whole or len(body) > self._most:
             return again
         try:
             asked = StepsRequest.model_validate_json(body)
         except ValidationError:
-            return again
-        if len(body) > INLINE_BYTES:
             return again
         record = RequestRecord(request_id_of(headers.get("x-request-id")), METERED_AS, headers)
         record.ids = {"request_id": record.request_id}

@@ -40,6 +40,7 @@ REQUESTS: dict[str, tuple[Any, dict[str, str]]] = {
     "with time": (STEP, {"X-Request-Timeout-Ms": "5000"}),
     "with no time": (STEP, {"X-Request-Timeout-Ms": "0"}),
     "with a trace": (STEP, {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}),
+    "too long": ({"values": [0.25] * 10_500}, {}),
     "long": ({"values": [0.25] * 9000}, {}),
 }
 
