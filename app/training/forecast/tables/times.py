@@ -199,14 +199,16 @@ def _from_numbers(column: Column, *, named: bool, first: bool) -> tuple[Reading,
         found = read_dates(cells, column.known)
         if isinstance(found, NoDates):
             return ()
-        times = found[0].times[np.asarray(column.known)]
-        steps = np.diff(times.astype(np.int64))
-        monotone = bool((steps > 0).all() or (steps < 0).all())
-        if lengths == {4} and not named:  # whole numbers near 2000 are not all years
-            years = np.diff([int(cell) for cell in known])
-            monotone = first and bool(len(years) and (years == years[0]).all() and years[0])
-            monotone = monotone and abs(int(years[0])) == 1
-        return tuple(found) if named or monotone else ()
+        # Numbers of eight digits that all are dates are dates. Shorter ones may be anything else,
+        # such as whole numbers near 2000, unless they stand first and have few gaps.
+        even = lengths == {8}
+        distinct = np.unique(found[0].times[np.asarray(column.known)])
+        if not even and first and len(distinct) > 2:
+            grid = find_grid(distinct)
+            most = 0 if lengths == {4} else len(distinct) // 4
+            even = not isinstance(grid, Uneven) and grid.gaps <= most
+            even = even and (len(distinct) == len(known) or len(known) >= 2 * len(distinct))
+        return tuple(found) if named or even else ()
     numbers = np.array([float(cell) for cell in known]) if _plain(known) else np.array([])
     if not len(numbers) or not (named or first):
         return ()
