@@ -236,12 +236,13 @@ def test_figures_and_samples_are_recorded(place: Path, data: Path) -> None:
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
-    result = CliRunner().invoke(cli, ("train", "generate", "--data", str(tmp_path)))
+    arguments = ("train", "generate", "--name", "own", "--data", str(tmp_path))
+    result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
     assert result.stderr == f"{tmp_path} holds no .txt or .txt.gz file\n"
     (tmp_path / "a.txt").write_text("some text, long enough\n")
-    arguments = ("train", "generate", "--data", str(tmp_path), "--cell", "none")
-    result = CliRunner().invoke(cli, (*arguments, "--work", str(tmp_path / "work")))
+    more = ("--cell", "none", "--work", str(tmp_path / "work"))
+    result = CliRunner().invoke(cli, (*arguments, *more))
     assert result.exit_code == 2
     assert "unknown cell 'none'" in result.stderr
 

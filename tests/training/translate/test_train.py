@@ -199,7 +199,8 @@ def test_figures_and_alignments_are_recorded(place: Path, data: Path) -> None:
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
-    result = CliRunner().invoke(cli, ("train", "translate", "--data", str(tmp_path)))
+    arguments = ("train", "translate", "--name", "own", "--data", str(tmp_path))
+    result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
     assert result.stderr == f"{tmp_path} holds no train.en or train.en.gz\n"
 
