@@ -232,6 +232,13 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     )
 
 
+async def _no_memory(request: Request, error: Exception) -> Response:
+    """The client is not to blame, and what others hold will be free again."""
+    detail = "there is not enough memory for this request now"
+    headers = {"Retry-After": "1", "Connection": "close"}
+    return problem_response(request.scope, ERRORS[NotReady], detail, headers=headers)
+
+
 async def _wrong_fields(request: Request, error: Exception) -> Response:
     assert isinstance(error, WrongFields)
     detail = "; ".join(map(_in_words, error.errors[:_IN_DETAIL]))
@@ -274,4 +281,5 @@ _HANDLERS: Final = {
     UnrollError: _domain_error,
     WrongFields: _wrong_fields,
     HTTPException: _http_error,
+    MemoryError: _no_memory,
 }

@@ -171,6 +171,21 @@ def test_a_crash_tells_nothing(tmp_path: Path) -> None:
         assert service.http.get("/health/live").status_code == 200
 
 
+def test_a_request_for_which_there_is_no_memory_may_be_sent_again(tmp_path: Path) -> None:
+    class Full:
+        def encode(self, *_: object, **options: object) -> None:
+            raise MemoryError
+
+    write_version(tmp_path)
+    with running(tmp_path) as service:
+        model = service.app.services.repository.get("forecast")
+        object.__setattr__(model, "task", Full())
+        response = service.forecast()
+        check(response, 503, "not-ready")
+        assert response.headers["retry-after"] == "1"
+        assert "memory" in response.json()["detail"]
+
+
 def test_wrong_method_says_which_are_right(service: Service) -> None:
     assert service.http.get("/forecast").headers["allow"] == "POST"
 
