@@ -12,7 +12,7 @@ from app.api.bodies import Bodies
 from app.api.context import RequestRecord
 from app.api.errors import RequestRefused
 from app.api.limits import deadline_of
-from app.errors import DeadlineExceeded, InvalidInput
+from app.errors import DeadlineExceeded, InvalidInput, QueueFull
 from tests.api.service import Service
 
 
@@ -125,3 +125,22 @@ def test_a_body_that_never_comes() -> None:
     for messages in ([], [None], [part(b"x", True)]):
         with pytest.raises(DeadlineExceeded):
             read(*messages, seconds=0.05)
+
+
+def test_all_bodies_together_are_bounded() -> None:
+    size = 100_000
+    bodies = Bodies(size, 2 * size)
+    records = [RequestRecord("id", "") for _ in range(3)]
+
+    async def one(record: RequestRecord, content: bytes) -> bytes:
+        halves = (part(content[: len(content) // 2], more=True), part(content[len(content) // 2 :]))
+        return await bodies.read(Request({"type": "http"}, Body(*halves).receive), record)
+
+    for record in records[:2]:
+        assert len(asyncio.run(one(record, b"x" * size))) == size
+    with pytest.raises(QueueFull, match="large bodies"):
+        asyncio.run(one(records[2], b"x" * size))
+    assert asyncio.run(one(RequestRecord("id", ""), b"x" * 60_000)) == b"x" * 60_000
+    records[0].finish()
+    records[2].finish()
+    assert len(asyncio.run(one(records[2], b"x" * size))) == size
