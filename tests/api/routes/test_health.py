@@ -34,7 +34,7 @@ def test_never_ready_without_a_model(tmp_path: Path) -> None:
     with running(tmp_path, wait=False) as service:
         until(lambda: "no model" in service.http.get("/health/ready").text)
         assert service.http.get("/health/live").status_code == 200
-        assert service.http.get("/models").json() == {"models": [], "refused": []}
+        assert service.http.get("/models").json() == {"models": [], "candidates": [], "refused": []}
         assert service.forecast().status_code == 503
 
 
