@@ -32,11 +32,11 @@ def train_encoder(
     encoding: EncodingOption = None,
     work: WorkOption = Path("runs"),
 ) -> None:
-    r"""Train an image encoder to see what a pretrained one sees.
+    """Train an image encoder to see what a pretrained one sees.
 
-    It is for `train caption --encoder`, and needs the extra \[encoder]. Ctrl-C ends
-    the stage that runs with what it has; running the same command again goes on
-    from the checkpoints in the work folder.
+    It is for `train caption --encoder`, and needs the packages of the extra
+    `encoder`. Ctrl-C ends the stage that runs with what it has; running the same
+    command again goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
         from app.training.encoder.recipe import EncoderRecipe, shortened
