@@ -14,6 +14,7 @@ from app.main import create_app
 from app.settings import load_settings
 from app.tasks.forecast import ForecastExample, ForecastPrediction, ForecastTask
 from app.tasks.sentiment import SentimentTask
+from app.tasks.tensor.task import TensorTask
 from tests.api.authors import WordTask
 
 
@@ -25,7 +26,12 @@ class UnhurriedTask(ForecastTask):
         return super().predict(examples)
 
 
-TASKS = {"forecast": UnhurriedTask, "sentiment": SentimentTask, "authorship": WordTask}
+TASKS = {
+    "forecast": UnhurriedTask,
+    "sentiment": SentimentTask,
+    "authorship": WordTask,
+    "tensor": TensorTask,
+}
 
 if __name__ == "__main__":
     settings = load_settings(models_dir=Path(sys.argv[1]), log_format="json")
