@@ -7,14 +7,21 @@ import pytest
 
 from app.tasks.caption.task import CaptionTask
 from app.tasks.sentiment import SentimentTask
+from app.telemetry import log
 from tests.api.authors import WordTask, write_authors
 from tests.api.doubles import NaiveTask, write_version
-from tests.api.service import Service, running
+from tests.api.service import LOG, Service, running
 from tests.captioner import ATTENDING, FEATURES, write_captioner
 from tests.classifier import write_classifier
 
 IMAGE_TASKS = {"caption": CaptionTask}
 TEXT_TASKS = {"sentiment": SentimentTask, "authorship": WordTask, "forecast": NaiveTask}
+
+
+@pytest.fixture(autouse=True)
+def log_of_services() -> None:
+    """Tests of other folders may have run in this process, and have sent the log elsewhere."""
+    log.configure("json", "DEBUG", LOG)
 
 
 @pytest.fixture(scope="session")

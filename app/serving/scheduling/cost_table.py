@@ -82,10 +82,11 @@ class CostTable:
             _place(self._rows, rows),
         )
         near, far = self._cells[low], self._cells[low + 1]
-        value = near[first] + (far[first] - near[first]) * right
+        left = 1 - right  # sums of parts stay positive, where a difference may round to 0
+        value = near[first] * left + far[first] * right
         if last:
-            other = near[first + 1] + (far[first + 1] - near[first + 1]) * right
-            value += (other - value) * last
+            other = near[first + 1] * left + far[first + 1] * right
+            value = value * (1 - last) + other * last
         return value * more * times
 
     def share(self, length: int) -> float:

@@ -9,7 +9,7 @@ import pytest
 from app.serving.models.folders import is_candidate
 from app.serving.models.promotion import mark
 from tests import tensors
-from tests.api.service import Service
+from tests.api.service import Service, until
 from tests.api.v2.triton import ROWS, check, client, inputs, protocol_service
 from tests.tensors import write_tensor_version
 
@@ -29,6 +29,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def served(root: Path) -> Iterator[Service]:
     with protocol_service(root, watch_seconds=0) as service:
+        until(lambda: versions(service, "candidates") == ["3"])  # it is loaded after the others
         yield service
 
 

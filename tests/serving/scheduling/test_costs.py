@@ -49,6 +49,13 @@ def test_service_tells_what_was_not_measured(length: int) -> None:
         assert table.seconds(length, rows) == pytest.approx(kernel(length, rows), rel=0.3)
 
 
+def test_costs_that_are_far_apart_do_not_cancel() -> None:
+    table = CostTable(8)
+    for note in ((257, 3, 2.0), (1, 1, 0.0), (513, 3, 0.0)):
+        table.note(*note)
+    assert table.seconds(142, 8) > 0
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 5000), st.integers(1, 8), st.floats(0, 10)), max_size=30),
     st.integers(1, 10_000),
