@@ -52,7 +52,7 @@ def test_the_spans_of_a_request(service: Service, spans: InMemorySpanExporter) -
     response = service.http.post(
         "/forecast",
         json={"series": [[1, 2], [3]], "horizon": 1},
-        headers={"traceparent": TRACEPARENT, "X-Request-ID": "mine"},
+        headers={"traceparent": TRACEPARENT, "X-Request-ID": "of-the-spans"},
     )
     found = finished(spans, 5)
     assert set(found) == {"POST /forecast", "parse", "encode", "queue", "batch"}
@@ -64,7 +64,7 @@ def test_the_spans_of_a_request(service: Service, spans: InMemorySpanExporter) -
         "http.request.method": "POST",
         "http.response.status_code": 200,
         "http.route": "/forecast",
-        "unroll.request_id": "mine",
+        "unroll.request_id": "of-the-spans",
         "unroll.model": "forecast",
         "unroll.version": "1",
         "unroll.inputs": 2,
