@@ -3,7 +3,7 @@
 Knows texts and predictions as JSON; not what is predicted about them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -109,6 +109,28 @@ async def predict_texts(
     texts, many = check_texts(
         body.text, max_texts=services.settings.max_texts, max_characters=max_characters
     )
+    examples = await encode_texts(request, model, task, texts, many, options)
+    predictions = await run(request, record, model, examples)
+    answers = [prediction.to_json() for prediction in predictions]
+    confidence = metrics.PREDICTION_CONFIDENCE.labels(task, model.name, model.version)
+    for answer in answers:
+        confidence.observe(answer["score"])
+    return model, answers
+
+
+async def encode_texts(
+    request: Request,
+    model: LoadedModel,
+    task: str,
+    texts: Sequence[str],
+    many: bool,
+    options: Mapping[str, Any],
+) -> list[Any]:
+    """The texts as examples of the task, in order; `many` says whether a list was sent.
+
+    Raises what may be wrong with a text, the deadline; ClientGone.
+    """
+    record = record_of(request.scope)
     record.inputs = len(texts)
     steps = [
         partial(
@@ -125,12 +147,7 @@ async def predict_texts(
     lengths = metrics.input_length(task, model.name)
     for text in texts:
         lengths.observe(len(text))
-    predictions = await run(request, record, model, examples)
-    answers = [prediction.to_json() for prediction in predictions]
-    confidence = metrics.PREDICTION_CONFIDENCE.labels(task, model.name, model.version)
-    for answer in answers:
-        confidence.observe(answer["score"])
-    return model, answers
+    return examples
 
 
 def is_short(texts: Sequence[str]) -> bool:

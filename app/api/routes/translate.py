@@ -1,7 +1,6 @@
 """POST /translate: its schema and its route. Knows HTTP; what a text says its task finds out."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -15,15 +14,15 @@ from app.api.openapi import json_body, problems
 from app.api.responses import json_response
 from app.api.routes.translate_schema import EXAMPLES, TranslateAnswer
 from app.api.services import Services
-from app.api.texts import TextRequest, allowed_texts, check_texts, is_short
-from app.api.work import encode_at, prepare, run
+from app.api.texts import TextRequest, allowed_texts, check_texts, encode_texts
+from app.api.work import run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
 from app.tasks.decoding.beam_search import MAX_BEAM_WIDTH
 from app.tasks.decoding.options import MAX_LENGTH_PENALTY, MAX_NGRAM
 from app.tasks.translate.run import TranslatePrediction
-from app.telemetry import metrics, tracing
+from app.telemetry import metrics
 
 TASK: Final = "translate"
 PATH: Final = "/translate"
@@ -108,22 +107,7 @@ def routes(services: Services) -> APIRouter:
             body = _for_events(texts, body)
         record = record_of(request.scope)
         model = services.lease(record, body.model, body.version, TASK)
-        record.inputs = len(texts)
-        steps = [
-            partial(
-                encode_at,
-                {"text": f"text[{index}]" if many else "text"},
-                model.task.encode,
-                text=text,
-                **body.search(),
-            )
-            for index, text in enumerate(texts)
-        ]
-        with tracing.span("encode"):
-            examples = await prepare(request, record, steps, inline=is_short(texts))
-        lengths = metrics.input_length(TASK, model.name)
-        for text in texts:
-            lengths.observe(len(text))
+        examples = await encode_texts(request, model, TASK, texts, many, body.search())
         if streamed:
             (example,) = examples
             return await answer_in_events(
