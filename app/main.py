@@ -56,7 +56,7 @@ from app.serving.streams.opening import streams_of
 from app.settings import Settings
 from app.tasks.authorship import AuthorshipTask
 from app.tasks.caption.task import CaptionTask
-from app.tasks.forecast import ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from app.tasks.generate.task import GenerateTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.tensor.graphs import graph_tasks

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.serving.models.manifest import read_manifest
 from app.serving.runtime.session import Session
-from app.tasks.forecast import ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from app.training.common.cards import markdown_table
 from app.training.common.loop import LoopOptions, Progress
 from app.training.common.publish import library_versions

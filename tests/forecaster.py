@@ -7,7 +7,8 @@ from onnx import TensorProto, helper
 
 from app.serving.models.manifest import Golden, Network
 from app.serving.runtime.session import Session
-from app.tasks.forecast import ForecastFeatures, ForecastTask
+from app.tasks.forecast.features import ForecastFeatures
+from app.tasks.forecast.task import ForecastTask
 from tests.doubles import OPSET, write_version
 
 LEVELS = (0.1, 0.5, 0.9)

@@ -10,7 +10,7 @@ import httpx
 
 from app.main import TASKS
 from app.serving.runtime.session import Session
-from app.tasks.forecast import ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from app.telemetry import log
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until

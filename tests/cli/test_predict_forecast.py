@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.serving.models.loader import TaskTypes
-from app.tasks.forecast import ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from tests.api.service import Service, running
 from tests.cli.test_predict import run
 from tests.forecaster import write_still_version

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.http.server import serve
 from app.main import create_app
 from app.settings import load_settings
-from app.tasks.forecast import ForecastExample, ForecastPrediction, ForecastTask
+from app.tasks.forecast.task import ForecastExample, ForecastPrediction, ForecastTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.tensor.task import TensorTask
 from tests.api.authors import WordTask

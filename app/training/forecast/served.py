@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.serving.models.loader import LoadedModel
-from app.tasks.forecast import ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from app.training.common.served import (
     RemoteModel,
     loaded_model,

@@ -12,7 +12,8 @@ from pydantic import JsonValue
 
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network, read_manifest
-from app.tasks.forecast import ForecastFeatures, ForecastTask
+from app.tasks.forecast.features import ForecastFeatures
+from app.tasks.forecast.task import ForecastTask
 from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members

@@ -8,7 +8,8 @@ import torch
 from pydantic import JsonValue
 
 from app.serving.models.loader import TaskTypes
-from app.tasks.forecast import ForecastFeatures, ForecastTask
+from app.tasks.forecast.features import ForecastFeatures
+from app.tasks.forecast.task import ForecastTask
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
 from app.training.common.publish import Draft, amend, publish

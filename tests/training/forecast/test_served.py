@@ -8,7 +8,7 @@ import pytest
 
 from app.errors import ModelNotFound
 from app.serving.runtime.session import Session
-from app.tasks.forecast import ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from app.training.forecast.served import Question, served
 from tests.forecaster import FEATURES, quantile_graph, write_still_version
 

@@ -9,7 +9,8 @@ import torch
 
 from app.serving.models.manifest import read_manifest
 from app.serving.runtime.session import Session
-from app.tasks.forecast import ForecastFeatures, ForecastTask
+from app.tasks.forecast.features import ForecastFeatures
+from app.tasks.forecast.task import ForecastTask
 from app.training.common.loop import LoopOptions
 from app.training.forecast.network import Forecaster, ForecasterOptions, forecaster_graph
 from app.training.forecast.served import Question, served

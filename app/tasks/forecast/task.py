@@ -11,17 +11,18 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import JsonValue
 
 from app.errors import InferenceFailed, InvalidInput
 from app.features.calendar import timestamps
 from app.features.cycles import choose_cycles
 from app.features.padding import pad
 from app.features.quantiles import extrapolate, interpolate, stretch
-from app.features.series import SeriesOptions, Window, future, prepare, restore
+from app.features.series import Window, future, prepare, restore
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
+from app.tasks.forecast.features import ForecastFeatures
 from app.telemetry import metrics
 
 Array = NDArray[np.float64]
@@ -32,27 +33,6 @@ _NORMAL = NormalDist()
 _INTERVAL = np.array(
     [_NORMAL.inv_cdf(0.1), _NORMAL.inv_cdf(0.9)]
 )  # of the interval whose width is a metric
-
-
-class ForecastFeatures(BaseModel):
-    """The `features` of a forecaster's manifest.
-
-    levels: quantiles that the graph computes, increasing, 0.5 among them. calibration: per kind of
-    calendar ("" if unknown), factors for each level's distance from the median (conformal
-    prediction).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    context_length: int = Field(ge=2)
-    memory: int = Field(ge=2)
-    normalise: bool = True
-    trained_horizon: int = Field(ge=1)
-    levels: tuple[float, ...]
-    calibration: dict[str, tuple[float, ...]] = Field(default_factory=dict)
-
-    def series_options(self) -> SeriesOptions:
-        return SeriesOptions(self.context_length, self.memory, self.normalise)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from prometheus_client import REGISTRY
 
 from app.errors import InvalidInput
 from app.serving.runtime.session import Session
-from app.tasks.forecast import ForecastFeatures, ForecastTask
+from app.tasks.forecast.features import ForecastFeatures
+from app.tasks.forecast.task import ForecastTask
 from app.training.forecast.network import Forecaster, ForecasterOptions, forecaster_graph
 
 OPTIONS = ForecasterOptions(cell="gru", hidden_size=8)
