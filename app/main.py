@@ -24,9 +24,11 @@ from app.api.lifecycle import Lifecycle
 from app.api.load_shedding import LoadShedder
 from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
+from app.api.origins import OriginMiddleware
 from app.api.routes import (
     authorship,
     caption,
+    docs,
     forecast,
     generate,
     health,
@@ -100,7 +102,7 @@ def create_app(
 
     Raises ConfigurationError for a file of API keys that cannot be used.
     """
-    access = access_of(settings)
+    access = access_of(settings, docs.FILES)
     metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = _repository(settings, tasks)
@@ -146,6 +148,7 @@ def create_app(
             {"name": "operations", "description": "For orchestrators and Prometheus."},
         ],
         lifespan=partial(_lifespan, services),
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # FastAPI would send spans and tracebacks by itself when a variable of its own is set.
@@ -158,6 +161,7 @@ def create_app(
         app.include_router(router)
     for other in (streams, stream_state, models, health, metadata, repository_routes):
         app.include_router(other.routes(services))
+    app.include_router(docs.routes())
     inferring, stepping = inference.routes(services), stream_steps.routes(services)
     app.include_router(inferring)
     app.include_router(stepping)
@@ -170,6 +174,7 @@ def create_app(
         )
     if access is not None:
         app.add_middleware(KeyMiddleware, access=access)
+    app.add_middleware(OriginMiddleware)
     # The last one added is the first one called.
     app.add_middleware(RequestMiddleware, lifecycle=lifecycle, task_of=_task_of)
     add_error_handlers(app)

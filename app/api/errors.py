@@ -135,7 +135,12 @@ STATUSES: Final[dict[int, ProblemKind]] = {
         ProblemKind(
             401, "unauthorized", "API key required", "no API key, or one that is not known"
         ),
-        ProblemKind(403, "forbidden", "Forbidden", "loading and unloading are not allowed"),
+        ProblemKind(
+            403,
+            "forbidden",
+            "Forbidden",
+            "loading and unloading are not allowed, or a page of another site asks for a change",
+        ),
         ProblemKind(404, "not-found", "Not found", "there is no such path"),
         ProblemKind(405, "method-not-allowed", "Method not allowed", "the path exists; see Allow"),
         ProblemKind(

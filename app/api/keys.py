@@ -24,7 +24,7 @@ HEADER: Final = "X-API-Key"
 # Orchestrators and browsers cannot send a key, and what these tell is no secret.
 OPEN_PATHS: Final = frozenset(
     (
-        *("/health/live", "/health/ready", "/docs", "/openapi.json"),
+        *("/health/live", "/health/ready", "/openapi.json"),
         *("/v2/health/live", "/v2/health/ready"),
     )
 )
@@ -150,15 +150,18 @@ class KeyMiddleware:
             await send({"type": "websocket.close", "code": 1008})
 
 
-def access_of(settings: Settings) -> Access | None:
-    """The access that `settings` ask for; None if they name no keys. Raises ConfigurationError."""
+def access_of(settings: Settings, files: Iterable[str] = ()) -> Access | None:
+    """The access that `settings` ask for; None if they name no keys. Raises ConfigurationError.
+
+    files: paths of files that make up pages, which browsers fetch without a key.
+    """
     keys = _ring("UNROLL_API_KEYS_FILE", settings.api_keys, settings.api_keys_file)
     admin_keys = _ring(
         "UNROLL_ADMIN_API_KEYS_FILE", settings.admin_api_keys, settings.admin_api_keys_file
     )
     if keys is None and admin_keys is None:
         return None
-    open_paths = OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {METRICS_PATH}
+    open_paths = OPEN_PATHS.union(files, () if settings.protect_metrics else (METRICS_PATH,))
     return Access(keys, admin_keys, open_paths)
 
 

@@ -1,6 +1,8 @@
 """The description of the API at /openapi.json and /docs. Knows the error table; no route."""
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +14,9 @@ from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL, STATUSES, Problem, Prob
 from app.api.keys import HEADER
 from app.api.limits import TIMEOUT_HEADER
 from app.errors import InvalidInput
+
+# Real answers by operation, written by `python -m tests.answers`.
+ANSWERS: Final = Path(__file__).resolve().with_name("answers.json")
 
 _REFERENCE: Final = "#/components/schemas/"
 _PROTOCOL_ERROR: Final[dict[str, Any]] = {
@@ -111,9 +116,11 @@ def add_openapi(app: FastAPI, needs_key: Callable[[str], bool] | None = None) ->
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
             schemas |= _definitions_of_bodies(schema)
+            _declare_origins(schema)
             if needs_key is not None:
                 _declare_keys(schema, needs_key)
             _declare_headers(schema)
+            _add_answers(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -130,6 +137,31 @@ def _definitions_of_bodies(schema: dict[str, Any]) -> dict[str, Any]:
     return definitions
 
 
+def _declare_origins(schema: dict[str, Any]) -> None:
+    """Pages of other origins may only read; see `origins`."""
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if method != "get":
+                operation["responses"].setdefault("403", _refusals(path, 403))
+
+
+def _refusals(path: str, status: int) -> dict[str, Any]:
+    declare = protocol_errors if path.startswith(PROTOCOL + "/") else problems
+    return declare(status)[status]
+
+
+def _add_answers(schema: dict[str, Any]) -> None:
+    """A real answer in the place of made-up ones."""
+    answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            answer = answers.get(f"{method.upper()} {path}")
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json")
+                if answer is not None and status < "300" and content is not None:
+                    content["example"] = answer
+
+
 def _declare_keys(schema: dict[str, Any], needs_key: Callable[[str], bool]) -> None:
     schema["components"]["securitySchemes"] = {
         "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
@@ -139,8 +171,7 @@ def _declare_keys(schema: dict[str, Any], needs_key: Callable[[str], bool]) -> N
         if needs_key(path):
             for operation in operations.values():
                 operation["security"] = [{"Bearer": []}, {"ApiKey": []}]
-                declare = protocol_errors if path.startswith(PROTOCOL + "/") else problems
-                operation["responses"]["401"] = declare(401)[401]
+                operation["responses"]["401"] = _refusals(path, 401)
 
 
 def _declare_headers(schema: dict[str, Any]) -> None:

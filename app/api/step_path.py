@@ -19,6 +19,7 @@ from app.api.graphs import graph_of
 from app.api.keys import candidates_of
 from app.api.limits import deadline_of
 from app.api.middleware import request_id_of
+from app.api.origins import SENT_BY_BROWSERS
 from app.api.routes.stream_steps import METERED_AS, StepsRequest, answer_steps, is_steps
 from app.api.routes.streams import is_name
 from app.api.services import Services
@@ -29,7 +30,7 @@ from app.serving.streams.records import Key
 from app.telemetry import metrics, tracing
 from app.telemetry.log import get_logger
 
-_UNUSUAL: Final = frozenset(("content-encoding", "expect", "traceparent", "tracestate"))
+_UNUSUAL: Final = SENT_BY_BROWSERS | {*("content-encoding", "expect", "traceparent", "tracestate")}
 _AMBIGUOUS: Final = "redis"  # a store that may have done what it did not answer
 _log = get_logger(__name__)
 

@@ -77,7 +77,11 @@ def test_an_unknown_key_is_told_from_none(locked: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"]
+    "path",
+    [
+        *("/health/live", "/health/ready", "/metrics", "/openapi.json"),
+        *("/docs", "/docs/start.js", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"),
+    ],
 )
 def test_open_paths(locked: Service, path: str) -> None:
     assert locked.http.get(path).status_code == 200

@@ -1,8 +1,10 @@
 """What /docs says: every route described, with examples that work and errors as they are."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from app.main import create_app
@@ -68,8 +70,42 @@ def test_the_examples_work(service: Service, schema: dict[str, Any]) -> None:
         assert service.http.post("/forecast", json=example["value"]).status_code == 200
 
 
-def test_the_page(service: Service) -> None:
-    assert "swagger" in service.http.get("/docs").text
+def test_the_page_needs_no_other_host(service: Service) -> None:
+    page = service.http.get("/docs")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "//" not in page.text
+    for name in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        part = service.http.get(f"/{name}")
+        assert part.status_code == 200, name
+        assert part.headers["content-type"] != "application/json"
+        again = service.http.get(f"/{name}", headers={"If-None-Match": part.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert service.http.head(f"/{name}").status_code == 200
+
+
+def test_answers_are_real_and_as_described(schema: dict[str, Any]) -> None:
+    without = set()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json")
+                if status >= "300" or content is None:
+                    continue
+                if "example" not in content:
+                    without.add(f"{method} {path}")
+                    continue
+                of_answer = {"components": schema["components"], **content["schema"]}
+                jsonschema.validate(content["example"], of_answer)
+    # No model of these ships.
+    assert without <= {
+        f"post /{task}" for task in ("translate", "anomalies", "backtest", "classify")
+    }
+
+
+def test_refused_pages_are_described(schema: dict[str, Any]) -> None:
+    for methods in schema["paths"].values():
+        for method, operation in methods.items():
+            assert ("403" in operation["responses"]) == (method != "get")
 
 
 def test_headers_are_described(schema: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from app.api.graphs import graph_of
 from app.api.keys import Access, candidates_of
 from app.api.limits import deadline_of
 from app.api.middleware import request_id_of
+from app.api.origins import SENT_BY_BROWSERS
 from app.api.services import Services
 from app.api.v2.head import Head
 from app.api.v2.inference import (
@@ -119,6 +120,8 @@ class Rounds:
             return None
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         if len(fields) != len(headers) or "content-encoding" in fields:
+            return None
+        if not SENT_BY_BROWSERS.isdisjoint(fields):
             return None
         parts = path.split("/")  # "", v2, models, NAME, then perhaps versions, VERSION
         name, version = parts[3], parts[5] if len(parts) > 5 else None
