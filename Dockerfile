@@ -11,22 +11,24 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 FROM ${PYTHON_IMAGE} AS builder
 WORKDIR /app
 COPY pyproject.toml constraints.txt LICENSE ./
+COPY client/pyproject.toml client/
 # Extras of pyproject.toml: tracing, or gpu (the CUDA execution provider with its libraries, some
 # 3 GB), or gpu,tracing.
 ARG EXTRA=""
 # As `make serve` does: the package is a pointer to /app, so it can be installed before its code is
 # there. The real README, which the metadata asks for, would rebuild this layer at every edit.
-RUN mkdir app \
- && touch app/__init__.py README.md \
+RUN mkdir app client/unroll_client \
+ && touch app/__init__.py README.md client/unroll_client/__init__.py client/README.md \
  && python -m venv --without-pip /opt/venv \
  && pip="python -m pip --python /opt/venv/bin/python --no-cache-dir --disable-pip-version-check" \
- && $pip install --constraint constraints.txt --editable ".${EXTRA:+[$EXTRA]}" \
+ && $pip install --constraint constraints.txt --editable ./client --editable ".${EXTRA:+[$EXTRA]}" \
  && case ",$EXTRA," in *,gpu,*) \
       $pip uninstall --yes onnxruntime onnxruntime-gpu \
    && $pip install --constraint constraints.txt --no-deps onnxruntime-gpu;; \
     esac
 COPY LICENSE deploy/healthcheck.py /srv/
 COPY app /srv/app
+COPY client/unroll_client /srv/client/unroll_client
 COPY models /models
 # A checkout made under a strict umask must still be readable by the service's user.
 RUN chmod -R go=rX /srv /models

@@ -17,6 +17,11 @@ AUDIT := $(VENV)/.installed-audit
 # The oldest versions that pyproject.toml allows have a virtual environment of their own.
 LOWEST := .venv-lowest
 
+# The client that the commands ask with is a distribution of its own, which this checkout holds. Both
+# are installed together, as pointers to their code.
+CLIENT := --editable ./client
+MANIFESTS := pyproject.toml client/pyproject.toml
+
 # Where the public data sets lie (see docs/models.md), and what to train.
 DATA ?= data
 TASK ?= forecast
@@ -89,23 +94,23 @@ $(BIN)/pip $(LOWEST)/bin/pip:
 	  { echo "Unroll needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(patsubst %/bin/pip,%,$@)
 
-$(SERVICE): pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) --editable .
+$(SERVICE): $(MANIFESTS) constraints.txt | $(BIN)/pip
+	$(PIP) $(CLIENT) --editable .
 	@touch $@
 
-$(TRAINING): pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) --editable '.[train]'
+$(TRAINING): $(MANIFESTS) constraints.txt | $(BIN)/pip
+	$(PIP) $(CLIENT) --editable '.[train]'
 	@touch $@ $(SERVICE)
 
-$(DEVELOPMENT): pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) --editable '.[train,dev,tracing,redis]'
+$(DEVELOPMENT): $(MANIFESTS) constraints.txt | $(BIN)/pip
+	$(PIP) $(CLIENT) --editable '.[train,dev,tracing,redis]'
 	@touch $@ $(SERVICE) $(TRAINING)
 
-$(AUDIT): pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) --editable '.[audit]'
+$(AUDIT): $(MANIFESTS) constraints.txt | $(BIN)/pip
+	$(PIP) $(CLIENT) --editable '.[audit]'
 	@touch $@ $(SERVICE)
 
-$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/pip
+$(LOWEST)/.installed: $(MANIFESTS) constraints-lowest.txt | $(LOWEST)/bin/pip
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet \
-	  --constraint constraints-lowest.txt --editable '.[train,dev,tracing,redis]'
+	  --constraint constraints-lowest.txt $(CLIENT) --editable '.[train,dev,tracing,redis]'
 	@touch $@

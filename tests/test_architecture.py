@@ -15,7 +15,7 @@ PACKAGE = ROOT / "app"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SOURCES = [
     path
-    for folder in ("app", "tests", "benchmarks", "deploy", "docs")
+    for folder in ("app", "client", "tests", "benchmarks", "deploy", "docs")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 MAX_LINES = 300

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-FOLDERS: Final = ("app", "tests", "benchmarks", "docs", "deploy")
+FOLDERS: Final = ("app", "client", "tests", "benchmarks", "docs", "deploy")
 
 # Names that are documented in spite of their underscore: of `os` and of named tuples.
 PUBLIC: Final = frozenset({"_exit", "_asdict", "_fields", "_make", "_replace"})

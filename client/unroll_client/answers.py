@@ -1,0 +1,217 @@
+"""What answers hold: dictionaries as the JSON of the service, with types. Knows names only.
+
+Every answer about one input also has `model` and `version`: who gave it. Fields that a newer
+service adds are there, too, without a type. docs/api.md tells what each field means.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class By(TypedDict):
+    """Which model gave the answer."""
+
+    model: str
+    version: str
+
+
+class _ForecastParts(By, total=False):
+    timestamps: list[str]
+    median: list[float]
+
+
+class Forecast(_ForecastParts):
+    """Of one series; `quantiles` has a list of `horizon` numbers a level, such as "0.9"."""
+
+    mean: list[float]
+    quantiles: dict[str, list[float]]
+    season_length: int
+    imputed: int
+    notes: list[str]
+
+
+class Anomaly(TypedDict):
+    """One value that is out of the ordinary."""
+
+    index: int
+    value: float
+    expected: float
+    score: float
+
+
+class Anomalies(By):
+    """Of one series: a score a value, and the values that are anomalies."""
+
+    scores: list[float]
+    anomalies: list[Anomaly]
+
+
+class TokenContribution(TypedDict):
+    """What one token adds to the label's logit."""
+
+    token: str
+    start: int
+    end: int
+    contribution: float
+
+
+class Explanation(TypedDict):
+    """How a label was made up."""
+
+    method: str
+    label: str
+    bias: float
+    tokens: list[TokenContribution]
+
+
+class _SentimentParts(By, total=False):
+    explanation: Explanation
+
+
+class Sentiment(_SentimentParts):
+    """Of one text. `explanation` is there if it was asked for."""
+
+    label: str
+    score: float
+    probabilities: dict[str, float]
+    truncated: bool
+    tokens: int
+    unknown_tokens: int
+
+
+class _LabelParts(By, total=False):
+    label: str
+    score: float
+    labels: list[str]
+    abstained: bool
+    explanation: Explanation
+
+
+class Label(_LabelParts):
+    """Of one text, by a classifier of one's own."""
+
+    probabilities: dict[str, float]
+
+
+class Evidence(TypedDict):
+    """What one chunk of a text says by itself."""
+
+    start: int
+    end: int
+    probabilities: dict[str, float]
+
+
+class _AuthorshipParts(By, total=False):
+    evidence: list[Evidence]
+
+
+class Authorship(_AuthorshipParts):
+    """Of one text. `evidence` is there if it was asked for."""
+
+    author: str
+    score: float
+    probabilities: dict[str, float]
+    chunks: int
+    characters: int
+    truncated: bool
+    abstained: bool
+
+
+class Candidate(TypedDict):
+    """One of the best captions or translations."""
+
+    text: str
+    score: float
+    probability: float
+    truncated: bool
+
+
+class _CaptionParts(By, total=False):
+    attention: dict[str, Any]
+
+
+class Caption(_CaptionParts):
+    """Of one image. `attention` is there if it was asked for."""
+
+    text: str
+    score: float
+    candidates: list[Candidate]
+
+
+class _TranslationParts(By, total=False):
+    attention: list[dict[str, Any]]
+
+
+class Translation(_TranslationParts):
+    """Of one text. `attention` is there if it was asked for."""
+
+    text: str
+    score: float
+    candidates: list[Candidate]
+
+
+class _SampleParts(By, total=False):
+    prompt: list[dict[str, Any]]
+    characters: list[dict[str, Any]]
+
+
+class Sample(_SampleParts):
+    """A text that goes on from the prompt. The same request with this `seed` gives it again."""
+
+    text: str
+    finish: str
+    seed: int
+
+
+class Model(TypedDict):
+    """A model that is served."""
+
+    name: str
+    version: str
+    task: str
+    description: str
+    cell: str
+    parameters: int
+    created: str
+    license: str
+
+
+class _StreamParts(TypedDict, total=False):
+    on_new_version: str
+    ttl_seconds: float
+    created: str
+    expires: str
+
+
+class StreamState(_StreamParts):
+    """Where a stream is; `position` is how many steps it has taken."""
+
+    stream: str
+    model: str
+    version: str
+    position: int
+
+
+class _StepsParts(TypedDict, total=False):
+    steps: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+    moved: dict[str, Any]
+
+
+class Steps(_StepsParts):
+    """The answer to steps of a stream: `steps` to values, `outputs` to tensors."""
+
+    stream: str
+    model: str
+    version: str
+    position: int
+    replayed: bool
+
+
+class Backtest(By, total=False):
+    """Of one series: forecasts from several origins beside the truth."""
+
+    windows: list[dict[str, Any]]
+    errors: dict[str, Any]
+    coverage: dict[str, float]
