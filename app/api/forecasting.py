@@ -83,6 +83,13 @@ class ForecastRequest(BaseModel):
         description="Steps in one season; found from the frequency or the data if absent.",
     )
     start: Annotated[Any, WithJsonSchema(_START_SCHEMA)] = None
+    minimum: float | None = Field(
+        None, allow_inf_nan=False, description="The least value that is possible."
+    )
+    maximum: float | None = Field(
+        None, allow_inf_nan=False, description="The greatest value that is possible."
+    )
+    integer: bool = Field(False, description="Whether only whole numbers are possible.")
     model: str = Field("forecast", max_length=64, description="Which model to ask.")
     version: str | None = Field(
         None, max_length=16, description="Insist on this version; else the one served."
@@ -129,6 +136,9 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "frequency": "a pandas alias such as h, D, W, MS, QS, YS or 15min, or null",
         "season_length": "a whole number from 1, or null",
         "start": "an ISO 8601 timestamp, one per series, or null",
+        "minimum": "a number, at most maximum, or null",
+        "maximum": "a number, at least minimum, or null",
+        "integer": "true or false",
         "model": "the name of a model, at most 64 characters; GET /models lists them",
         "version": 'a version as text, such as "1", or null',
     }
@@ -149,11 +159,11 @@ def _check_size(body: ForecastRequest, series: int, max_horizon: int, max_points
             field="horizon",
             allowed=f"a whole number from 1 to {max_horizon}",
         )
-    values = series * body.horizon * (len(body.quantiles) + 1)
+    values = series * body.horizon * (len(body.quantiles) + 2)
     if values > max_points:
         raise InvalidInput(
-            f"{series} series, {body.horizon} steps, the mean and {len(body.quantiles)} quantiles "
-            f"make {values} values; that is too much for one answer",
+            f"{series} series, {body.horizon} steps, mean, median and {len(body.quantiles)} "
+            f"quantiles make {values} values; that is too much for one answer",
             field="horizon",
             allowed=f"at most {max_points} values in one answer",
         )
@@ -175,4 +185,7 @@ def _encode(
         frequency=body.frequency,
         season_length=body.season_length,
         start=start,
+        minimum=body.minimum,
+        maximum=body.maximum,
+        integer=body.integer,
     )

@@ -12,7 +12,9 @@ The window is put on a common scale in four steps (`prepare`):
    estimated as differences from a moving average, smoothed from cycle to cycle and shrunk
    towards zero as far as they did not foretell the next cycle;
 4. level = exponentially smoothed last values of the seasonally adjusted window,
-   spread = how far the adjusted window usually moves in a step.
+   spread = how far the adjusted window usually moves in a step. A past that repeats exactly moves
+   not at all; after n values the chance that the next one is unlike all before is taken to be
+   1 / (n + 2) (Laplace's rule of succession), and that share of its size is its spread.
 
 The network sees `(x - level) / spread` and answers step h in units of `spread * h ** growth`
 (growth 1/2: the errors of a random walk grow with the root of time); `restore` undoes it.
@@ -36,6 +38,7 @@ _FAR_BELOW = -20.0  # units
 _FAR = 6.9  # log of a thousand
 _LARGE = 1e300  # from here on sums and differences may leave the range of doubles
 _SHRINK = 2.0**-20
+_EXACT = 1e-6  # of the size of a series: smaller moves are those of rounding
 _MAX = float(np.finfo(np.float64).max)
 _KINDS = ("yearly", "quarterly", "monthly", "weekly", "daily", "hourly")
 
@@ -73,7 +76,7 @@ class Window:
     spread: float
     growth: float
     log: bool
-    constant: bool
+    exact: bool  # whether the past repeats itself without a difference
     factor: float
     lowest: float
     imputed: int
@@ -101,6 +104,9 @@ def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
     tail = parts.adjusted[-max(options.context_length, 4 * cycles.short) :]
     level, smoothing = smoothed_last(tail[-options.context_length :])
     spread = spread_of(tail, parts.surprise, cycles.short)
+    size = float(x.std()) if values.min() < values.max() else 1.0
+    exact = spread <= _EXACT * size
+    spread = size / (len(x) + 2) if exact else spread
     context = _context(
         x, parts.adjusted, missing, cycles.short, level, spread, options.context_length
     )
@@ -117,7 +123,7 @@ def prepare(values: Array, cycles: Cycles, options: SeriesOptions) -> Window:
         spread=spread,
         growth=0.5,
         log=log,
-        constant=bool(values.min() == values.max()),
+        exact=exact,
         factor=factor,
         lowest=0.0 if float(values.min()) >= 0.0 else -np.inf,
         imputed=imputed,
@@ -157,13 +163,13 @@ def future(window: Window, horizon: int, trained_horizon: int) -> Array:
 def restore(window: Window, scaled: Array) -> Array:
     """Network output (horizon, quantiles) -> values of the series, same shape.
 
-    A series that was never negative is not forecast to be, one that never changed is not
-    forecast to change, and a positive one stays within a thousand times what was seen.
+    A series that was never negative is not forecast to be, one of zeros stays zero, and a
+    positive one stays within a thousand times what was seen.
     """
     horizon = len(scaled)
     x = window.level + window.unit(horizon) * scaled + seasonal_path(window, horizon)[:, None]
-    if window.constant:
-        x = np.full_like(x, window.x[-1])
+    if window.exact and not window.log and not window.x.any():
+        return np.zeros_like(x)
     # nothing may overflow or leave what has been seen by orders of magnitude
     if window.log:
         low, high = float(window.x.min()) - _FAR, float(window.x.max()) + _FAR
@@ -278,7 +284,7 @@ def _plain(
         spread=1.0,
         growth=0.0,
         log=False,
-        constant=False,
+        exact=False,
         factor=1.0,
         lowest=-np.inf,
         imputed=imputed,

@@ -99,6 +99,15 @@ class Task(Protocol[E, P]):
         ...
 
 
+@runtime_checkable
+class Revised(Protocol):
+    """A task whose answers have changed since versions were published that it still serves."""
+
+    def still_answered(self, golden: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """The fields of a golden answer that must come out today as they did when it was made."""
+        ...
+
+
 R_co = TypeVar("R_co", bound=Prediction, covariant=True)
 
 

@@ -49,6 +49,7 @@ class NaivePrediction:
     def to_json(self) -> dict[str, JsonValue]:
         answer: dict[str, JsonValue] = {
             "mean": list(self.mean),
+            "median": list(self.mean),
             "quantiles": {level: list(path) for level, path in self.quantiles.items()},
             "season_length": 1,
             "imputed": self.imputed,
@@ -79,6 +80,9 @@ class NaiveTask:
         frequency: str | None = None,
         season_length: int | None = None,
         start: str | None = None,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        integer: bool = False,
     ) -> NaiveExample:
         time.sleep(self._encode_seconds)
         self.encoded += 1

@@ -60,7 +60,7 @@ def test_a_file_and_a_picture(url: str, data: Path, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["unique_id"] for row in rows] == ["air-x"] * 3 + ["sea-x"] * 3
     assert rows[0]["ds"] == "2005-01-01T00:00:00"
-    assert float(rows[3]["mean"]) == pytest.approx(5.0)
+    assert float(rows[3]["q0.5"]) == pytest.approx(5.0)
     assert set(rows[0]) == {"unique_id", "ds", "mean", "q0.1", "q0.5", "q0.9"}
     assert picture.read_bytes().startswith(b"\x89PNG")
 

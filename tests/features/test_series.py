@@ -12,6 +12,7 @@ from app.features.series import (
     CONTEXT_FEATURES,
     FUTURE_FEATURES,
     SeriesOptions,
+    Window,
     future,
     prepare,
     restore,
@@ -111,11 +112,18 @@ def test_any_series_gives_finite_features_and_values(values: list[float], cycles
     assert np.isfinite(restore(window, np.full((40, 3), 5.0))).all()
 
 
-def test_a_constant_series_stays_what_it_is() -> None:
+def test_a_constant_series_stays_what_it_is_and_its_spread_shrinks_with_what_was_seen() -> None:
     for constant in (5.0, 0.0, -3e12):
         window = prepare(np.full(30, constant), MONTHLY, OPTIONS)
-        path = restore(window, np.full((24, 1), 3.0))
-        np.testing.assert_allclose(path, constant, rtol=1e-7, atol=1e-7)
+        assert window.exact
+        assert window.spread == 1 / 32
+        np.testing.assert_allclose(restore(window, np.zeros((24, 1))), constant, rtol=1e-12)
+    # of zeros nothing tells how far a value would be
+    np.testing.assert_array_equal(restore(window_of_zeros(), np.full((24, 1), 3.0)), 0.0)
+
+
+def window_of_zeros() -> Window:
+    return prepare(np.zeros(30), MONTHLY, OPTIONS)
 
 
 def test_missing_values_are_filled_in_season() -> None:

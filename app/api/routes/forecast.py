@@ -26,8 +26,9 @@ class Forecast(BaseModel):
     """What is expected of one series."""
 
     mean: list[float] = Field(
-        description="Point forecast: the mean on the network's scale (log for positive series)."
+        description="Expected value of each step: what to add up over steps or series."
     )
+    median: list[float] = Field(description="Middle of each step: as likely too high as too low.")
     quantiles: dict[str, list[float]] = Field(
         description="Per level asked for, the value that each step stays below with that chance."
     )

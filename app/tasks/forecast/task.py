@@ -22,7 +22,9 @@ from app.features.series import Window, future, prepare, restore
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
+from app.tasks.forecast.distribution import Bounds, nodes
 from app.tasks.forecast.features import ForecastFeatures
+from app.tasks.forecast.notes import note_on_trend, notes_on_points, notes_on_season
 from app.telemetry import metrics
 
 Array = NDArray[np.float64]
@@ -30,6 +32,7 @@ DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 MIN_POINTS = 2
 MAX_SEASON_LENGTH = 100_000
 _NORMAL = NormalDist()
+_MEDIAN = np.zeros(1)  # as a normal deviate
 _INTERVAL = np.array(
     [_NORMAL.inv_cdf(0.1), _NORMAL.inv_cdf(0.9)]
 )  # of the interval whose width is a metric
@@ -46,7 +49,9 @@ class ForecastExample(ExampleDefaults):
     context: NDArray[np.float32]
     future: NDArray[np.float32]
     quantiles: tuple[float, ...]
+    bounds: Bounds
     timestamps: list[str] | None
+    season_length: int
     imputed: int
     notes: tuple[str, ...]
 
@@ -62,13 +67,13 @@ class ForecastExample(ExampleDefaults):
 
 @dataclass(frozen=True)
 class ForecastPrediction:
-    """`mean` and every quantile hold one value per future step.
+    """`mean`, `median` and every quantile hold one value per future step.
 
-    The mean is that of the distribution on the network's scale, mapped back: for a positive
-    series that is the log scale (a geometric mean), else the series' own.
+    The mean is the expected value of the step (see `distribution`): means may be added up.
     """
 
     mean: list[float]
+    median: list[float]
     quantiles: dict[str, list[float]]
     timestamps: list[str] | None
     season_length: int
@@ -78,6 +83,7 @@ class ForecastPrediction:
     def to_json(self) -> dict[str, JsonValue]:
         answer: dict[str, JsonValue] = {
             "mean": list(self.mean),
+            "median": list(self.median),
             "quantiles": {key: list(path) for key, path in self.quantiles.items()},
             "season_length": self.season_length,
             "imputed": self.imputed,
@@ -99,15 +105,25 @@ class ForecastTask:
         self._features = features
         self._session = session
         self._options = features.series_options()
-        levels = np.array(features.levels)
         self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
-        edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
-        self._shares = np.diff(edges)  # probability mass of each level
+        self._nodes = nodes(features.levels)
+        self._fine_nodes = nodes(features.levels, fine=True)
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
         features = ForecastFeatures.model_validate(manifest.features)
         return cls(features, open_session("model.onnx"), (manifest.name, manifest.version))
+
+    def still_answered(self, golden: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """Versions published before answers had a median: their mean was a geometric one for
+        positive series, notes were fewer, and what repeats had intervals without a width."""
+        if "median" in golden:
+            return golden
+        changed = {"mean", "notes"}
+        paths = golden.get("quantiles")
+        if isinstance(paths, dict) and len({str(path) for path in paths.values()}) == 1:
+            changed.add("quantiles")
+        return {key: golden[key] for key in golden if key not in changed}
 
     def encode(
         self,
@@ -117,12 +133,17 @@ class ForecastTask:
         frequency: str | None = None,
         season_length: int | None = None,
         start: str | None = None,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        integer: bool = False,
     ) -> ForecastExample:
         """Encode one series (oldest first, None or NaN for missing) and the options.
 
         Raises:
-            InvalidInput: too short, all missing, a bad quantile, horizon, frequency or start.
+            InvalidInput: too short, all missing, a bad quantile, horizon, frequency, start or
+                bounds.
         """
+        bounds = Bounds.of(minimum, maximum, integer)
         # a series may have 100,000 points: convert only the tail that is used
         missing_before = len(series) - len(series[-self._options.memory :])
         values: Array = np.array(series[-self._options.memory :], dtype=np.float64)
@@ -139,15 +160,24 @@ class ForecastTask:
                     "start needs a frequency to count from", field="frequency", allowed="e.g. MS"
                 )
             stamps, moved = timestamps(start, frequency, len(series), horizon)
-        imputed = int(np.isnan(values).sum())
+        cycles = window.cycles
+        notes = [] if moved is None else [moved]
+        notes += notes_on_points(values, missing_before, bounds)
+        notes += notes_on_season(season_length, window)
+        if horizon > self._features.trained_horizon:
+            trained = self._features.trained_horizon
+            notes.append(f"steps beyond {trained} reach further than the network was trained for")
+        looked_for = cycles.short if cycles.short > 1 else cycles.long
         return ForecastExample(
             window=window,
             context=window.context.astype(np.float32),
             future=steps.astype(np.float32),
             quantiles=tuple(quantiles),
+            bounds=bounds,
             timestamps=stamps,
-            imputed=imputed,
-            notes=self._notes(imputed, missing_before, len(series), horizon, moved),
+            season_length=cycles.long if season_length == cycles.long else looked_for,
+            imputed=int(np.isnan(values).sum()),
+            notes=tuple(notes),
         )
 
     def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
@@ -176,39 +206,27 @@ class ForecastTask:
         if self._widths is not None:
             interval = interpolate(scaled, self._probits, _INTERVAL)  # (horizon, 2)
             self._widths.observe(float(np.diff(interval, axis=1).mean()))
+        if window.exact:  # what repeats itself goes on: its median is no matter of learning
+            scaled = scaled - scaled[:, middle : middle + 1]
+        bounds = example.bounds
+        grid = self._fine_nodes if bounds.integer else self._nodes
         wanted = np.array([_NORMAL.inv_cdf(p) for p in example.quantiles])
         order = np.argsort(wanted, kind="stable")
-        paths = restore(window, interpolate(scaled, self._probits, wanted[order]))
+        deviates = np.concatenate([wanted[order], _MEDIAN, grid.deviates])
+        values = bounds.apply(restore(window, interpolate(scaled, self._probits, deviates)))
+        paths, median, of_nodes = np.split(values, [len(order), len(order) + 1], axis=1)
         paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): no crossing by rounding
-        # Averaged before it is mapped back, as usual for forecasts of logs: the mean of a
-        # log-normal distribution lies far above its median.
-        mean = restore(window, (scaled @ self._shares)[:, None])[:, 0]  # (horizon,)
         by_level = {example.quantiles[j]: paths[:, i] for i, j in enumerate(order)}
+        trend = note_on_trend(window, scaled[:, middle]) if self._options.normalise else None
         return ForecastPrediction(
-            mean=mean.tolist(),
+            mean=(of_nodes @ grid.weights).tolist(),  # (horizon,)
+            median=median[:, 0].tolist(),
             quantiles={repr(float(p)): by_level[p].tolist() for p in example.quantiles},
             timestamps=example.timestamps,
-            season_length=window.cycles.short if window.cycles.short > 1 else window.cycles.long,
+            season_length=example.season_length,
             imputed=example.imputed,
-            notes=list(example.notes),
+            notes=[*example.notes, *([] if trend is None else [trend])],
         )
-
-    def _notes(
-        self, imputed: int, dropped: int, points: int, horizon: int, moved: str | None
-    ) -> tuple[str, ...]:
-        notes = [] if moved is None else [moved]
-        if imputed:
-            notes.append(
-                "1 missing value was imputed"
-                if imputed == 1
-                else f"{imputed} missing values were imputed"
-            )
-        if dropped:
-            notes.append(f"the last {points - dropped} of {points} points were used")
-        if horizon > self._features.trained_horizon:
-            trained = self._features.trained_horizon
-            notes.append(f"steps beyond {trained} reach further than the network was trained for")
-        return tuple(notes)
 
 
 def _check(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from app.features.cycles import choose_cycles
 from app.features.series import CONTEXT_FEATURES, future, prepare
+from app.tasks.forecast.distribution import mean_weights
 from app.training.common.loop import Fit, Progress, fit
 from app.training.forecast.network import Forecaster, pinball
 from app.training.waves.data import draw
@@ -90,13 +91,6 @@ def batch_of(series: Array, recipe: WavesRecipe, rng: np.random.Generator | None
     )
 
 
-def mean_of(levels: tuple[float, ...]) -> NDArray[np.float32]:
-    """Weights (levels,) that make the served mean out of quantiles: each level's share."""
-    inner = (np.array(levels[1:]) + np.array(levels[:-1])) / 2.0
-    shares: NDArray[np.float32] = np.diff(inner, prepend=0.0, append=1.0).astype(np.float32)
-    return shares
-
-
 def training_batch(recipe: WavesRecipe, member: int) -> Callable[[int], Batch]:
     """What `member` learns from at each step: a function of the step alone."""
     rng = np.random.default_rng([recipe.seed, 1])
@@ -123,7 +117,7 @@ def train_member(
     torch.manual_seed(loop.seed)
     network = Forecaster(recipe.network)
     levels = torch.tensor(recipe.network.levels)
-    shares = torch.from_numpy(mean_of(recipe.network.levels))
+    shares = torch.from_numpy(mean_weights(recipe.network.levels).astype(np.float32))
     rng = np.random.default_rng([recipe.seed, 2])
     judged = batch_of(draw(rng, recipe.validation, recipe), recipe)
 

@@ -27,6 +27,7 @@ def test_one_series(service: Service) -> None:
         "forecasts": [
             {
                 "mean": [7.5, 7.5, 7.5],
+                "median": [7.5, 7.5, 7.5],
                 "quantiles": {"0.1": [3.5] * 3, "0.5": [7.5] * 3, "0.9": [11.5] * 3},
                 "season_length": 1,
                 "imputed": 0,
@@ -133,6 +134,9 @@ def test_models_that_are_not_served(service: Service, body: dict[str, str], mess
         ({"series": [THREE, THREE], "start": ["2024", 7]}, "start[1]", "got 7"),
         ({"series": [THREE, THREE], "start": ["2024", "soon"]}, "start[1]", "no timestamp"),
         ({"series": [THREE, THREE], "start": "soon"}, "start", "no timestamp"),
+        ({"minimum": "0"}, "minimum", 'a number, got "0"'),
+        ({"maximum": True}, "maximum", "a number, got true"),
+        ({"integer": 1}, "integer", "true or false, got 1"),
         ({"model": None}, "model", "a text, got null"),
         ({"version": 2}, "version", "a text, got 2"),
         ({"steps": 3}, "steps", "unknown field"),

@@ -9,6 +9,7 @@ import torch
 
 from app.serving.models.manifest import read_manifest
 from app.serving.runtime.session import Session
+from app.tasks.forecast.distribution import mean_weights
 from app.tasks.forecast.features import ForecastFeatures
 from app.tasks.forecast.task import ForecastTask
 from app.training.common.loop import LoopOptions
@@ -18,7 +19,6 @@ from app.training.waves.data import draw, spaced_waves, waves
 from app.training.waves.fit import (
     as_served,
     batch_of,
-    mean_of,
     steps_ahead,
     train_member,
     training_batch,
@@ -103,12 +103,12 @@ def test_the_mean_that_is_trained_is_the_mean_that_is_served(
 
     with torch.no_grad():
         quantiles = network(drawn.context, drawn.lengths, drawn.future)
-    ours = quantiles @ torch.from_numpy(mean_of(TINY.network.levels))
+    ours = quantiles @ torch.from_numpy(mean_weights(TINY.network.levels)).float()
 
     answers = task.predict([task.encode(row[:50], horizon=10) for row in series])
     assert np.allclose(ours.numpy(), [answer.mean for answer in answers], atol=1e-5)
     assert np.allclose(drawn.target.numpy(), series[:, 50:], atol=1e-6)
-    assert mean_of(TINY.network.levels).sum() == pytest.approx(1.0)
+    assert mean_weights(TINY.network.levels).sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("series", [None, 30])
