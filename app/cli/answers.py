@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 
 from app.errors import ConfigurationError, UnrollError
-from app.http.client import KEY_VARIABLE, one_line
+from app.remote import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -75,11 +75,11 @@ def show(
 
     with expected():
         parts = list(render(answer[field]))
-        name = one_line(f"{answer['model']} {answer['version']}")
+        by = plain(f"answered by {answer['model']} {answer['version']}")
     console = Console()
     for part in parts:
         console.print(part)
-    console.print(f"answered by {name}", style="dim", markup=False, highlight=False)
+    console.print(by, style="dim")
 
 
 @contextmanager
@@ -159,5 +159,7 @@ def percent(share: float) -> str:
 def plain(text: str) -> "Text":
     """As it is: neither markup nor escape codes of a text reach the terminal."""
     from rich.text import Text
+
+    from unroll_client.errors import one_line
 
     return Text(one_line(text))

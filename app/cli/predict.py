@@ -24,7 +24,7 @@ from app.cli.answers import (
 from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError
 from app.features.decoding import decoded
-from app.http.client import ask
+from app.remote import service
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,7 +58,8 @@ def predict_sentiment(
     with errors_in_one_line():
         known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
         body = _body(known, model, version) | {"explain": explain}
-        answer = ask(address(url), "/sentiment", body, api_key=api_key)
+        with service(address(url), api_key=api_key) as client:
+            answer = client.ask("/sentiment", body)
         show(answer, as_json, lambda found: _sentiments(known, found))
 
 
@@ -80,7 +81,8 @@ def predict_authorship(
     """Tell which of a model's authors wrote the text of a file."""
     with errors_in_one_line():
         body = _body([_content(file) for file in files], model, version) | {"evidence": evidence}
-        answer = ask(address(url), "/authorship", body, api_key=api_key)
+        with service(address(url), api_key=api_key) as client:
+            answer = client.ask("/authorship", body)
         show(answer, as_json, lambda found: _authors(files, found))
 
 
@@ -111,7 +113,8 @@ def predict_caption(
             **{"beam_width": beam_width, "num_captions": num_captions, "attention": attention},
             **{"model": model, "version": version},
         }
-        answer = ask(address(url), "/caption", body, api_key=api_key)
+        with service(address(url), api_key=api_key) as client:
+            answer = client.ask("/caption", body)
         show(answer, as_json, lambda found: _captions(files, found), "captions")
 
 

@@ -36,14 +36,13 @@ from app.cli.tables import (
     tell_table,
 )
 from app.errors import ConfigurationError
-from app.http.client import ask, one_line
+from app.remote import service
 
 if TYPE_CHECKING:
     from app.training.forecast.own import OwnSeries
 
 _SHORTEST: Final = 2  # values that the service needs of a series
 _SENT: Final = 5000  # last points of a series: no model looks further back
-_CHUNK: Final = 50  # series in a request
 _SHOWN: Final = 5  # series in the terminal
 
 
@@ -117,14 +116,16 @@ def predict_forecast(
         found = read_own(file, own, shortest=_SHORTEST, tell=tell_table)
         if not found:
             raise ConfigurationError(f"{file} is no CSV or Parquet file, nor a folder with some")
-        body = {"model": model, "version": version}
-        forecasts, by = _asked(address(url), found, horizon, body, api_key)
+        forecasts, by = _asked(address(url), found, horizon, model, version, api_key)
         if out is not None:
             _write(out, forecasts)
         if picture is not None:
             _draw(picture, found, forecasts)
         if as_json:
-            listed = [{"series": one.name, **one.answer} for one in forecasts]
+            listed = [
+                {"series": one.name} | {k: v for k, v in one.answer.items() if k not in by}
+                for one in forecasts
+            ]
             typer.echo(json.dumps({**by, "forecasts": listed}, indent=2))
         else:
             _show(forecasts, by)
@@ -134,7 +135,8 @@ def _asked(
     url: str,
     found: "Sequence[OwnSeries]",
     horizon: int | None,
-    body: Mapping[str, Any],
+    model: str,
+    version: str | None,
     api_key: str | None,
 ) -> tuple[list[Forecast], dict[str, str]]:
     """The forecasts in the order of `found`, and the model and version that gave them."""
@@ -143,23 +145,23 @@ def _asked(
         key = one.table.frequency, horizon or one.horizon
         groups.setdefault(key, []).append(i)
     answers: dict[int, Mapping[str, Any]] = {}
-    by: dict[str, str] = {}
-    for (frequency, steps), members in groups.items():
-        for start in range(0, len(members), _CHUNK):
-            chunk = members[start : start + _CHUNK]
-            sent = [_request(found[i]) for i in chunk]
-            request = {
-                **body,
-                "series": [values for values, _ in sent],
-                "horizon": steps,
-                **({"frequency": frequency} if frequency else {}),
-            }
-            if frequency and all(first for _, first in sent):
-                request["start"] = [first for _, first in sent]
-            answer = ask(url, "/forecast", request, api_key=api_key)
-            with expected():
-                by = {"model": str(answer["model"]), "version": str(answer["version"])}
-                answers |= dict(zip(chunk, answer["forecasts"], strict=True))
+    with service(url, api_key=api_key) as client:
+        for (frequency, steps), members in groups.items():
+            sent = [_request(found[i]) for i in members]
+            starts = [first for _, first in sent if first is not None]
+            series = [values for values, _ in sent]
+            dated = frequency is not None and len(starts) == len(sent)
+            got = client.forecast(
+                series,
+                steps,
+                frequency=frequency,
+                start=starts if dated else None,
+                model=model,
+                version=version,
+            )
+            answers |= dict(zip(members, got, strict=True))
+    last = answers[len(found) - 1]
+    by = {name: str(last[name]) for name in ("model", "version")}
     with expected():
         forecasts = [Forecast(one.id, answers[i]) for i, one in enumerate(found)]
         for each in forecasts:  # noticed here and not while a file is written
@@ -196,7 +198,7 @@ def _show(forecasts: Sequence[Forecast], by: Mapping[str, str]) -> None:
             console.print(plain(f"note: {note}"), style="dim")
     if len(forecasts) > _SHOWN:
         console.print(f"and {len(forecasts) - _SHOWN} more series: see --out and --json")
-    console.print(plain(f"answered by {one_line(by['model'])} {one_line(by['version'])}"))
+    console.print(plain(f"answered by {by['model']} {by['version']}"))
 
 
 def _percent(level: str) -> str:

@@ -17,7 +17,7 @@ from app.cli.answers import (
     table,
 )
 from app.cli.common import errors_in_one_line
-from app.http.client import ask
+from app.remote import service
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,7 +58,8 @@ def predict_generate(
             **{"num_samples": num_samples, "model": model, "version": version},
             "log_probabilities": log_probabilities or not max_length,
         }
-        answer = ask(address(url), "/generate", body, api_key=api_key)
+        with service(address(url), api_key=api_key) as client:
+            answer = client.ask("/generate", body)
         show(answer, as_json, lambda found: _samples(prompt, found), "samples")
 
 
@@ -88,7 +89,8 @@ def predict_translate(
             **{"beam_width": beam_width, "num_translations": num_translations},
             **{"attention": attention, "model": model, "version": version},
         }
-        answer = ask(address(url), "/translate", body, api_key=api_key)
+        with service(address(url), api_key=api_key) as client:
+            answer = client.ask("/translate", body)
         show(answer, as_json, lambda found: _translations(texts, found), "translations")
 
 

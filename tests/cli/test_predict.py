@@ -14,7 +14,7 @@ from tests.api.authors import WordTask, write_authors
 from tests.api.service import Service, running
 from tests.captioner import ATTENDING, as_text, png, write_captioner
 from tests.classifier import write_classifier
-from tests.http.test_client import answering, free_address
+from tests.client.servers import answering, free_address
 
 TASKS = {"sentiment": SentimentTask, "authorship": WordTask, "caption": CaptionTask}
 FEDERALIST = "It depends upon the Union. " + "x" * 40 + " whilst upon"

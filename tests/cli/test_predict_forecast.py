@@ -11,8 +11,8 @@ from app.serving.models.loader import TaskTypes
 from app.tasks.forecast.task import ForecastTask
 from tests.api.service import Service, running
 from tests.cli.test_predict import run
+from tests.client.servers import free_address
 from tests.forecaster import write_still_version
-from tests.http.test_client import free_address
 from tests.training.forecast.test_own import monthly, wave
 
 TASKS: TaskTypes = {"forecast": ForecastTask}

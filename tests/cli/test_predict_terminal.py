@@ -9,7 +9,7 @@ from tests.api.authors import write_authors
 from tests.api.service import Service, running
 from tests.classifier import write_classifier
 from tests.cli.test_predict import FEDERALIST, TASKS, run
-from tests.http.test_client import free_address
+from tests.client.servers import free_address
 
 
 @pytest.fixture(scope="module")

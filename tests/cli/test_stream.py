@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_predict import run
-from tests.http.test_client import answering, free_address
+from tests.client.servers import answering, free_address
 
 
 class Sums:

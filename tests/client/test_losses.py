@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.service import Service
 from tests.client.proxy import cutting
-from tests.http.test_client import free_address
+from tests.client.servers import free_address
 from unroll_client import (
     Busy,
     Client,

@@ -13,13 +13,12 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from app.errors import ModelNotFound, ModelRefused
-from app.http.client import ask
+from app.remote import service
 from app.serving.models.loader import LoadedModel, ServingOptions, load_version
 from app.serving.runtime.threads import available_threads
 from app.serving.task import Task
 from app.training.common.publish import served_version
 
-_ATTEMPTS: Final = 5  # a service that is busy is asked again
 _TIMEOUT_SECONDS: Final = 300.0
 
 
@@ -88,4 +87,5 @@ def remote_model(url: str, name: str, version: str | None = None) -> RemoteModel
 
 
 def _ask(url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    return ask(url, path, body, timeout=_TIMEOUT_SECONDS, attempts=_ATTEMPTS)
+    with service(url, timeout=_TIMEOUT_SECONDS) as client:
+        return client.ask(path, body)
