@@ -27,6 +27,7 @@ from app.api.openapi import add_openapi
 from app.api.origins import OriginMiddleware
 from app.api.routes import (
     authorship,
+    backtest,
     caption,
     docs,
     forecast,
@@ -78,6 +79,8 @@ _TASKS: Final = (
 )
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}
+# Routes that ask the networks of a task in another way.
+_OTHER_PATHS: Final = {backtest.PATH: forecast.TASK}
 
 _WAITING: Final = 4  # threads that wait for models
 
@@ -155,8 +158,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     found: dict[str, APIRoute] = {}
-    for route, _ in _TASKS:
-        router = route.routes(services)
+    for router in (*(route.routes(services) for route, _ in _TASKS), backtest.routes(services)):
         found |= {each.path: each for each in router.routes if isinstance(each, APIRoute)}
         app.include_router(router)
     for other in (streams, stream_state, models, health, metadata, repository_routes):
@@ -245,7 +247,7 @@ def _task_of(path: str) -> str:
         (stream_steps.is_steps, stream_steps.METERED_AS),
     )
     found = (name for is_meant, name in others if is_meant(path))
-    return TASK_PATHS.get(path) or next(found, "")
+    return (TASK_PATHS | _OTHER_PATHS).get(path) or next(found, "")
 
 
 def _keep(repository: Repository, watch_seconds: float, loaded: Callable[[], None]) -> None:

@@ -27,7 +27,15 @@ def shipped(service: Service) -> _Answers:
     """Answers of shipped models, by operation."""
     http, answers = service.http, {}
     paths = http.get("/openapi.json").json()["paths"]
-    for path in ("/forecast", "/sentiment", "/authorship", "/caption", "/translate", "/generate"):
+    for path in (
+        "/forecast",
+        "/backtest",
+        "/sentiment",
+        "/authorship",
+        "/caption",
+        "/translate",
+        "/generate",
+    ):
         body = paths[path]["post"]["requestBody"]["content"]["application/json"]
         first = next(iter(body["examples"].values()))["value"]
         answers[f"POST {path}"] = http.post(path, json=first)

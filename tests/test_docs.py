@@ -56,6 +56,7 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
     schemas = create_app(Settings(models_dir=tmp_path)).openapi()["components"]["schemas"]
     names = {
         *("ForecastRequest", "Forecast", "ForecastAnswer", "Problem", "FieldError"),
+        *("BacktestRequest", "BacktestWindow", "Backtest", "BacktestAnswer"),
         *("SentimentRequest", "Sentiment", "SentimentAnswer", "SentimentExplanation"),
         *("TokenContribution", "AuthorshipRequest", "Authorship", "AuthorshipAnswer"),
         *("ChunkEvidence", "Caption", "CaptionAnswer", "CaptionCandidate", "WordAttention"),

@@ -5,6 +5,7 @@ reading of a request and one way to the network.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -96,12 +97,24 @@ class ForecastRequest(BaseModel):
     )
 
 
-async def predictions_of(
-    request: Request, services: Services, body: ForecastRequest
-) -> tuple[LoadedModel, list[Any]]:
-    """(the model, a prediction for each series of `body`, in order).
+@dataclass(frozen=True)
+class Asked:
+    """One series of a request as `encode` of the task takes it.
 
-    Raises InvalidInput, ModelNotFound, and what preparing and computing raise; see `work`.
+    index: where it stands in the request's lists, "[3]", or nothing if it stands alone.
+    """
+
+    series: Series
+    start: str | None
+    index: str
+
+
+async def read_asked(
+    request: Request, services: Services, body: ForecastRequest
+) -> tuple[LoadedModel, list[Asked]]:
+    """(the model, what is asked of it, in order).
+
+    Raises InvalidInput, ModelNotFound, and what reading in a thread raises; see `work`.
     """
     settings = services.settings
     record = record_of(request.scope)
@@ -115,16 +128,30 @@ async def predictions_of(
     _check_size(body, len(series), settings.max_horizon, settings.max_points)
     starts = check_starts(body.start, len(series), many)
     record.inputs = len(series)
-    steps = [
-        partial(_encode, model.task, body, each, start, f"[{index}]" if many else "")
-        for index, (each, start) in enumerate(zip(series, starts, strict=True))
-    ]
-    with tracing.span("encode"):
-        examples = await prepare(request, record, steps, inline=_is_short(body, series))
     lengths = metrics.input_length(TASK, model.name)
     for each in series:
         lengths.observe(len(each))
-    return model, await run(request, record, model, examples)
+    pairs = enumerate(zip(series, starts, strict=True))
+    return model, [Asked(each, start, f"[{i}]" if many else "") for i, (each, start) in pairs]
+
+
+async def answer_asked(
+    request: Request, body: ForecastRequest, model: LoadedModel, asked: Sequence[Asked]
+) -> list[Any]:
+    """A prediction for each of `asked`, in order. Raises what preparing and computing raise."""
+    record = record_of(request.scope)
+    steps = [partial(_encode, model.task, body, each) for each in asked]
+    with tracing.span("encode"):
+        examples = await prepare(request, record, steps, inline=_is_short(body, asked))
+    return await run(request, record, model, examples)
+
+
+async def predictions_of(
+    request: Request, services: Services, body: ForecastRequest
+) -> tuple[LoadedModel, list[Any]]:
+    """(the model, a prediction for each series of `body`, in order). Raises as the two above."""
+    model, asked = await read_asked(request, services, body)
+    return model, await answer_asked(request, body, model, asked)
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:
@@ -144,11 +171,11 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
     }
 
 
-def _is_short(body: ForecastRequest, series: Sequence[Series]) -> bool:
+def _is_short(body: ForecastRequest, asked: Sequence[Asked]) -> bool:
     return (
-        len(series) <= _INLINE_SERIES
+        len(asked) <= _INLINE_SERIES
         and body.horizon <= _INLINE_HORIZON
-        and sum(map(len, series)) <= _INLINE_POINTS
+        and sum(len(each.series) for each in asked) <= _INLINE_POINTS
     )
 
 
@@ -169,22 +196,20 @@ def _check_size(body: ForecastRequest, series: int, max_horizon: int, max_points
         )
 
 
-def _encode(
-    task: Task[Any, Any], body: ForecastRequest, series: Series, start: str | None, index: str
-) -> Any:
+def _encode(task: Task[Any, Any], body: ForecastRequest, asked: Asked) -> Any:
     """One example; errors name the place of the series in the request."""
-    places = {"series": f"series{index}"}
+    places = {"series": f"series{asked.index}"}
     if isinstance(body.start, list):
-        places["start"] = f"start{index}"
+        places["start"] = f"start{asked.index}"
     return encode_at(
         places,
         task.encode,
-        series=series,
+        series=asked.series,
         horizon=body.horizon,
         quantiles=tuple(body.quantiles),
         frequency=body.frequency,
         season_length=body.season_length,
-        start=start,
+        start=asked.start,
         minimum=body.minimum,
         maximum=body.maximum,
         integer=body.integer,

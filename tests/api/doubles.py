@@ -86,7 +86,7 @@ class NaiveTask:
     ) -> NaiveExample:
         time.sleep(self._encode_seconds)
         self.encoded += 1
-        known = [value for value in series if value is not None]
+        known = [value for value in series if value is not None and value == value]
         if not known:
             raise InvalidInput("every value is missing", field="series", allowed="one number")
         for index, level in enumerate(quantiles):

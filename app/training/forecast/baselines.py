@@ -29,14 +29,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.tasks.forecast import backtest
+from app.tasks.forecast.backtest import Guess, interpolated
 from app.training.forecast.data import Series
 
 Array = NDArray[np.float64]
 Key = tuple[str, str]
 
 LEVELS = (0.025, 0.1, 0.9, 0.975)
-_DEVIATIONS = np.array([-1.959963984540054, -1.2815515655446004, 1.2815515655446004,
-                        1.959963984540054])  # fmt: skip
 _SAVE_EVERY_SECONDS = 60.0
 
 
@@ -49,20 +49,12 @@ class Baseline:
     fell_back: bool = False
 
 
-def naive(known: Array, season_length: int, horizon: int) -> Baseline:
-    """The last value; random-walk intervals."""
-    return seasonal_naive(known, 1, horizon)
+def _simple(method: Callable[[Array, int, int], Guess]) -> Callable[[Array, int, int], Baseline]:
+    def forecast(known: Array, season_length: int, horizon: int) -> Baseline:
+        guess = method(known, season_length, horizon)
+        return Baseline(guess.point, guess.quantiles(LEVELS))
 
-
-def seasonal_naive(known: Array, season_length: int, horizon: int) -> Baseline:
-    """The last season again and again; the naive forecast where none has passed yet."""
-    lag = season_length if len(known) >= season_length else 1
-    steps = np.arange(horizon)
-    mean = known[len(known) - lag + steps % lag]
-    errors = known[lag:] - known[:-lag]
-    spread = np.sqrt(np.mean(errors**2)) if errors.size else math.nan
-    deviation = spread * np.sqrt(steps // lag + 1.0)  # (horizon,)
-    return Baseline(mean, mean + _DEVIATIONS[:, None] * deviation)
+    return forecast
 
 
 def naive2(known: Array, season_length: int, horizon: int) -> Baseline:
@@ -134,8 +126,8 @@ def _fitted(name: str) -> Callable[[Array, int, int], Baseline]:
 
 
 SIMPLE: dict[str, Callable[[Array, int, int], Baseline]] = {
-    "naive": naive,
-    "seasonal_naive": seasonal_naive,
+    "naive": _simple(backtest.naive),
+    "seasonal_naive": _simple(backtest.seasonal_naive),
     "naive2": naive2,
 }
 FITTED: dict[str, Callable[[Array, int, int], Baseline]] = {
@@ -226,18 +218,6 @@ def _forecast(name: str, series: Series) -> Baseline:
         return answer
     spare = naive2(known, series.season_length, series.horizon)
     return Baseline(spare.mean, spare.quantiles, fell_back=True)
-
-
-def interpolated(values: Array) -> Array:
-    """Missing values filled linearly from their neighbours; missing ends repeat the nearest.
-
-    Raises:
-        ValueError: nothing was observed.
-    """
-    seen = np.flatnonzero(np.isfinite(values))
-    if not seen.size:
-        raise ValueError("a series without a single value")
-    return np.interp(np.arange(len(values)), seen, values[seen])
 
 
 def _fingerprint(name: str, series: Series) -> str:

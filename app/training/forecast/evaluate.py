@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.tasks.forecast import scores
+from app.tasks.forecast.backtest import score
 from app.training.common.comparison import Score
-from app.training.forecast import scores
 from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
 from app.training.forecast.data import OWN, Part, Series, collections_in, read_series
 from app.training.forecast.reports import Row
@@ -27,6 +28,7 @@ Baselines = Literal["none", "simple", "all"]
 BENCHMARKS = ("m3", "tourism", "m4_hourly", "m4_weekly")
 REPORTED: tuple[Part, ...] = ("report", "unseen")
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
+_SCORES = ("smape", "mase", "coverage_80", "width_80", "coverage_95", "width_95", "pinball")
 _BASELINES: dict[Baselines, tuple[str, ...]] = {
     "none": ("naive2",),
     "simple": tuple(SIMPLE),
@@ -138,19 +140,10 @@ def _backtest(
 
 
 def _scores(series: Series, point: Array, quantiles: Array) -> dict[str, float]:
-    """Every score of one forecast; `quantiles` (LEVELS, horizon)."""
-    actual, known = series.future(), series.known()
-    scale = scores.naive_scale(known, series.season_length)
-    answer = {
-        "smape": scores.smape(actual, point),
-        "mase": scores.mase(actual, point, known, series.season_length),
-    }
-    for percent, low, high in ((80, quantiles[1], quantiles[3]), (95, quantiles[0], quantiles[4])):
-        given = bool(np.isfinite(low).all() and np.isfinite(high).all())
-        answer[f"coverage_{percent}"] = scores.coverage(actual, low, high) if given else math.nan
-        answer[f"width_{percent}"] = scores.mean_width(low, high) / scale
-    answer["pinball"] = scores.pinball(actual, quantiles, LEVELS) / scale
-    return answer
+    """The scores of a row; `quantiles` (LEVELS, horizon)."""
+    known, season = series.known(), series.season_length
+    every = score(series.future(), known, season, point, point, quantiles, LEVELS)
+    return {name: every[name] for name in _SCORES}
 
 
 def _rows(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.tasks.forecast.backtest import interpolated
 from app.training.forecast import baselines
 from app.training.forecast.baselines import Baseline, baseline_forecasts
 from app.training.forecast.data import Series
@@ -23,9 +24,9 @@ def series(values: list[float] | np.ndarray, season_length: int = 1, horizon: in
 
 def test_naive_and_seasonal_naive_by_hand() -> None:
     known = np.array([1.0, 2.0, 3.0, 4.0, 6.0])
-    assert baselines.naive(known, 4, 3).mean.tolist() == [6.0, 6.0, 6.0]
-    assert baselines.seasonal_naive(known, 2, 3).mean.tolist() == [4.0, 6.0, 4.0]
-    assert baselines.seasonal_naive(known, 12, 2).mean.tolist() == [6.0, 6.0]
+    assert baselines.SIMPLE["naive"](known, 4, 3).mean.tolist() == [6.0, 6.0, 6.0]
+    assert baselines.SIMPLE["seasonal_naive"](known, 2, 3).mean.tolist() == [4.0, 6.0, 4.0]
+    assert baselines.SIMPLE["seasonal_naive"](known, 12, 2).mean.tolist() == [6.0, 6.0]
 
 
 @pytest.mark.parametrize("season_length", [1, 4])
@@ -34,7 +35,7 @@ def test_naive_intervals_are_those_of_the_library(season_length: int) -> None:
 
     known = np.random.default_rng(0).normal(100, 9, 30)
     answer = models.SeasonalNaive(season_length).forecast(y=known, h=10, level=[80, 95])
-    ours = baselines.seasonal_naive(known, season_length, 10)
+    ours = baselines.SIMPLE["seasonal_naive"](known, season_length, 10)
     assert np.allclose(ours.mean, answer["mean"])
     for row, key in zip(ours.quantiles, ("lo-95", "lo-80", "hi-80", "hi-95"), strict=True):
         assert np.allclose(row, answer[key], rtol=1e-6)
@@ -136,4 +137,4 @@ def test_unknown_method_and_empty_series_are_refused() -> None:
     with pytest.raises(ValueError, match=r"arima.*known"):
         baseline_forecasts([], ["arima"])
     with pytest.raises(ValueError, match="single value"):
-        baselines.interpolated(np.array([math.nan, math.nan]))
+        interpolated(np.array([math.nan, math.nan]))

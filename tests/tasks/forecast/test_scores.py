@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.training.forecast import scores
+from app.tasks.forecast import scores
 
 KNOWN = np.array([10.0, 20.0, 12.0, 24.0, 14.0, 28.0])
 ACTUAL = np.array([10.0, 20.0])
