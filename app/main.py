@@ -29,6 +29,7 @@ from app.api.routes import (
     authorship,
     backtest,
     caption,
+    classify,
     docs,
     forecast,
     generate,
@@ -72,6 +73,7 @@ from app.telemetry.log import get_logger
 _TASKS: Final = (
     (forecast, ForecastTask),
     (sentiment, SentimentTask),
+    (classify, SentimentTask),  # the same networks, with labels of anybody's own
     (authorship, AuthorshipTask),
     (caption, CaptionTask),
     (translate, TranslateTask),

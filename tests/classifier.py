@@ -38,6 +38,7 @@ WORDS: Mapping[str, tuple[float, float, float]] = {
     "[unk]": (0.0, 0.5, 0.0),
 }
 FEATURES = SentimentFeatures(labels=LABELS, max_tokens=16, chunk_length=8)
+SEVERAL = FEATURES.model_copy(update={"threshold": 0.65})
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz'!?.,;:[]<>/@&"
 _VOCABULARY = [*WORDS, "the", "film", "was", "xxuser", "xxlink", "don't", "un", "believ", "able"]
 
@@ -162,8 +163,9 @@ def write_classifier(
     *,
     graph: bytes | None = None,
     features: SentimentFeatures = FEATURES,
+    task_name: str = "sentiment",
 ) -> Path:
-    """Write a version that the real sentiment task loads and serves."""
+    """Write a version that the real task of text classifiers loads and serves."""
     task = word_task(features)
     requests: list[dict[str, JsonValue]] = [
         {"text": "The film was good."},
@@ -174,7 +176,7 @@ def write_classifier(
         for each in requests
     )
     changes = {
-        "task": "sentiment",
+        "task": task_name,
         "features": features.model_dump(mode="json"),
         "golden": golden,
         "network": Network(cell="none", num_layers=1, hidden_size=1, parameters=0, opset=OPSET),

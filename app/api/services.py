@@ -39,17 +39,17 @@ class Services:
         return "" if self.access is None else self.access.owner(candidates_of(scope["headers"]))
 
     def lease(
-        self, record: RequestRecord, name: str, version: str | None, task: str | None = None
+        self, record: RequestRecord, name: str, version: str | None, *tasks: str
     ) -> LoadedModel:
-        """The served model of that name, noted in `record`; `task` None allows any.
+        """The served model of that name, noted in `record`; it does one of `tasks`, if any.
 
         It takes inputs until the answer begins, also if another version takes its place meanwhile.
 
         Raises NotReady while loading, and for a request that came when the service was draining;
-        ModelNotFound for a model that is not served or does another task.
+        ModelNotFound for a model that is not served or does no such task.
         """
         self.lifecycle.require_open(record.started)  # its body may have come later
-        model = self.repository.lease(name, version, task)
+        model = self.repository.lease(name, version, *tasks)
         record.at_end.append(model.leases.give_back)
         record.model, record.version = model.name, model.version
         return model

@@ -96,16 +96,18 @@ async def predict_texts(
     body: TextRequest,
     task: str,
     max_characters: int,
+    *also: str,
     **options: Any,
 ) -> tuple[LoadedModel, list[dict[str, Any]]]:
     """The model that was asked and what it says of each text, in order.
 
-    `max_characters` may all texts have together. `options` are passed to the task's `encode`.
+    `max_characters` may all texts have together. The model does `task`, whose request this is, or
+    a task of `also`. `options` are passed to the task's `encode`.
     Raises what may be wrong with a request: a model
     that is not there, a text that is none or is refused, a full queue, the deadline; ClientGone.
     """
     record = record_of(request.scope)
-    model = services.lease(record, body.model, body.version, task)
+    model = services.lease(record, body.model, body.version, task, *also)
     texts, many = check_texts(
         body.text, max_texts=services.settings.max_texts, max_characters=max_characters
     )

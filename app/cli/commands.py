@@ -10,6 +10,7 @@ import typer
 
 from app.cli.authorship import evaluate_authorship, train_authorship
 from app.cli.caption import evaluate_caption, train_caption
+from app.cli.classify import evaluate_classifier, train_classifier
 from app.cli.encoder import train_encoder
 from app.cli.forecast import (
     evaluate_forecast,
@@ -51,6 +52,7 @@ train = typer.Typer(help="Train a model and publish it.", no_args_is_help=True)
 train.command("forecast")(train_forecast)
 train.command("forecast-waves")(train_forecast_waves)
 train.command("sentiment")(train_sentiment)
+train.command("classifier")(train_classifier)
 train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
 train.command("caption")(train_caption)
@@ -62,6 +64,7 @@ evaluate = typer.Typer(help="Score a published model against baselines.", no_arg
 evaluate.command("forecast")(evaluate_forecast)
 evaluate.command("forecast-waves")(evaluate_forecast_waves)
 evaluate.command("sentiment")(evaluate_sentiment)
+evaluate.command("classifier")(evaluate_classifier)
 evaluate.command("authorship")(evaluate_authorship)
 evaluate.command("caption")(evaluate_caption)
 evaluate.command("translate")(evaluate_translate)

@@ -63,6 +63,31 @@ def predict_sentiment(
         show(answer, as_json, lambda found: _sentiments(known, found))
 
 
+@predict.command("classify")
+def predict_classify(
+    texts: Annotated[
+        list[str], typer.Argument(help="Texts; - reads one from standard input.", metavar="TEXT")
+    ],
+    url: UrlOption = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what each token speaks for.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "classifier",
+    version: VersionOption = None,
+    api_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which of a model's labels texts have.
+
+    Put -- before a text that begins with a dash.
+    """
+    with errors_in_one_line():
+        known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
+        body = _body(known, model, version) | {"explain": explain}
+        answer = ask(address(url), "/classify", body, api_key=api_key)
+        show(answer, as_json, lambda found: _classifications(known, found))
+
+
 @predict.command("authorship")
 def predict_authorship(
     files: Annotated[
@@ -151,6 +176,23 @@ def _sentiments(texts: Sequence[str], predictions: Sequence[Any]) -> "Iterator[R
         tokens = f"{each['tokens']}{' (cut)' if each['truncated'] else ''}"
         rows.append([text, each["label"], *shares, tokens, str(each["unknown_tokens"])])
     yield table(["text", "label", *labels, "tokens", "unknown"], rows)
+    yield from _explanations(predictions)
+
+
+def _classifications(
+    texts: Sequence[str], predictions: Sequence[Any]
+) -> "Iterator[RenderableType]":
+    rows = []
+    for text, each in zip(texts, predictions, strict=True):
+        label = ", ".join(each["labels"]) or "none" if "labels" in each else each["label"]
+        likeliest = ", ".join(_ranked(each["probabilities"]))
+        tokens = f"{each['tokens']}{' (cut)' if each['truncated'] else ''}"
+        rows.append([text, label, likeliest, tokens, str(each["unknown_tokens"])])
+    yield table(["text", "label", "likeliest", "tokens", "unknown"], rows)
+    yield from _explanations(predictions)
+
+
+def _explanations(predictions: Sequence[Any]) -> "Iterator[RenderableType]":
     for each in predictions:
         if "explanation" in each:
             yield _explanation(each["explanation"])

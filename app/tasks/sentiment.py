@@ -1,4 +1,6 @@
-"""What a sentiment request means: a text in, labels with their probabilities out.
+"""What a text classifier is asked: a text in, labels with their probabilities out.
+
+The task of `/sentiment`, and of `/classify` with labels of anybody's own.
 
 Knows features and the graph's tensors; knows no HTTP and no torch.
 """
@@ -26,10 +28,12 @@ _ALLOWED: Final = "a text of which something is left to read: words, numbers, si
 
 
 class SentimentFeatures(BaseModel):
-    """The `features` of a sentiment model's manifest.
+    """The `features` in the manifest of a sentiment model, or of a classifier.
 
     labels: in the order of the logits. max_tokens: a longer text is cut to so many. chunk_length:
-    the graph reads a long text in pieces of so many tokens and pools over them.
+    the graph reads a long text in pieces of so many tokens and pools over them. threshold: None if
+    a text has exactly one label; else it has every label that is at least so probable, each by
+    itself: several, or none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +41,7 @@ class SentimentFeatures(BaseModel):
     labels: tuple[str, ...] = Field(min_length=2)
     max_tokens: int = Field(ge=1)
     chunk_length: int = Field(ge=1)
+    threshold: float | None = Field(None, gt=0.0, lt=1.0)
 
     @field_validator("labels")
     @classmethod
@@ -63,7 +68,8 @@ class Explanation:
     """What each token adds to the logit of `label`, minus what it adds to all labels on average.
 
     `bias` is the part that does not come from a token. `bias` and the contributions (time,) sum
-    up to the logit minus the mean of all logits.
+    up to the logit minus the mean of all logits. Where a text may have several labels, each is
+    judged by itself: nothing is subtracted.
     """
 
     label: str
@@ -85,7 +91,10 @@ class Explanation:
 
 @dataclass(frozen=True)
 class SentimentPrediction:
-    """`label` is the likeliest one, `score` its probability."""
+    """`label` is the likeliest one, `score` its probability.
+
+    `labels` are those that the text has, the likeliest first, where it may have several or none.
+    """
 
     label: str
     score: float
@@ -94,6 +103,7 @@ class SentimentPrediction:
     tokens: int
     unknown_tokens: int
     explanation: Explanation | None = None
+    labels: tuple[str, ...] | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         answer: dict[str, JsonValue] = {
@@ -106,6 +116,8 @@ class SentimentPrediction:
         }
         if self.explanation is not None:
             answer["explanation"] = self.explanation.to_json()
+        if self.labels is not None:
+            answer["labels"] = list(self.labels)
         return answer
 
 
@@ -114,6 +126,7 @@ class SentimentTask:
 
     def __init__(self, features: SentimentFeatures, reader: TextReader, session: Session) -> None:
         self._labels = features.labels
+        self._threshold = features.threshold
         self._reader = reader
         self._session = session
 
@@ -160,8 +173,7 @@ class SentimentTask:
         self, example: SentimentExample, logits: Array, parts: NDArray[np.float32] | None
     ) -> SentimentPrediction:
         """logits (classes,), parts (time, classes) of one text -> its answer."""
-        weights = np.exp(logits - logits.max())
-        probabilities = weights / weights.sum()
+        probabilities = self._probabilities(logits)
         best = int(probabilities.argmax())
         tokens = example.tokens
         explanation = None
@@ -175,7 +187,23 @@ class SentimentTask:
             tokens=len(tokens),
             unknown_tokens=tokens.unknown,
             explanation=explanation,
+            labels=self._chosen(probabilities),
         )
+
+    def _probabilities(self, logits: Array) -> Array:
+        """logits (classes,) -> probabilities (classes,): they sum up to 1 if there is one label."""
+        if self._threshold is not None:
+            several: Array = 0.5 * (1.0 + np.tanh(0.5 * logits))  # the logistic function
+            return several
+        weights = np.exp(logits - logits.max())
+        one: Array = weights / weights.sum()
+        return one
+
+    def _chosen(self, probabilities: Array) -> tuple[str, ...] | None:
+        if self._threshold is None:
+            return None
+        order = np.argsort(-probabilities, kind="stable")
+        return tuple(self._labels[i] for i in order if probabilities[i] >= self._threshold)
 
     def _explain(
         self,
@@ -191,6 +219,10 @@ class SentimentTask:
         over the labels is subtracted.
         """
         added = parts.astype(np.float64)  # (time, classes)
+        if self._threshold is not None:
+            own = added[:, label]  # (time,)
+            rest = float(logits[label] - own.sum())
+            return Explanation(self._labels[label], rest, spans, own.tolist())
         bias = logits - added.sum(axis=0)  # (classes,)
         return Explanation(
             label=self._labels[label],

@@ -12,10 +12,15 @@ from tests.api.authors import WordTask, write_authors
 from tests.api.doubles import NaiveTask, write_version
 from tests.api.service import LOG, Service, running
 from tests.captioner import ATTENDING, FEATURES, write_captioner
-from tests.classifier import write_classifier
+from tests.classifier import SEVERAL, write_classifier
 
 IMAGE_TASKS = {"caption": CaptionTask}
-TEXT_TASKS = {"sentiment": SentimentTask, "authorship": WordTask, "forecast": NaiveTask}
+TEXT_TASKS = {
+    "sentiment": SentimentTask,
+    "classify": SentimentTask,
+    "authorship": WordTask,
+    "forecast": NaiveTask,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +65,12 @@ def narrow(models_dir: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service of both text tasks: the real one on a table of words, and a double."""
+    """A service of the text tasks: the real one on a table of words, and a double."""
     root = tmp_path_factory.mktemp("texts")
     write_classifier(root)
     write_classifier(root, "sentiment-other")
+    write_classifier(root, "classifier", task_name="classify")
+    write_classifier(root, "classifier-several", features=SEVERAL, task_name="classify")
     write_authors(root)
     write_authors(root, "authorship-slow", encode_seconds=0.05)
     write_version(root)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.api.routes import authorship, sentiment
+from app.api.routes import authorship, classify, sentiment
 from app.api.texts import TextRequest, check_texts
 from app.errors import InvalidInput
 from app.settings import Settings
@@ -39,12 +39,13 @@ class Route:
 
 ROUTES = (
     Route("/sentiment", "explain", sentiment.SentimentRequest, "sentiment"),
+    Route("/classify", "explain", classify.ClassifyRequest, "classifier"),
     Route("/authorship", "evidence", authorship.AuthorshipRequest, "authorship"),
 )
-both = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.model)
+every = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.model)
 
 
-@both
+@every
 def test_one_text_or_a_list(texts: Service, route: Route) -> None:
     one = route.post(texts, text=GOOD)
     assert one.status_code == 200, one.text
@@ -56,7 +57,7 @@ def test_one_text_or_a_list(texts: Service, route: Route) -> None:
     assert "queue" in one.headers["server-timing"]
 
 
-@both
+@every
 def test_a_list_is_answered_in_order_whatever_its_company(texts: Service, route: Route) -> None:
     many = [f"upon {'bad ' * (i % 5)}{'good ' * (i % 3)}whilst" for i in range(50)]
     together = route.post(texts, text=many).json()["predictions"]
@@ -68,18 +69,22 @@ def test_a_list_is_answered_in_order_whatever_its_company(texts: Service, route:
         }
 
 
-@both
+@every
 def test_another_model_of_the_same_task(texts: Service, route: Route) -> None:
-    others = {"sentiment": "sentiment-other", "authorship": "authorship-slow"}
+    others = {
+        "sentiment": "sentiment-other",
+        "classifier": "sentiment-other",
+        "authorship": "authorship-slow",
+    }
     answer = route.post(texts, text=GOOD, model=others[route.model], version="1").json()
     assert answer["model"] == others[route.model]
     check(route.post(texts, text=GOOD, version="9"), 404, "model-not-found")
     refused = route.post(texts, text=GOOD, model="forecast")
     check(refused, 404, "model-not-found")
-    assert f"there is no {route.model} model 'forecast'" in refused.json()["detail"]
+    assert f"there is no {route.path[1:]} model 'forecast'" in refused.json()["detail"]
 
 
-@both
+@every
 @pytest.mark.parametrize(
     ("text", "field", "message"),
     [
@@ -113,7 +118,7 @@ def test_refused_with_the_place(
     assert len(response.text) < 1000
 
 
-@both
+@every
 def test_other_fields_are_refused_in_words(texts: Service, route: Route) -> None:
     for body, field, allowed in (
         ({"text": GOOD, "texts": GOOD}, "texts", "one of text, "),
@@ -142,7 +147,7 @@ def test_every_field_says_what_is_allowed() -> None:
 ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs", "Cc", "Co", "Cn"]))
 
 
-@both
+@every
 @given(text=ANY_TEXT | st.lists(ANY_TEXT, max_size=5), escaped=st.booleans())
 @example(text="\ud83d\ude00", escaped=True)
 @example(text="\x00\x1b[31m\u202e\ufeff", escaped=False)
@@ -167,7 +172,7 @@ def test_any_unicode_is_answered_or_refused(
         assert error_of(response)["field"].startswith("text")
 
 
-@both
+@every
 @pytest.mark.parametrize(
     "body", [b'{"text": "\xff"}', b'{"text": "\xed\xa0\x80"}', b'{"text": "\xc3', b"\xef\xbb\xbf{}"]
 )
@@ -209,7 +214,7 @@ def test_reading_ends_when_the_client_leaves(texts: Service) -> None:
     assert slow_task(texts).encoded - before < 40
 
 
-@both
+@every
 def test_the_spans_of_a_request(texts: Service, route: Route, spans: InMemorySpanExporter) -> None:
     assert route.post(texts, text=[GOOD, "bad " * 500]).status_code == 200
     until(lambda: len(spans.get_finished_spans()) >= 5)
@@ -219,7 +224,7 @@ def test_the_spans_of_a_request(texts: Service, route: Route, spans: InMemorySpa
     assert GOOD not in "".join(each.to_json() for each in finished)
 
 
-@both
+@every
 def test_a_log_line_tells_the_model_and_no_text(texts: Service, route: Route) -> None:
     response = route.post(texts, text=[GOOD, GOOD])
     (line,) = texts.lines(response.headers["x-request-id"])
@@ -227,7 +232,7 @@ def test_a_log_line_tells_the_model_and_no_text(texts: Service, route: Route) ->
     assert GOOD not in json.dumps(line)
 
 
-@both
+@every
 def test_the_examples_of_the_page_work(texts: Service, route: Route) -> None:
     schema = texts.http.get("/openapi.json").json()
     content = schema["paths"][route.path]["post"]["requestBody"]["content"]["application/json"]

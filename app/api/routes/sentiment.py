@@ -99,18 +99,28 @@ def routes(services: Services) -> APIRouter:
         `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
         """
         body = await read_json(request, services, SentimentRequest, allowed)
-        most = services.settings.max_text_characters // (_EXPLAINED if body.explain else 1)
-        model, predictions = await predict_texts(
-            services, request, body, TASK, max(1, most), explain=body.explain
-        )
-        unknown = metrics.UNKNOWN_TOKEN_RATIO.labels(model.name, model.version)
-        for each in predictions:
-            unknown.observe(each["unknown_tokens"] / each["tokens"])
-        return json_response(
-            {"model": model.name, "version": model.version, "predictions": predictions}
-        )
+        return await label_texts(services, request, body, TASK)
 
     return router
+
+
+async def label_texts(
+    services: Services, request: Request, body: SentimentRequest, task: str, *also: str
+) -> Response:
+    """The answer to a request of `task`, by a model of it or of a task of `also`.
+
+    Raises as `predict_texts`.
+    """
+    most = services.settings.max_text_characters // (_EXPLAINED if body.explain else 1)
+    model, predictions = await predict_texts(
+        services, request, body, task, max(1, most), *also, explain=body.explain
+    )
+    unknown = metrics.UNKNOWN_TOKEN_RATIO.labels(model.name, model.version)
+    for each in predictions:
+        unknown.observe(each["unknown_tokens"] / each["tokens"])
+    return json_response(
+        {"model": model.name, "version": model.version, "predictions": predictions}
+    )
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:

@@ -144,7 +144,7 @@ class Changes:
             self._update_candidate(known)
         finally:
             self._finish_change()
-        return self._served.get(known.name, version, None)
+        return self._served.get(known.name, version, ())
 
     def unload(self, known: ModelVersions, *, keep: bool) -> None:
         """Serve no version of a model; `keep` notes that. Raises NotReady."""

@@ -95,22 +95,22 @@ class Repository:
                 memory.trim()  # a burst of long inputs leaves free memory
                 trimmed = time.monotonic()
 
-    def get(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
+    def get(self, name: str, version: str | None = None, *tasks: str) -> LoadedModel:
         """The served version of a model, for reading. To submit inputs to it, call `lease`.
 
         Raises:
             ModelNotFound: there is no model of that name, another version is served, or its task
-                is not `task`. The message lists what is served.
+                is none of `tasks`, if any are named. The message lists what is served.
             NotReady: the repository is loading or draining, or no model at all is served.
         """
         if self.status == "loading":
             raise NotReady("the models are being loaded")
-        return self._served.get(name, version, task)
+        return self._served.get(name, version, tasks)
 
-    def lease(self, name: str, version: str | None = None, task: str | None = None) -> LoadedModel:
+    def lease(self, name: str, version: str | None = None, *tasks: str) -> LoadedModel:
         """As `get`; the model accepts inputs until its `leases.give_back` is called, once."""
         while True:
-            model = self.get(name, version, task)
+            model = self.get(name, version, *tasks)
             if model.leases.take():
                 return model  # else it was replaced since `get` returned it
 

@@ -6,7 +6,7 @@ that was replaced serves the requests that hold it to their end, and is then fre
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from app.errors import ModelNotFound, NotReady
@@ -81,7 +81,7 @@ class ServedModels:
         finished = model.retire(self._retire_seconds, forget=not again)
         _log.info("model_released", model=model.name, version=model.version, finished=finished)
 
-    def get(self, name: str, version: str | None, task: str | None) -> LoadedModel:
+    def get(self, name: str, version: str | None, tasks: Sequence[str]) -> LoadedModel:
         """As `Repository.get`, once all models are loaded."""
         served = self._served
         if self.closed.is_set():
@@ -90,12 +90,12 @@ class ServedModels:
             raise NotReady("no model is served; GET /models tells why")
         candidate = self._candidates.get(name)
         named = candidate is not None and candidate.version == version
-        if candidate is not None and named and task in (None, candidate.manifest.task):
+        if candidate is not None and named and _does(candidate, tasks):
             return candidate
         model = served.get(name)
-        if model is None or (task is not None and model.manifest.task != task):
-            names = [each for each, other in served.items() if task in (None, other.manifest.task)]
-            kind = "model" if task is None else f"{task} model"
+        if model is None or not _does(model, tasks):
+            names = [each for each, other in served.items() if _does(other, tasks)]
+            kind = f"{tasks[0]} model" if tasks else "model"
             listing = ", ".join(names) or "none"
             raise ModelNotFound(f"there is no {kind} {name!r}; served: {listing}")
         if version is not None and version != model.version:
@@ -203,6 +203,10 @@ class ServedModels:
             forgetting.forget_version(name, version)
             forget_statistics(name, version)
         self._replaced = unique[:_KEPT_COUNTERS][::-1]
+
+
+def _does(model: LoadedModel, tasks: Sequence[str]) -> bool:
+    return not tasks or model.manifest.task in tasks
 
 
 def _reason(old: LoadedModel | None, new: LoadedModel | None) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from app.training.sentiment.data import HELD_OUT, PARTS, HeldOut, Part, Text, TextSplit
@@ -98,18 +98,23 @@ def _naive_bayes(board: Board, texts: dict[Part, list[Text]]) -> dict[HeldOut, A
     return _answers(model, board, texts)
 
 
+def ngram_features() -> FeatureUnion:
+    """TF-IDF of words, pairs of words and 2 to 5 characters that stand in two texts at least."""
+    return make_union(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, dtype=np.float32),
+        TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, dtype=np.float32
+        ),
+    )
+
+
 def _linear_svm(board: Board, texts: dict[Part, list[Text]]) -> dict[HeldOut, Answers]:
     """TF-IDF of words, pairs of words and 2 to 5 characters, and a linear SVM.
 
     Joachims (1998), "Text categorization with support vector machines". Its scores are no
     probabilities, and none are made of them.
     """
-    features = make_union(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, dtype=np.float32),
-        TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, dtype=np.float32
-        ),
-    )
+    features = ngram_features()
     train = features.fit_transform([one.text for one in texts["train"]])
     held = {part: features.transform([one.text for one in texts[part]]) for part in HELD_OUT}
     best, right = None, -1.0

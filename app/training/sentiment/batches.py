@@ -16,6 +16,7 @@ _POOL = 50  # batches that are sorted by length together
 class Encoded:
     """Texts of one source as `tokens`, one array of ids each, and their `labels` (texts,).
 
+    Where a text may have several labels or none, `labels` are (texts, classes) of 1 and 0.
     `weights` (texts,) say how much each counts in training; all alike unless told.
     """
 
@@ -24,13 +25,13 @@ class Encoded:
     weights: NDArray[np.float32] = field(default_factory=lambda: np.ones(1, np.float32))
 
     def __post_init__(self) -> None:
-        same = np.broadcast_to(self.weights, self.labels.shape)
+        same = np.broadcast_to(self.weights, self.labels.shape[:1])
         object.__setattr__(self, "weights", same)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """token_ids (batch, time) padded with 0, lengths, labels and weights (batch,)."""
+    """token_ids (batch, time) padded with 0, lengths and weights (batch,), labels as `Encoded`."""
 
     token_ids: Tensor
     lengths: Tensor

@@ -8,7 +8,9 @@ from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
 Group = tuple[Sequence[Array], NDArray[np.int64]]
-"""Of one source the logits (texts, classes) of every part, and the right classes (texts,)."""
+"""Of one source the logits (texts, classes) of every part, and the right classes (texts,).
+
+Where a text may have several labels, these are (texts, classes) of 1 and 0."""
 
 
 def blend(groups: Sequence[Group]) -> tuple[float, ...]:
@@ -35,6 +37,8 @@ def combine(logits: Sequence[Array], factors: Sequence[float] | Array) -> Array:
 
 
 def _loss(logits: Array, labels: NDArray[np.int64]) -> float:
+    if labels.ndim == 2:  # each label by itself
+        return float((np.logaddexp(0.0, logits) - labels * logits).mean())
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1))
     return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())

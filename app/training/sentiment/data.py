@@ -165,7 +165,7 @@ def _airline(tweets: Path) -> list[Placed]:
                 "airline",
                 float(row.get("airline_sentiment_confidence") or 1.0),
             ),
-            _hashed_part(rows[first]["text"]),
+            hashed_part(rows[first]["text"]),
         )
         for row, first in zip(rows, groups.tolist(), strict=True)
     ]
@@ -180,7 +180,7 @@ def _sst2(dev: Path, phrases: Path, sentences: Path) -> list[Placed]:
     groups = near_duplicate_groups([one.text for one in everything]).tolist()
     held: dict[int, Part] = dict.fromkeys(groups[: len(reported)], "report")
     for group in groups[len(reported) + len(phrased) :]:
-        if group not in held and _hashed_part(everything[group].text) == "select":
+        if group not in held and hashed_part(everything[group].text) == "select":
             held[group] = "select"
     # the file of sentences has lost punctuation; the phrases often have the sentence with it
     spelled = {words_of(one.text): one.text for one in sorted(phrased, key=lambda p: len(p.text))}
@@ -222,7 +222,7 @@ def _pieces(words: Words) -> Iterable[Words]:
             yield words[start:end]
 
 
-def _hashed_part(text: str) -> Part:
+def hashed_part(text: str) -> Part:
     """80 : 10 : 10 by the words alone."""
     tenth = hashlib.sha256(text_key(text).encode()).digest()[0] % 10
     return "report" if tenth == 9 else "select" if tenth == 8 else "train"

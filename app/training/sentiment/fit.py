@@ -15,7 +15,6 @@ from app.training.common.loop import Fit, fit
 from app.training.common.members import Report, train_members
 from app.training.common.precision import mixed_precision
 from app.training.sentiment.batches import Batch, Encoded, Ids, Shuffled, collate
-from app.training.sentiment.labels import LABELS
 from app.training.sentiment.language_model import LanguageModel
 from app.training.sentiment.material import Material
 from app.training.sentiment.network import TextClassifier
@@ -178,22 +177,13 @@ def train_phase(
         for source, each in batches.items():
             with mixed_precision():
                 logits = module(each.token_ids, each.lengths)
-            value = functional.cross_entropy(
-                logits.float(),
-                each.labels,
-                label_smoothing=phase.label_smoothing,
-                reduction="none",
-            )
+            value = losses(logits.float(), each.labels, phase.label_smoothing)  # (batch,)
             value = (value * each.weights).sum() / each.weights.sum()
             values.append(recipe.shares[source].weight * value)
         return torch.stack(values).sum()
 
     def validate(module: nn.Module) -> float:
-        errors = [
-            float((predict(module, data.tokens).argmax(1) != data.labels).mean())
-            for data in material.select.values()
-        ]
-        return float(np.mean(errors))
+        return float(np.mean([error_rate(module, data) for data in material.select.values()]))
 
     options = replace(phase.loop, seed=seed)
     return fit(
@@ -208,6 +198,26 @@ def train_phase(
     )
 
 
+def losses(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """The loss of each text (batch,) from logits (batch, classes) and labels as in `Encoded`.
+
+    Cross-entropy; where a text may have several labels its sum over the labels, each by itself.
+    `smoothing` is spread over all labels alike (Szegedy et al. 2016, section 7).
+    """
+    if labels.dim() == 1:
+        return functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+    wanted = labels.float() * (1.0 - smoothing) + smoothing / 2
+    return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1)
+
+
+def error_rate(module: nn.Module, data: Encoded) -> float:
+    """The share of texts whose label is wrong; of labels, where a text may have several."""
+    logits = predict(module, data.tokens)
+    if data.labels.ndim == 1:
+        return float((logits.argmax(1) != data.labels).mean())
+    return float(((logits > 0) != data.labels).mean())
+
+
 def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier | None:
     """The classifiers of n-grams beside the network, if the recipe has them: one for each source
     whose share says so."""
@@ -219,19 +229,22 @@ def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier
         [material.train[source] for source, share in recipe.shares.items() if share.ngrams is own]
         for own in (True, False)
     )
-    return fit_ngrams(with_ngrams, pieces, len(LABELS), recipe.ngrams, silent=without)
+    return fit_ngrams(with_ngrams, pieces, len(recipe.labels), recipe.ngrams, silent=without)
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:
     """Logits (texts, classes) in the order of `tokens`, computed in batches of like length."""
     order = np.argsort([len(ids) for ids in tokens], kind="stable")
-    answers = np.zeros((len(tokens), len(LABELS)), np.float32)
+    found = []
     size = 64
     with torch.no_grad(), mixed_precision():
         for at in range(0, len(order), size):
             rows = order[at : at + size]
             each = collate([tokens[row] for row in rows], np.zeros(len(rows), np.int64))
-            answers[rows] = module(each.token_ids, each.lengths).float().numpy()
+            found.append(module(each.token_ids, each.lengths).float().numpy())
+    sorted_by_length = np.concatenate(found)  # (texts, classes)
+    answers = np.empty_like(sorted_by_length)
+    answers[order] = sorted_by_length
     return answers
 
 

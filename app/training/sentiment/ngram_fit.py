@@ -116,11 +116,10 @@ def _expert(
     texts: sparse.csr_array, data: Encoded, classes: int, o: NgramOptions
 ) -> tuple[Array, Array]:
     """weights (rows, classes) and bias (classes,) of one source."""
-    svm = LinearSVC(C=o.cost, max_iter=o.max_iterations, random_state=0, class_weight="balanced")
-    with warnings.catch_warnings():
-        # To stop early is the recipe's wish, and no accident that deserves a warning.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        svm.fit(texts, data.labels, sample_weight=data.weights)
+    if data.labels.ndim == 2:
+        planes = [_plane(texts, column, data, o) for column in data.labels.T]
+        return np.stack([w for w, _ in planes], 1), np.array([b for _, b in planes], np.float32)
+    svm = _svm(texts, data.labels, data, o)
     weights = np.zeros((texts.shape[1], classes), np.float32)
     bias = np.full(classes, _ABSENT, np.float32)
     if len(svm.classes_) == 2:  # one plane, whose two sides are the labels
@@ -131,6 +130,26 @@ def _expert(
         weights[:, svm.classes_] = svm.coef_.T
         bias[svm.classes_] = svm.intercept_
     return weights, bias
+
+
+def _plane(
+    texts: sparse.csr_array, is_one: NDArray[np.int64], data: Encoded, o: NgramOptions
+) -> tuple[Array, float]:
+    """weights (rows,) and bias of one of several labels of a text, from `is_one` (texts,)."""
+    if is_one.min() == is_one.max():  # nothing to tell apart
+        return np.zeros(texts.shape[1], np.float32), _ABSENT * (1 - 2 * int(is_one[0]))
+    svm = _svm(texts, is_one, data, o)
+    return svm.coef_[0].astype(np.float32), float(svm.intercept_[0])
+
+
+def _svm(
+    texts: sparse.csr_array, labels: NDArray[np.int64], data: Encoded, o: NgramOptions
+) -> LinearSVC:
+    svm = LinearSVC(C=o.cost, max_iter=o.max_iterations, random_state=0, class_weight="balanced")
+    with warnings.catch_warnings():
+        # To stop early is the recipe's wish, and no accident that deserves a warning.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return svm.fit(texts, labels, sample_weight=data.weights)
 
 
 def _gate(sources: Sequence[sparse.csr_array]) -> tuple[Array, Array]:

@@ -68,6 +68,7 @@ _PHASES: Final = (
 class SentimentRecipe:
     """Everything that decides the network, but the data."""
 
+    labels: tuple[str, ...] = LABELS  # in the order of the classes
     vocabulary_size: int = 20_000  # tokens of the tokeniser
     cell: str = "lstm"  # recurrent cell; a key of CELLS in common/cells.py
     embedding_size: int = 192  # units of a token
@@ -98,7 +99,7 @@ class SentimentRecipe:
         """The network's options while it goes through `phase`."""
         return ClassifierOptions(
             vocabulary_size=tokenizer.get_vocab_size(),
-            classes=len(LABELS),
+            classes=len(self.labels),
             cell=self.cell,
             embedding_size=self.embedding_size,
             hidden_size=self.hidden_size,

@@ -76,11 +76,11 @@ def train_sentiment(
     )
     learned = learn(material, recipe, folder)
     mixture = Mixture(learned.network, train_ngrams(material, recipe))
-    groups = {source: _group(mixture, each) for source, each in material.select.items()}
+    groups = {source: group_of(mixture, each) for source, each in material.select.items()}
     factors = blend(list(groups.values()))
     facts: dict[str, JsonValue] = {
         "data": dict(text_sha256(data, recipe.shares)),
-        "network": _plain(learned.network.describe()),
+        "network": plain(learned.network.describe()),
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
         "select_accuracy": _ablation(groups, factors, mixture.experts),
@@ -95,13 +95,13 @@ def train_sentiment(
         return publish(_draft(name, recipe, learned.network, files, training), repository, TASKS)
 
     rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
-    version = published(learned, mixture, {"rows": _plain(rows), "split": _SPLIT})
+    version = published(learned, mixture, {"rows": plain(rows), "split": _SPLIT})
     if not refit or any(fit.interrupted for fit in (*learned.warm_ups, *learned.phases)):
         return version
     texts = by_source(all_texts(data, tuple(recipe.shares)))
-    everything = with_all(material, texts)
+    everything = with_all(material, texts, recipe.labels)
     again = relearn(everything, recipe, folder, learned)
-    own = {"rows": _plain({"train": _counted(texts)}), "refit_of": version.name, "split": _WHOLE}
+    own = {"rows": plain({"train": _counted(texts)}), "refit_of": version.name, "split": _WHOLE}
     return published(again, Mixture(again.network, train_ngrams(everything, recipe)), own)
 
 
@@ -136,7 +136,8 @@ def _draft(
     )
 
 
-def _group(mixture: Mixture, data: Encoded) -> Group:
+def group_of(mixture: Mixture, data: Encoded) -> Group:
+    """What `blend` chooses the factors by, of the texts of one source."""
     logits = predict(mixture.network, data.tokens).astype(np.float64)
     return mixture.parts(logits, data.tokens), data.labels
 
@@ -174,7 +175,7 @@ def by_source(texts: Iterable[Text]) -> Texts:
 def describe(recipe: SentimentRecipe, learned: Learned) -> dict[str, JsonValue]:
     """Recipe, steps, score and time of every round and phase, and the library versions."""
     return {
-        "recipe": _plain(asdict(recipe)),
+        "recipe": plain(asdict(recipe)),
         "warm_ups": [_told(fit) for fit in learned.warm_ups],
         "phases": [_told(fit) for fit in learned.phases],
         "libraries": library_versions(),
@@ -185,7 +186,7 @@ def _counted(texts: Texts) -> dict[str, int]:
     return {source: len(several) for source, several in sorted(texts.items())}
 
 
-def _plain(values: Mapping[str, object]) -> JsonValue:
+def plain(values: Mapping[str, object]) -> JsonValue:
     """Through JSON, so that a tuple is the list that a reader of the manifest gets."""
     plain: JsonValue = json.loads(json.dumps(values))
     return plain

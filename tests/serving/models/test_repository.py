@@ -123,7 +123,7 @@ def test_what_is_not_there_is_named_with_what_is(tmp_path: Path) -> None:
         with pytest.raises(ModelNotFound, match="there is no model 'c'; served: a, b"):
             repository.get("c")
         with pytest.raises(ModelNotFound, match="no forecast model 'a'; served: none"):
-            repository.get("a", task="forecast")
+            repository.get("a", None, "forecast")
         with pytest.raises(ModelNotFound, match="'9' of model 'a' is not served; served: 1"):
             repository.get("a", "9")
 

@@ -1,0 +1,1 @@
+"""Training of classifiers of one's own texts and labels, with the network of sentiment."""
