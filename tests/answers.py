@@ -31,6 +31,7 @@ def shipped(service: Service) -> _Answers:
         "/forecast",
         "/backtest",
         "/sentiment",
+        "/classify",
         "/authorship",
         "/caption",
         "/translate",

@@ -58,6 +58,7 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
         *("ForecastRequest", "Forecast", "ForecastAnswer", "Problem", "FieldError"),
         *("BacktestRequest", "BacktestWindow", "Backtest", "BacktestAnswer"),
         *("SentimentRequest", "Sentiment", "SentimentAnswer", "SentimentExplanation"),
+        *("ClassifyRequest", "Classification", "ClassifyAnswer"),
         *("TokenContribution", "AuthorshipRequest", "Authorship", "AuthorshipAnswer"),
         *("ChunkEvidence", "Caption", "CaptionAnswer", "CaptionCandidate", "WordAttention"),
         *("Attention", "GenerateRequest", "GenerateAnswer", "GeneratedSample"),

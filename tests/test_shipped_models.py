@@ -32,6 +32,19 @@ def test_one_version_of_each_model_ships() -> None:
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+def test_who_may_use_the_weights_stands_where_a_model_is_first_named(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for manifest in shipped_manifests():
+        first = next(line for line in text.splitlines() if f"`{manifest.name}`" in line)
+        assert first.startswith(f"| `{manifest.name}` |"), first
+        (use,) = re.findall(r"\| (\*\*research only\*\*|any use: [\w.-]+) \|", first)
+        if "research" in manifest.license:
+            assert use == "**research only**", manifest.name
+        else:
+            assert use.removeprefix("any use: ") in manifest.license, manifest.name
+
+
 def test_figures_measured_on_a_sibling_say_so() -> None:
     """A version that has learned the held-out texts must not show figures as its own."""
     for folder in FOLDERS:

@@ -45,12 +45,12 @@ class ClassifyAnswer(BaseModel):
 
 _EXAMPLES: Final[dict[str, Any]] = {
     "one": {
-        "summary": "A text, and why",
-        "value": {"text": "My card was charged twice.", "explain": True},
+        "summary": "A text, and why, by a model that ships",
+        "value": {"text": "It broke after a day.", "model": "sentiment", "explain": True},
     },
     "many": {
-        "summary": "Several texts, by a model that ships",
-        "value": {"text": ["It broke after a day.", "Just works."], "model": "sentiment"},
+        "summary": "Several texts, by a classifier of your own",
+        "value": {"text": ["My card was charged twice.", "Where is my parcel?"]},
     },
 }
 

@@ -93,7 +93,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def own(counts: dict[str, int]) -> Labelled:
     found = [
-        (f"{spelled(i * 977)} {label} {spelled(i)} {spelled(i + 5000)}", label)
+        (f"{spelled(i * 977)} or {label} {spelled(i)} and {spelled(i + 5000)} are late", label)
         for label, count in counts.items()
         for i in range(count)
     ]

@@ -36,7 +36,7 @@ def tickets(folder: Path, labels: dict[str, str], name: str = "tickets.csv") -> 
 
 def test_a_published_classifier_knows_its_labels(tmp_path: Path) -> None:
     data = tickets(tmp_path, TOPICS)
-    arguments = {"steps": 40, "hidden_size": 8, "repository": tmp_path / "models"}
+    arguments = {"steps": 10, "hidden_size": 8, "repository": tmp_path / "models"}
     folder, parts = train_classifier(data, work=tmp_path / "work", tell=str, **arguments)  # type: ignore[arg-type]
     assert folder == tmp_path / "models" / "classifier" / "1"
     manifest = read_manifest(folder)
@@ -77,7 +77,7 @@ def test_several_labels_a_text(tmp_path: Path) -> None:
     folder, parts = train_classifier(
         tickets(tmp_path, pairs),
         TableForm(separator="+"),
-        steps=60,
+        steps=20,
         hidden_size=8,
         repository=tmp_path / "models",
         work=tmp_path / "work",
