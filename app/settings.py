@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import ConfigurationError
+from app.folders import default_folder
 
 _PREFIX: Final = "UNROLL_"
 _SECRET: Final = frozenset(
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     models_dir: Path = Field(
-        Path(__file__).resolve().parent.parent / "models",
+        default_folder("models"),
         description="Folder of the model repository.",
     )
     state_dir: Path | None = Field(
@@ -141,7 +142,7 @@ class Settings(BaseSettings):
         32, ge=10, le=4096, description="Rows (beams) computed together in one step, at most."
     )
     streams_dir: Path = Field(
-        Path(__file__).resolve().parent.parent / "streams",
+        default_folder("streams"),
         description="Folder where the states of streams are kept, in one SQLite file.",
     )
     streams_url: str = Field(

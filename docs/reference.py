@@ -101,7 +101,8 @@ def _default(name: str) -> str:
     field = Settings.model_fields[name]
     value: object = field.get_default(call_default_factory=True)
     if isinstance(value, Path):  # absolute, and another one on every machine
-        return f"`{value.name}` beside `app`"
+        installed = f"`~/.local/share/unroll/{value.name}`"
+        return f"`{value.name}` beside `app`; installed among other packages {installed}"
     if isinstance(value, tuple):
         return f"`{','.join(value)}`" if value else "none"
     if value is None:

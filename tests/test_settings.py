@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConfigurationError
+from app.folders import default_folder
 from app.settings import Settings, load_settings
 
 
@@ -20,6 +21,19 @@ def test_defaults() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.models_dir == Path(__file__).resolve().parent.parent / "models"
     assert settings.execution_providers == ("CPUExecutionProvider",)
+
+
+def test_folders_are_the_same_wherever_a_command_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "lib" / "site-packages" / "app"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert default_folder("models", tmp_path / "checkout" / "app") == tmp_path / "checkout/models"
+    assert default_folder("models", installed) == tmp_path / "home/.local/share/unroll/models"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert default_folder("streams", installed) == tmp_path / "data/unroll/streams"
 
 
 def test_every_field_is_described() -> None:

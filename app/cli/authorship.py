@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     EncodingOption,
     JsonOption,
     ModelsOption,
@@ -56,7 +57,7 @@ def train_authorship(
     encoding: EncodingOption = None,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Learn to tell the authors of texts apart, report on held-out texts, publish.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     CellOption,
     EncodingOption,
     HiddenOption,
@@ -44,7 +45,7 @@ def train_caption(
     encoding: EncodingOption = None,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Train a decoder that says what an encoder sees, and publish both as one model.

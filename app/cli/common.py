@@ -24,8 +24,31 @@ ModelsOption: TypeAlias = Annotated[
     Path | None,
     typer.Option("--models-dir", help="Model repository; else UNROLL_MODELS_DIR.", metavar="DIR"),
 ]
+
+
+REPOSITORY: Final = Path("models")  # the default of every `--out`; `_repository` says what it means
+
+
+def _repository(context: typer.Context, parameter: typer.CallbackParam, value: Path) -> Path:
+    """Where models are published: where a service finds them, unless the caller names a folder."""
+    source = context.get_parameter_source(str(parameter.name))
+    if source is None or source.name != "DEFAULT":
+        return value
+    from app.settings import load_settings
+
+    with errors_in_one_line():
+        return load_settings().models_dir
+
+
 OutOption: TypeAlias = Annotated[
-    Path, typer.Option("--out", help="Model repository to publish to.", metavar="DIR")
+    Path,
+    typer.Option(
+        "--out",
+        help="Model repository to publish to; else UNROLL_MODELS_DIR.",
+        metavar="DIR",
+        callback=_repository,
+        show_default=False,
+    ),
 ]
 WorkOption: TypeAlias = Annotated[
     Path, typer.Option("--work", help="Folder of checkpoints.", metavar="DIR")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     CellOption,
     HiddenOption,
     JsonOption,
@@ -69,7 +70,7 @@ def train_forecast(
     seed: SeedOption = 0,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
     yes: YesOption = False,
     time: TimeOption = None,
@@ -148,7 +149,7 @@ def train_forecast_waves(
     seed: SeedOption = 0,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Train the forecaster of the generated two-sine series; needs no data.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     CellOption,
     HiddenOption,
     JsonOption,
@@ -43,7 +44,7 @@ def train_generate(
     seed: SeedOption = 0,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Train a language model on text files (*.txt, *.txt.gz), and publish it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.common import OutOption, errors_in_one_line
+from app.cli.common import REPOSITORY, OutOption, errors_in_one_line
 from app.cli.publishing import settle
 from app.errors import ConfigurationError
 from app.telemetry import log
@@ -71,7 +71,7 @@ def import_graph(
         bool,
         typer.Option("--promote", help="Serve it at once, though another version is served."),
     ] = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     check: Annotated[
         bool, typer.Option("--check", help="Only tell what is found; publish nothing.")
     ] = False,

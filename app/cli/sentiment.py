@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     CellOption,
     HiddenOption,
     JsonOption,
@@ -54,7 +55,7 @@ def train_sentiment(
     ] = False,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Train the sentiment model on the public sets of labelled texts and publish it.

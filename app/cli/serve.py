@@ -47,7 +47,9 @@ def serve(
         )
         if not settings.models_dir.is_dir():
             raise ConfigurationError(
-                f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}')"
+                f"UNROLL_MODELS_DIR: there is no such folder (got '{settings.models_dir}'); name "
+                "the folder models/ of a checkout of Unroll, or publish a network there: "
+                "unroll import network.onnx --name mine"
             )
     with errors_in_one_line():
         from app.environment import unknown_settings

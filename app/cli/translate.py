@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     CellOption,
     HiddenOption,
     JsonOption,
@@ -55,7 +56,7 @@ def train_translate(
     seed: SeedOption = 0,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Train a translator on sentence pairs, and publish it.

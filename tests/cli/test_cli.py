@@ -145,7 +145,11 @@ def test_keys_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
 def test_an_option_wins_over_the_environment(tmp_path: Path) -> None:
     code, _, err = run("serve", "--models-dir", str(tmp_path / "none"), UNROLL_MODELS_DIR="/")
     assert code == 2
-    assert err == f"UNROLL_MODELS_DIR: there is no such folder (got '{tmp_path / 'none'}')\n"
+    folder = f"UNROLL_MODELS_DIR: there is no such folder (got '{tmp_path / 'none'}')"
+    assert err == (
+        f"{folder}; name the folder models/ of a checkout of Unroll, or publish a network there: "
+        "unroll import network.onnx --name mine\n"
+    )
 
 
 def test_models(tmp_path: Path) -> None:

@@ -35,6 +35,21 @@ def test_a_right_graph_is_published(tmp_path: Path) -> None:
     assert "tensor" in out
 
 
+def test_it_is_published_where_a_service_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = Net(states=("h0", "hn", "c0", "cn"), pooling="steps")
+    path = net.save(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "repository"
+    code, out, _ = run("import", str(path), "--name", "mine", UNROLL_MODELS_DIR=str(root))
+    assert code == 0
+    assert out.endswith(f"published {root / 'mine' / '1'}\n")
+    assert "mine" in run("models", UNROLL_MODELS_DIR=str(root), COLUMNS="200")[1]
+    code, _, err = run("import", str(path), "--name", "mine", UNROLL_PORT="x")
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_a_hidden_state_is_taken_out_for_streams(tmp_path: Path) -> None:
     net = Net(lengths=False, pooling="steps")
     code, out, err = imported(tmp_path, "--name", "mine", "--stream", net=net)
