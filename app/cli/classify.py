@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from app.cli.common import (
+    REPOSITORY,
     CellOption,
     EncodingOption,
     HiddenOption,
@@ -57,7 +58,7 @@ def train_classifier(
     seed: SeedOption = 0,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
-    out: OutOption = Path("models"),
+    out: OutOption = REPOSITORY,
     work: WorkOption = Path("runs"),
 ) -> None:
     """Learn the labels of your own texts, report on held-out texts, publish.

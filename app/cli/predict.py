@@ -84,7 +84,8 @@ def predict_classify(
     with errors_in_one_line():
         known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
         body = _body(known, model, version) | {"explain": explain}
-        answer = ask(address(url), "/classify", body, api_key=api_key)
+        with service(address(url), api_key=api_key) as client:
+            answer = client.ask("/classify", body)
         show(answer, as_json, lambda found: _classifications(known, found))
 
 

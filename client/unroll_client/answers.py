@@ -18,13 +18,13 @@ class By(TypedDict):
 
 class _ForecastParts(By, total=False):
     timestamps: list[str]
-    median: list[float]
 
 
 class Forecast(_ForecastParts):
     """Of one series; `quantiles` has a list of `horizon` numbers a level, such as "0.9"."""
 
     mean: list[float]
+    median: list[float]
     quantiles: dict[str, list[float]]
     season_length: int
     imputed: int
@@ -80,18 +80,10 @@ class Sentiment(_SentimentParts):
     unknown_tokens: int
 
 
-class _LabelParts(By, total=False):
-    label: str
-    score: float
+class Label(Sentiment, total=False):
+    """Of one text, by a classifier. `labels` is there if a text may have several."""
+
     labels: list[str]
-    abstained: bool
-    explanation: Explanation
-
-
-class Label(_LabelParts):
-    """Of one text, by a classifier of one's own."""
-
-    probabilities: dict[str, float]
 
 
 class Evidence(TypedDict):
@@ -209,9 +201,25 @@ class Steps(_StepsParts):
     replayed: bool
 
 
-class Backtest(By, total=False):
-    """Of one series: forecasts from several origins beside the truth."""
+class _WindowParts(TypedDict, total=False):
+    timestamps: list[str]
 
-    windows: list[dict[str, Any]]
-    errors: dict[str, Any]
-    coverage: dict[str, float]
+
+class Window(_WindowParts):
+    """One forecast of what is known already: the first `origin` values were known."""
+
+    origin: int
+    mean: list[float]
+    median: list[float]
+    quantiles: dict[str, list[float]]
+    actual: list[float | None]
+    notes: list[str]
+    scores: dict[str, dict[str, float | None]]
+
+
+class Backtest(By):
+    """Of one series: forecasts from several origins beside the truth; scores by method."""
+
+    windows: list[Window]
+    season_length: int
+    scores: dict[str, dict[str, float | None]]

@@ -142,6 +142,9 @@ class SeriesTasks(Tasks):
         frequency: str | None = None,
         season_length: int | None = None,
         start: Starts = None,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        integer: bool | None = None,
         model: str = "forecast",
         version: str | None = None,
         progress: Progress = False,
@@ -155,6 +158,7 @@ class SeriesTasks(Tasks):
             **{"horizon": horizon, "windows": windows, "step": step},
             **{"quantiles": None if quantiles is None else list(quantiles)},
             **{"frequency": frequency, "season_length": season_length},
+            **{"minimum": minimum, "maximum": maximum, "integer": integer},
             **{"model": model, "version": version},
         }
         each = {"start": start}

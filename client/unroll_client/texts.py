@@ -57,13 +57,13 @@ class TextTasks(Tasks):
         self,
         text: Several,
         *,
-        model: str,
         explain: bool = False,
+        model: str = "classifier",
         version: str | None = None,
         progress: Progress = False,
         deadline: float | None = None,
     ) -> Items[Label | UnrollError]:
-        """The labels of texts, by a classifier of your own; a text that is refused has its error.
+        """The labels of texts, by a classifier; a text that is refused has its error.
 
         Arguments are those of `iter_sentiment`.
         """

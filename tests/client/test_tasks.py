@@ -32,6 +32,23 @@ def test_sentiment(service: Service, client: Client) -> None:
     assert list(client.iter_sentiment(iter(TEXTS), explain=True)) == expected
 
 
+def test_classify(service: Service, client: Client) -> None:
+    body = {"text": TEXTS, "model": "sentiment"}
+    expected = answer(service, "/classify", "predictions", body)
+    assert client.classify(TEXTS, model="sentiment") == expected
+
+
+def test_backtest(service: Service, client: Client) -> None:
+    series = [1, 3, 2, 5, 4, 7, 8]
+    body = {"series": series, "horizon": 2, "windows": 2, "step": 1}
+    expected = answer(service, "/backtest", "backtests", body)
+    assert client.backtest(series, 2, windows=2, step=1) == expected
+    few, enough = client.iter_backtest([[1, 2], series], 2, windows=2, step=1)
+    assert isinstance(few, InvalidInput)
+    assert few.field == "series[0]"
+    assert [enough] == expected
+
+
 def test_authorship(service: Service, client: Client) -> None:
     text = "It depends upon the Union. " + "x" * 40 + " whilst upon"
     expected = answer(service, "/authorship", "predictions", {"text": text, "evidence": True})
