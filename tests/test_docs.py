@@ -55,7 +55,14 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
     text = page("api.md")
     schemas = create_app(Settings(models_dir=tmp_path)).openapi()["components"]["schemas"]
     names = {
-        *("ForecastRequest", "Forecast", "ForecastAnswer", "Problem", "FieldError"),
+        *(
+            "ForecastRequest",
+            "Forecast",
+            "CovariateReport",
+            "ForecastAnswer",
+            "Problem",
+            "FieldError",
+        ),
         *("BacktestRequest", "BacktestWindow", "Backtest", "BacktestAnswer"),
         *("SentimentRequest", "Sentiment", "SentimentAnswer", "SentimentExplanation"),
         *("ClassifyRequest", "Classification", "ClassifyAnswer"),

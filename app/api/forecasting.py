@@ -13,6 +13,8 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from app.api.context import record_of
+from app.api.covariates import SHAPE as SHAPE_OF_COVARIATES
+from app.api.covariates import Covariates, check_covariates, forecast_with_covariates
 from app.api.fields import shown
 from app.api.json_body import in_bodies
 from app.api.long_lists import LongList
@@ -59,6 +61,20 @@ _START_SCHEMA: Final[dict[str, Any]] = {
         {"type": "null"},
     ],
 }
+_COVARIATE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "array",
+        "items": {"type": ["number", "boolean", "string", "null"]},
+    },
+}
+_COVARIATES_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [
+        _COVARIATE_SCHEMA,
+        {"type": "array", "items": _COVARIATE_SCHEMA},
+        {"type": "null"},
+    ],
+}
 
 
 class ForecastRequest(BaseModel):
@@ -84,6 +100,17 @@ class ForecastRequest(BaseModel):
         description="Steps in one season; found from the frequency or the data if absent.",
     )
     start: Annotated[Any, WithJsonSchema(_START_SCHEMA)] = None
+    past_covariates: Annotated[Any, WithJsonSchema(_COVARIATES_SCHEMA)] = Field(
+        None, description="What else was known at each value of the series, by name."
+    )
+    future_covariates: Annotated[Any, WithJsonSchema(_COVARIATES_SCHEMA)] = Field(
+        None, description="The same for the steps to predict; names of `past_covariates`."
+    )
+    holidays: str | None = Field(
+        None,
+        max_length=16,
+        description="Whose holidays count: a country as DE, or a part of one as DE-BY.",
+    )
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="The least value that is possible."
     )
@@ -107,6 +134,8 @@ class Asked:
     series: Series
     start: str | None
     index: str
+    past: Covariates
+    future: Covariates
 
 
 async def read_asked(
@@ -131,8 +160,11 @@ async def read_asked(
     lengths = metrics.input_length(TASK, model.name)
     for each in series:
         lengths.observe(len(each))
-    pairs = enumerate(zip(series, starts, strict=True))
-    return model, [Asked(each, start, f"[{i}]" if many else "") for i, (each, start) in pairs]
+    past = check_covariates(body.past_covariates, "past_covariates", len(series), many)
+    ahead = check_covariates(body.future_covariates, "future_covariates", len(series), many)
+    places = [f"[{index}]" if many else "" for index in range(len(series))]
+    every = zip(series, starts, places, past, ahead, strict=True)
+    return model, [Asked(*each) for each in every]
 
 
 async def answer_asked(
@@ -140,6 +172,10 @@ async def answer_asked(
 ) -> list[Any]:
     """A prediction for each of `asked`, in order. Raises what preparing and computing raise."""
     record = record_of(request.scope)
+    if body.holidays is not None or any(each.past or each.future for each in asked):
+        options = [_options(body, each) | _covariates(body, each) for each in asked]
+        places = [each.index for each in asked]
+        return await forecast_with_covariates(request, model, options, places)
     steps = [partial(_encode, model.task, body, each) for each in asked]
     with tracing.span("encode"):
         examples = await prepare(request, record, steps, inline=_is_short(body, asked))
@@ -163,6 +199,9 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "frequency": "a pandas alias such as h, D, W, MS, QS, YS or 15min, or null",
         "season_length": "a whole number from 1, or null",
         "start": "an ISO 8601 timestamp, one per series, or null",
+        "past_covariates": f"{SHAPE_OF_COVARIATES}, as long as the series",
+        "future_covariates": f"{SHAPE_OF_COVARIATES}, as long as the horizon",
+        "holidays": "a country by two letters, such as DE, a part of one, such as DE-BY, or null",
         "minimum": "a number, at most maximum, or null",
         "maximum": "a number, at least minimum, or null",
         "integer": "true or false",
@@ -201,16 +240,28 @@ def _encode(task: Task[Any, Any], body: ForecastRequest, asked: Asked) -> Any:
     places = {"series": f"series{asked.index}"}
     if isinstance(body.start, list):
         places["start"] = f"start{asked.index}"
-    return encode_at(
-        places,
-        task.encode,
-        series=asked.series,
-        horizon=body.horizon,
-        quantiles=tuple(body.quantiles),
-        frequency=body.frequency,
-        season_length=body.season_length,
-        start=asked.start,
-        minimum=body.minimum,
-        maximum=body.maximum,
-        integer=body.integer,
-    )
+    return encode_at(places, task.encode, **_options(body, asked))
+
+
+def _options(body: ForecastRequest, asked: Asked) -> dict[str, Any]:
+    """The keywords of `encode`."""
+    return {
+        "series": asked.series,
+        "horizon": body.horizon,
+        "quantiles": tuple(body.quantiles),
+        "frequency": body.frequency,
+        "season_length": body.season_length,
+        "start": asked.start,
+        "minimum": body.minimum,
+        "maximum": body.maximum,
+        "integer": body.integer,
+    }
+
+
+def _covariates(body: ForecastRequest, asked: Asked) -> dict[str, Any]:
+    """What `plan_of` takes besides."""
+    return {
+        "past_covariates": asked.past,
+        "future_covariates": asked.future,
+        "holidays": body.holidays,
+    }

@@ -155,6 +155,12 @@ def timestamps(start: str, frequency: str, skip: int, count: int) -> tuple[list[
     Raises:
         InvalidInput: `start` is no date, or the stamps leave the years pandas can name.
     """
+    stamps, moved = times(start, frequency, skip, count)
+    return [stamp.isoformat() for stamp in stamps], moved
+
+
+def times(start: str, frequency: str, skip: int, count: int) -> tuple[pd.DatetimeIndex, str | None]:
+    """The same as points in time, not kept. Raises as `timestamps`."""
     step = offset(frequency)
     asked, zone = _date(start)
     try:
@@ -183,7 +189,7 @@ def timestamps(start: str, frequency: str, skip: int, count: int) -> tuple[list[
     moved = None
     if first != asked:
         moved = f"start does not lie on {frequency}: steps are counted from {first.isoformat()}"
-    return [stamp.isoformat() for stamp in stamps], moved
+    return stamps, moved
 
 
 def _steps(first: pd.Timestamp, step: BaseOffset, skip: int, count: int) -> pd.DatetimeIndex:

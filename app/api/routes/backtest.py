@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.context import record_of
+from app.api.covariates import MOST_FORECASTS
 from app.api.forecasting import (
     Asked,
     ForecastRequest,
@@ -146,6 +147,8 @@ def _check_windows(body: BacktestRequest, most: int) -> None:
 
 def _check_answer(body: BacktestRequest, series: int, max_series: int, max_points: int) -> None:
     forecasts = series * body.windows
+    if body.past_covariates is not None or body.holidays is not None:
+        max_series = min(max_series, MOST_FORECASTS)
     values = forecasts * body.horizon * (len(body.quantiles) + 3)
     if forecasts > max_series or values > max_points:
         raise InvalidInput(
@@ -171,8 +174,19 @@ def _windows(asked: Sequence[Asked], body: BacktestRequest) -> list[Asked]:
             field = f"series{each.index}"
             raise InvalidInput(error.message, field=field, allowed=error.allowed) from None
         # slices of one array: however many windows there are, no value is copied
-        found += [replace(each, series=values[:origin]) for origin in starts]
+        found += [_cut(each, values, origin, body.horizon) for origin in starts]
     return found
+
+
+def _cut(asked: Asked, values: Any, origin: int, horizon: int) -> Asked:
+    """What was known at `origin`: of covariates with a future also the steps that come."""
+    past = {name: _part(each, 0, origin) for name, each in asked.past.items()}
+    future = {name: _part(asked.past.get(name), origin, origin + horizon) for name in asked.future}
+    return replace(asked, series=values[:origin], past=past, future=future)
+
+
+def _part(values: Any, first: int, last: int) -> Any:
+    return values[first:last] if isinstance(values, list) else values
 
 
 def _written(

@@ -22,6 +22,20 @@ _INLINE_VALUES: Final = 20_000  # of an answer that is written at once
 PATH: Final = "/forecast"
 
 
+class CovariateReport(BaseModel):
+    """What covariates had to do with a forecast."""
+
+    weight: float = Field(
+        description="Share of the forecast that uses them, 0 to 1; 0 where they did not help."
+    )
+    windows: int = Field(description="Windows at the end of the past that they were judged on.")
+    error: float | None = Field(description="Mean absolute error of the median there.")
+    error_without: float | None = Field(description="The same without covariates.")
+    contributions: dict[str, list[float]] = Field(
+        description="By name, how much higher each step is than with its average of the past."
+    )
+
+
 class Forecast(BaseModel):
     """What is expected of one series."""
 
@@ -38,6 +52,7 @@ class Forecast(BaseModel):
     )
     imputed: int = Field(description="Missing values that were filled in.")
     notes: list[str] = Field(description="What a reader of the forecast should know.")
+    covariates: CovariateReport | None = Field(None, description="Only if there are any.")
 
 
 class ForecastAnswer(BaseModel):

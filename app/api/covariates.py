@@ -1,0 +1,86 @@
+"""The covariates of a request, and forecasts with them. Knows requests and plans; no path."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from fastapi import Request
+
+from app.api.context import record_of
+from app.api.fields import shown
+from app.api.work import in_thread, run
+from app.errors import InvalidInput
+from app.serving.models.loader import LoadedModel
+from app.tasks.forecast.covariates.build import plan_of
+from app.tasks.forecast.covariates.plan import Plan
+
+# Values by the name of a covariate, which the task checks.
+Covariates: TypeAlias = Mapping[str, Any]
+
+MOST_FORECASTS: Final = 100  # with covariates in one request: each is fitted and backtested
+SHAPE: Final = "an object of lists, one for each covariate; or one such object for each series"
+
+
+def check_covariates(value: Any, field: str, series: int, many: bool) -> list[Covariates]:
+    """The covariates of each series, from the JSON value of `field`. Raises InvalidInput."""
+    if value is None:
+        return [{}] * series
+    if isinstance(value, dict):
+        return [value] * series
+    if not isinstance(value, list) or not many:
+        raise InvalidInput(f"expected an object, got {shown(value)}", field=field, allowed=SHAPE)
+    if len(value) != series:
+        raise InvalidInput(f"{len(value)} objects for {series} series", field=field, allowed=SHAPE)
+    for index, each in enumerate(value):
+        if not isinstance(each, dict):
+            raise InvalidInput(
+                f"expected an object, got {shown(each)}", field=f"{field}[{index}]", allowed=SHAPE
+            )
+    return value
+
+
+async def forecast_with_covariates(
+    request: Request,
+    model: LoadedModel,
+    options: Sequence[Mapping[str, Any]],
+    places: Sequence[str],
+) -> list[Any]:
+    """A prediction for each of `options`, the keywords of `plan_of`, one after the other.
+
+    places: where each series stands in the request, "[3]", or nothing. One regression is fitted
+    at a time and in a thread, so that nobody else waits; the deadline ends what takes too long.
+    """
+    if len(options) > MOST_FORECASTS:
+        raise InvalidInput(
+            f"{len(options)} forecasts with covariates are too many",
+            field="series",
+            allowed=f"at most {MOST_FORECASTS} series, or series times windows",
+        )
+    record = record_of(request.scope)
+    answers = []
+    for each, place in zip(options, places, strict=True):
+        plan, examples = await in_thread(
+            request, record, None, partial(_planned, model, each, place)
+        )
+        predictions = await run(request, record, model, examples)
+        answers.append(
+            await in_thread(request, record, None, partial(_combined, plan, predictions))
+        )
+    return answers
+
+
+def _planned(model: LoadedModel, options: Mapping[str, Any], place: str) -> tuple[Plan, list[Any]]:
+    try:
+        plan = plan_of(**options)
+        return plan, [model.task.encode(**ask.request) for ask in plan.asks]
+    except InvalidInput as error:
+        name, dot, rest = error.field.partition(".")
+        if place and (name.endswith("covariates") or name == "series"):
+            raise InvalidInput(
+                error.message, field=f"{name}{place}{dot}{rest}", allowed=error.allowed
+            ) from None
+        raise
+
+
+def _combined(plan: Plan, predictions: Sequence[Any]) -> Any:
+    return plan.combine([each.to_json() for each in predictions])
