@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 from fastapi import Request
 
 from app.api.context import record_of
 from app.api.fields import shown
+from app.api.series import Series
 from app.api.work import in_thread, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.tasks.forecast.covariates.build import plan_of
+from app.tasks.forecast.covariates.columns import MOST
 from app.tasks.forecast.covariates.plan import Plan
 
 # Values by the name of a covariate, which the task checks.
@@ -37,6 +40,33 @@ def check_covariates(value: Any, field: str, series: int, many: bool) -> list[Co
                 f"expected an object, got {shown(each)}", field=f"{field}[{index}]", allowed=SHAPE
             )
     return value
+
+
+def with_others(covariates: Sequence[Covariates], series: Sequence[Series]) -> list[Covariates]:
+    """The covariates of each of `series`, and the past of all others under the name "series[2]".
+
+    Raises InvalidInput for a single series, too many, and lengths that differ.
+    """
+    if not 2 <= len(series) <= MOST + 1:
+        raise InvalidInput(
+            f"{len(series)} series are no channels",
+            field="series",
+            allowed=f"2 to {MOST + 1} series",
+        )
+    for index, each in enumerate(series):
+        if len(each) != len(series[0]):
+            raise InvalidInput(
+                f"it has {len(each)} values, and series[0] has {len(series[0])}",
+                field=f"series[{index}]",
+                allowed="channels of one length, with null where one is missing",
+            )
+    channels = {
+        f"series[{index}]": np.array(each, dtype=np.float64) for index, each in enumerate(series)
+    }
+    return [
+        {**own, **{name: each for name, each in channels.items() if name != f"series[{index}]"}}
+        for index, own in enumerate(covariates)
+    ]
 
 
 async def forecast_with_covariates(

@@ -14,13 +14,18 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from app.api.context import record_of
 from app.api.covariates import SHAPE as SHAPE_OF_COVARIATES
-from app.api.covariates import Covariates, check_covariates, forecast_with_covariates
+from app.api.covariates import (
+    Covariates,
+    check_covariates,
+    forecast_with_covariates,
+    with_others,
+)
 from app.api.fields import shown
 from app.api.json_body import in_bodies
 from app.api.long_lists import LongList
 from app.api.series import SHAPE, Series, check_series, check_starts, read_series
 from app.api.services import Services
-from app.api.work import encode_at, prepare, run
+from app.api.work import encode_at, in_thread, prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.serving.task import Task
@@ -111,6 +116,9 @@ class ForecastRequest(BaseModel):
         max_length=16,
         description="Whose holidays count: a country as DE, or a part of one as DE-BY.",
     )
+    multivariate: bool = Field(
+        False, description="Whether the series are channels of one: each sees the others' past."
+    )
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="The least value that is possible."
     )
@@ -163,6 +171,9 @@ async def read_asked(
     past = check_covariates(body.past_covariates, "past_covariates", len(series), many)
     ahead = check_covariates(body.future_covariates, "future_covariates", len(series), many)
     places = [f"[{index}]" if many else "" for index in range(len(series))]
+    if body.multivariate:
+        step = partial(with_others, past, series)
+        past = await in_thread(request, record, services.threads.bodies, step)
     every = zip(series, starts, places, past, ahead, strict=True)
     return model, [Asked(*each) for each in every]
 
@@ -202,6 +213,7 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "past_covariates": f"{SHAPE_OF_COVARIATES}, as long as the series",
         "future_covariates": f"{SHAPE_OF_COVARIATES}, as long as the horizon",
         "holidays": "a country by two letters, such as DE, a part of one, such as DE-BY, or null",
+        "multivariate": "true for series of one length, or false",
         "minimum": "a number, at most maximum, or null",
         "maximum": "a number, at least minimum, or null",
         "integer": "true or false",

@@ -147,7 +147,7 @@ def _check_windows(body: BacktestRequest, most: int) -> None:
 
 def _check_answer(body: BacktestRequest, series: int, max_series: int, max_points: int) -> None:
     forecasts = series * body.windows
-    if body.past_covariates is not None or body.holidays is not None:
+    if body.past_covariates is not None or body.holidays is not None or body.multivariate:
         max_series = min(max_series, MOST_FORECASTS)
     values = forecasts * body.horizon * (len(body.quantiles) + 3)
     if forecasts > max_series or values > max_points:
@@ -186,7 +186,7 @@ def _cut(asked: Asked, values: Any, origin: int, horizon: int) -> Asked:
 
 
 def _part(values: Any, first: int, last: int) -> Any:
-    return values[first:last] if isinstance(values, list) else values
+    return values[first:last] if isinstance(values, list | np.ndarray) else values
 
 
 def _written(

@@ -58,6 +58,22 @@ def test_backtests_have_covariates_too(service: Service) -> None:
     assert scores[0] < scores[1]
 
 
+def test_channels_see_each_others_past(service: Service) -> None:
+    """The second channel says three steps before what the first will be."""
+    leader = [float((i * i * 7) % 11) for i in range(80)]
+    follower = [0.0, 0.0, 0.0, *leader[:-3]]
+    both = {"series": [follower, leader], "horizon": 3, "season_length": 1}
+    first, _ = service.forecast(**both, multivariate=True).json()["forecasts"]
+    assert first["covariates"]["weight"] > 0
+    assert list(first["covariates"]["contributions"]) == ["series[1]"]
+    scored = service.http.post("/backtest", json=both | {"multivariate": True, "windows": 2})
+    assert scored.status_code == 200
+    for series in ([leader], [leader, leader[1:]], leader):
+        refused = service.forecast(series=series, multivariate=True)
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["field"].startswith("series")
+
+
 @pytest.mark.parametrize(
     ("body", "field", "message"),
     [

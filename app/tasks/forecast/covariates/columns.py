@@ -60,9 +60,7 @@ def covariates_of(
     ]
 
 
-def _covariate(
-    name: str, past: Sequence[Any], future: Sequence[Any] | None, points: int, horizon: int
-) -> Covariate:
+def _covariate(name: str, past: Any, future: Any, points: int, horizon: int) -> Covariate:
     if not name or len(name) > MOST_CHARACTERS:
         raise InvalidInput(
             "a name has to be short",
@@ -75,7 +73,7 @@ def _covariate(
         if values is None:
             continue
         field = f"{part}.{name}"
-        if not isinstance(values, list):
+        if not isinstance(values, list | np.ndarray):
             raise InvalidInput("expected a list", field=field, allowed=_VALUES)
         if len(values) != length:
             what = "the series has" if part == "past_covariates" else "the horizon is"
@@ -84,7 +82,10 @@ def _covariate(
                 field=field,
                 allowed=f"{length} values, one for each step",
             )
-        kinds |= _kinds(values, field, part == "past_covariates")
+        if isinstance(values, list):
+            kinds |= _kinds(values, field, part == "past_covariates")
+        elif np.isfinite(values).any():  # another series, which was checked
+            kinds.add("number")
     if len(kinds) != 1:
         kind = "texts and numbers are mixed" if kinds else "every value is missing"
         raise InvalidInput(kind, field=f"past_covariates.{name}", allowed=_VALUES)
