@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 
 from app.api.application import Application
 from app.api.bodies import Bodies
+from app.api.dialects import deepar, kserve, nixtla
 from app.api.errors import add_error_handlers
 from app.api.fast_path import FastPath
 from app.api.keys import KeyMiddleware, access_of
@@ -81,8 +82,12 @@ _TASKS: Final = (
 )
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}
+# The same tasks in other services' words: files that have PATHS, and the task of each.
+_DIALECTS: Final = (kserve, nixtla, deepar)
 # Routes that ask the networks of a task in another way.
-_OTHER_PATHS: Final = {backtest.PATH: forecast.TASK}
+_OTHER_PATHS: Final = {backtest.PATH: forecast.TASK} | {
+    path: task for dialect in _DIALECTS for path, task in dialect.PATHS.items()
+}
 
 _WAITING: Final = 4  # threads that wait for models
 
@@ -148,6 +153,7 @@ def create_app(
         openapi_tags=[
             {"name": "tasks", "description": "What networks are asked for."},
             {"name": "streams", "description": "Recurrent states that go on."},
+            {"name": "dialects", "description": "Forecasts in other services' words."},
             {"name": "models", "description": "What is served."},
             {"name": "inference protocol", "description": "Any graph, by its tensors."},
             {"name": "operations", "description": "For orchestrators and Prometheus."},
@@ -160,8 +166,10 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     found: dict[str, APIRoute] = {}
-    for router in (*(route.routes(services) for route, _ in _TASKS), backtest.routes(services)):
-        found |= {each.path: each for each in router.routes if isinstance(each, APIRoute)}
+    for route in (*(route for route, _ in _TASKS), backtest, *_DIALECTS):
+        router = route.routes(services)
+        answered = (each for each in router.routes if isinstance(each, APIRoute))
+        found |= {each.path: each for each in answered if "POST" in (each.methods or ())}
         app.include_router(router)
     for other in (streams, stream_state, models, health, metadata, repository_routes):
         app.include_router(other.routes(services))

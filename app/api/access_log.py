@@ -13,7 +13,8 @@ from app.serving.scheduling.statistics import statistics_of
 from app.telemetry import log, metrics
 from app.telemetry.deferred import defer
 
-QUIET: Final = ("/health/", "/metrics", "/v2/health/")  # probes and scrapes: every few seconds
+# Probes and scrapes, which come every few seconds.
+QUIET: Final = ("/health/", "/metrics", "/v2/health/", "/ping")
 _requests: Final = logging.getLogger(__name__)
 
 

@@ -1,26 +1,36 @@
-"""Compressed bodies, both ways: gzip, and deflate in its zlib form. Knows bytes and limits only."""
+"""Compressed bodies: gzip and deflate (as zlib has it) both ways, zstd in. Knows bytes, limits."""
 
+import sys
 import zlib
+from collections.abc import Collection
 from typing import Final
 
 from app.api.errors import RequestRefused
 from app.api.fields import clipped
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+PACKED: Final = ("zstd", *_WINDOW)  # what bodies may be packed in, where anything may
 _LEVEL: Final = 1  # tensors hardly shrink further at higher ones, which cost several times as much
+# As much as a client may ask for: RFC 9659, section 3. A frame could ask for 128 MiB and more.
+_ZSTD: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
 
 
-def encoding_of(header: str) -> str:
+def encoding_of(header: str, taken: Collection[str] = tuple(_WINDOW)) -> str:
     """The Content-Encoding of a request; empty for none. Raises RequestRefused (415)."""
     sent = header.strip().lower()
     if sent in ("", "identity"):
         return ""
-    if sent in _WINDOW:
+    if sent in taken:
         return sent
     raise RequestRefused(
         415,
-        f"the body is sent as {clipped(sent)}; send it as gzip, as deflate, or as it is",
-        headers={"Accept-Encoding": ", ".join(_WINDOW)},
+        f"the body is sent as {clipped(sent)}; send it as {', as '.join(taken)}, or as it is",
+        headers={"Accept-Encoding": ", ".join(taken)},
     )
 
 
@@ -30,10 +40,14 @@ def unpacked(content: bytes, encoding: str, max_bytes: int) -> bytes:
     Raises RequestRefused: 413 if it would be more, 400 if it is damaged, cut short, or goes on
     behind its end.
     """
-    unpacker = zlib.decompressobj(_WINDOW[encoding])
+    unpacker = (
+        zstd.ZstdDecompressor(options=_ZSTD)
+        if encoding == "zstd"
+        else zlib.decompressobj(_WINDOW[encoding])
+    )
     try:
         result = unpacker.decompress(content, max_bytes + 1)
-    except zlib.error:
+    except (zlib.error, zstd.ZstdError):
         raise RequestRefused(400, f"the body is not {encoding}") from None
     if len(result) > max_bytes:
         raise RequestRefused(413, f"the body is larger than {max_bytes} bytes when unpacked")

@@ -38,6 +38,13 @@ from app.telemetry import metrics
 MEDIA_TYPE: Final = "application/problem+json"
 _IN_DETAIL: Final = 3  # wrong fields that `detail` names; `errors` has more
 PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
+# But for these, which are another API's: see `dialects`.
+NOT_PROTOCOL: Final = frozenset(
+    (
+        *("/v2/forecast", "/v2/cross_validation"),
+        *("/v2/anomaly_detection", "/v2/online_anomaly_detection"),
+    )
+)
 
 
 class Problem(BaseModel):
@@ -165,6 +172,11 @@ class RequestRefused(HTTPException):
         super().__init__(status, detail, headers)
 
 
+def is_protocol(path: str) -> bool:
+    """Whether a path is the Open Inference Protocol's."""
+    return (path + "/").startswith(PROTOCOL + "/") and path not in NOT_PROTOCOL
+
+
 def problem_response(
     scope: Scope,
     kind: ProblemKind,
@@ -178,7 +190,7 @@ def problem_response(
     record = record_of(scope)
     record.error = kind.slug
     path: str = scope["path"]
-    if path == PROTOCOL or path.startswith(PROTOCOL + "/"):
+    if is_protocol(path):
         content = to_json({"error": detail})
         return Response(content, kind.status, headers=headers, media_type="application/json")
     body = Problem(

@@ -102,7 +102,9 @@ def field_error(error: ErrorDetails, allowed: Mapping[str, str]) -> FieldError:
     where = _path(error)
     message, general = _finding(error)
     names = ", ".join(allowed)
-    if error["type"] == "extra_forbidden":
+    if sum(isinstance(part, str) for part in error["loc"]) > 1:
+        known = ""  # `allowed` does not look into objects
+    elif error["type"] == "extra_forbidden":
         known = names and f"one of {names}"
     elif not where:
         known = names and f"a JSON object with the fields {names}"

@@ -23,7 +23,7 @@ from app.api.covariates import (
 from app.api.fields import shown
 from app.api.json_body import in_bodies
 from app.api.long_lists import LongList
-from app.api.series import SHAPE, Series, check_series, check_starts, read_series
+from app.api.series import SHAPE, ReadSeries, Series, check_series, check_starts, read_series
 from app.api.services import Services
 from app.api.work import encode_at, in_thread, prepare, run
 from app.errors import InvalidInput
@@ -157,7 +157,9 @@ async def read_asked(
     record = record_of(request.scope)
     model = services.lease(record, body.model, body.version, TASK)
     most = {"max_series": settings.max_series, "max_points": settings.max_points}
-    if isinstance(body.series, LongList):
+    if isinstance(body.series, ReadSeries):
+        series, many = list(body.series.series), True
+    elif isinstance(body.series, LongList):
         read = partial(read_series, body.series, **most)
         series, many = await in_bodies(request, services, read)
     else:

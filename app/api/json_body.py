@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from app.api.context import record_of
+from app.api.encodings import encoding_of, unpacked
 from app.api.errors import RequestRefused
 from app.api.fields import FieldError, WrongFields, clipped, field_errors, shown, unknown_fields
 from app.api.limits import deadline_of
@@ -34,35 +35,69 @@ async def read_json(
     body_type: type[B],
     allowed: Mapping[str, str],
     long: Collection[str] = (),
+    *,
+    encodings: Collection[str] = (),
 ) -> B:
     """The body of `request`, checked; sets the deadline of the request.
 
-    `allowed` says in words what each field may hold. `long`: fields of type Any, which may be given
-    a `LongList`. Raises RequestRefused (400, 413, 415), WrongFields, InvalidInput for a wrong
-    header or a query, QueueFull, DeadlineExceeded, and ClientDisconnect.
+    `allowed` says in words what each field may hold. `long`: fields which may be given a `LongList`
+    where they are of type Any, or where what is in them is. `encodings`: see `read_content`.
+    Raises RequestRefused (400, 413, 415), WrongFields, InvalidInput for a wrong header or a query,
+    QueueFull, DeadlineExceeded, and ClientDisconnect.
+    """
+    with tracing.span("parse"):
+        _require_json(record_of(request.scope).headers.get("content-type"))
+        content = await read_content(request, services, allowed, encodings)
+        parsed = await parse_json(request, services, content)
+        return await checked(request, services, parsed, body_type, allowed, long)
+
+
+async def read_content(
+    request: Request,
+    services: Services,
+    allowed: Mapping[str, str],
+    encodings: Collection[str] = (),
+) -> bytes:
+    """The body of `request` as it was before it was packed; sets the deadline of the request.
+
+    `encodings`: those it may be packed in. Raises what `read_json` raises.
     """
     record, settings = record_of(request.scope), services.settings
     headers = record.headers
     record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
-    with tracing.span("parse"):
-        _require_json(headers.get("content-type"))
-        require_plain(headers.get("content-encoding"))
-        require_no_query(request, allowed)
-        content = await services.bodies.read(request, record)
-        parsed = await parse_json(request, services, content)
-        if not isinstance(parsed.content, dict):
-            raise not_an_object(parsed.content, allowed)
-        return await _checked(request, services, parsed, body_type, allowed, long)
+    sent = headers.get("content-encoding", "")
+    encoding = encoding_of(sent, encodings) if encodings else require_plain(sent)
+    require_no_query(request, allowed)
+    content = await services.bodies.read(request, record)
+    return await unpacked_body(request, services, content, encoding)
 
 
-async def _checked(
+async def unpacked_body(
+    request: Request, services: Services, content: bytes, encoding: str
+) -> bytes:
+    """A body as it was before it was packed in `encoding`, "" if it was not; bounded as any body.
+
+    Raises RequestRefused (400, 413), QueueFull, and what `prepare` raises.
+    """
+    if not encoding:
+        return content
+    unpack = partial(unpacked, content, encoding, services.settings.max_body_bytes)
+    plain = await in_bodies(request, services, unpack)
+    services.bodies.hold(record_of(request.scope), len(plain))
+    return plain
+
+
+async def checked(
     request: Request,
     services: Services,
     parsed: LongBody,
     body_type: type[B],
     allowed: Mapping[str, str],
-    long: Collection[str],
+    long: Collection[str] = (),
 ) -> B:
+    """What was parsed, if it is a `body_type`. Raises what `read_json` raises."""
+    if not isinstance(parsed.content, dict):
+        raise not_an_object(parsed.content, allowed)
     fields: dict[str, Any] = parsed.content
     wrong: list[FieldError] = []
     if not fields.keys() <= body_type.model_fields.keys():
@@ -199,8 +234,8 @@ def require_no_query(request: Request, allowed: Mapping[str, str]) -> None:
         )
 
 
-def require_plain(encoding: str | None) -> None:
-    """Raise RequestRefused (415) for a body with a Content-Encoding."""
+def require_plain(encoding: str | None) -> str:
+    """The Content-Encoding "" of a body that has none. Raises RequestRefused (415) for others."""
     # Unpacked, a small body may be larger than any limit.
     sent = (encoding or "").strip()
     if sent and sent.lower() != "identity":
@@ -209,6 +244,7 @@ def require_plain(encoding: str | None) -> None:
             f"send the body as it is, without Content-Encoding: {clipped(sent)}",
             headers={"Accept-Encoding": "identity"},
         )
+    return ""
 
 
 def _require_json(content_type: str | None) -> None:

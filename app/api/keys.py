@@ -25,7 +25,7 @@ HEADER: Final = "X-API-Key"
 OPEN_PATHS: Final = frozenset(
     (
         *("/health/live", "/health/ready", "/openapi.json"),
-        *("/v2/health/live", "/v2/health/ready"),
+        *("/v2/health/live", "/v2/health/ready", "/ping"),
     )
 )
 ADMIN_PREFIX: Final = "/v2/repository/models/"  # loading and unloading

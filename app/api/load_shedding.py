@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from pydantic_core import to_json
 
-from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL
+from app.api.errors import ERRORS, MEDIA_TYPE, is_protocol
 from app.api.lifecycle import Lifecycle
 from app.api.limits import patience_of
 from app.api.middleware import request_id_of
@@ -108,7 +108,7 @@ class LoadShedder:
 
 def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:
     """Media type and bytes of a refusal; they are those of `app.api.errors`."""
-    if path.startswith(PROTOCOL):
+    if is_protocol(path):
         return b"application/json", _protocol_error(why)
     problem = {
         "type": _KIND.type,

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api.errors import ERRORS, MEDIA_TYPE, PROTOCOL, STATUSES, Problem, ProblemKind
+from app.api.errors import ERRORS, MEDIA_TYPE, STATUSES, Problem, ProblemKind, is_protocol
 from app.api.keys import HEADER
 from app.api.limits import TIMEOUT_HEADER
 from app.errors import InvalidInput
@@ -146,7 +146,7 @@ def _declare_origins(schema: dict[str, Any]) -> None:
 
 
 def _refusals(path: str, status: int) -> dict[str, Any]:
-    declare = protocol_errors if path.startswith(PROTOCOL + "/") else problems
+    declare = protocol_errors if is_protocol(path) else problems
     return declare(status)[status]
 
 

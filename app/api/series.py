@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +24,13 @@ SHAPE: Final = "a list of numbers, or a list of such lists"
 _LIST_OF_LISTS: Final = re.compile(rb"(?:\[,*+\],)*+\[,*+\]")
 _INNER: Final = re.compile(rb"\[(,*+)")
 _NUMBERS: Final[frozenset[type]] = frozenset((float, int, NoneType))  # bool is another type
+
+
+@dataclass(frozen=True)
+class ReadSeries:
+    """A list of series that `check_series` has looked at, each by itself."""
+
+    series: Sequence[Series]
 
 
 def check_series(value: Any, *, max_series: int, max_points: int) -> tuple[list[Series], bool]:

@@ -27,12 +27,12 @@ def process(models_dir: Path, **variables: str) -> Iterator[tuple[subprocess.Pop
         command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     ) as child:
         try:
-            yield child, _address(child)
+            yield child, address_of(child)
         finally:
             child.kill()
 
 
-def _address(child: subprocess.Popen[str]) -> str:
+def address_of(child: subprocess.Popen[str]) -> str:
     """The address is in the log; models have loaded when it says so."""
     assert child.stderr is not None
     address, loaded = "", False

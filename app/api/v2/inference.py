@@ -13,11 +13,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from app.api.context import record_of
-from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
+from app.api.encodings import encoding_of, packed, wanted_encoding
 from app.api.errors import PROTOCOL
 from app.api.fast_path import Endpoint
 from app.api.fields import clipped
 from app.api.graphs import graph_of
+from app.api.json_body import unpacked_body
 from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
 from app.api.responses import BytesResponse
@@ -147,10 +148,7 @@ def endpoint(services: Services) -> Endpoint:
         body = await services.bodies.read(request, record)
         threads = services.threads
         with tracing.span("parse"):
-            if encoding:
-                unpack = partial(unpacked, body, encoding, settings.max_body_bytes)
-                body = await in_thread(request, record, threads.bodies, unpack)
-                services.bodies.hold(record, len(body))
+            body = await unpacked_body(request, services, body, encoding)
             read = partial(read_rows, body, headers.get(LENGTH_NAME), task, settings)
             if len(body) <= INLINE_BYTES:
                 head, examples = read()
