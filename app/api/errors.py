@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from app.api.context import record_of
 from app.api.fields import FieldError, WrongFields, abridged, clipped
-from app.api.paths import near_paths
+from app.api.paths import is_protocol, near_paths
 from app.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -37,14 +37,6 @@ from app.telemetry import metrics
 
 MEDIA_TYPE: Final = "application/problem+json"
 _IN_DETAIL: Final = 3  # wrong fields that `detail` names; `errors` has more
-PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
-# But for these, which are another API's: see `dialects`.
-NOT_PROTOCOL: Final = frozenset(
-    (
-        *("/v2/forecast", "/v2/cross_validation"),
-        *("/v2/anomaly_detection", "/v2/online_anomaly_detection"),
-    )
-)
 
 
 class Problem(BaseModel):
@@ -170,11 +162,6 @@ class RequestRefused(HTTPException):
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
-
-
-def is_protocol(path: str) -> bool:
-    """Whether a path is the Open Inference Protocol's."""
-    return (path + "/").startswith(PROTOCOL + "/") and path not in NOT_PROTOCOL
 
 
 def problem_response(

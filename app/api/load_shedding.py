@@ -12,10 +12,11 @@ from typing import Final, Protocol
 
 from pydantic_core import to_json
 
-from app.api.errors import ERRORS, MEDIA_TYPE, is_protocol
+from app.api.errors import ERRORS, MEDIA_TYPE
 from app.api.lifecycle import Lifecycle
 from app.api.limits import patience_of
 from app.api.middleware import request_id_of
+from app.api.paths import is_protocol
 from app.errors import QueueFull
 from app.telemetry import metrics
 from app.telemetry.deferred import defer

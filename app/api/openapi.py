@@ -10,9 +10,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api.errors import ERRORS, MEDIA_TYPE, STATUSES, Problem, ProblemKind, is_protocol
+from app.api.errors import ERRORS, MEDIA_TYPE, STATUSES, Problem, ProblemKind
 from app.api.keys import HEADER
 from app.api.limits import TIMEOUT_HEADER
+from app.api.paths import is_protocol
 from app.errors import InvalidInput
 
 # Real answers by operation, written by `python -m tests.answers`.

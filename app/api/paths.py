@@ -1,13 +1,26 @@
-"""Names the path that is meant where there is none. Knows paths as texts; no route."""
+"""Whose a path is, and which is meant where there is none. Knows paths as texts; no route."""
 
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
+PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
+# But for these, which are another API's: see `dialects`.
+_NOT_PROTOCOL: Final = frozenset(
+    (
+        *("/v2/forecast", "/v2/cross_validation"),
+        *("/v2/anomaly_detection", "/v2/online_anomaly_detection"),
+    )
+)
 _NEAR: Final = 0.75  # of 1, the same
 _MOST: Final = 3
 _MOST_CHARACTERS: Final = 200
+
+
+def is_protocol(path: str) -> bool:
+    """Whether a path is the Open Inference Protocol's."""
+    return (path + "/").startswith(PROTOCOL + "/") and path not in _NOT_PROTOCOL
 
 
 def near_paths(path: str, known: Iterable[str]) -> list[str]:

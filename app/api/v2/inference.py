@@ -14,13 +14,13 @@ from fastapi.routing import APIRoute
 
 from app.api.context import record_of
 from app.api.encodings import encoding_of, packed, wanted_encoding
-from app.api.errors import PROTOCOL
 from app.api.fast_path import Endpoint
 from app.api.fields import clipped
 from app.api.graphs import graph_of
 from app.api.json_body import unpacked_body
 from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
+from app.api.paths import PROTOCOL
 from app.api.responses import BytesResponse
 from app.api.services import Services
 from app.api.v2.body import LENGTH_HEADER, read_request, write_answer

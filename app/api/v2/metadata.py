@@ -9,9 +9,9 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app.api.errors import PROTOCOL
 from app.api.fields import clipped
 from app.api.openapi import protocol_errors
+from app.api.paths import PROTOCOL
 from app.api.routes import health
 from app.api.services import Services
 from app.api.siblings import statistics

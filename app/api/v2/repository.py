@@ -12,12 +12,13 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
 from app.api.context import record_of
-from app.api.errors import PROTOCOL, RequestRefused
+from app.api.errors import RequestRefused
 from app.api.fields import shown
 from app.api.graphs import graph_of
 from app.api.json_body import parse_json, too_many_parts
 from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
+from app.api.paths import PROTOCOL
 from app.api.services import Services
 from app.api.siblings import have_followed
 from app.api.v2.metadata import configuration
