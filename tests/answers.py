@@ -36,6 +36,7 @@ def shipped(service: Service) -> _Answers:
         "/caption",
         "/translate",
         "/generate",
+        *("/v1/timeseries/forecast", "/v2/forecast", "/invocations"),
     ):
         body = paths[path]["post"]["requestBody"]["content"]["application/json"]
         first = next(iter(body["examples"].values()))["value"]
@@ -47,6 +48,7 @@ def shipped(service: Service) -> _Answers:
         "/v2/health/live",
         "/v2/health/ready",
         "/v2",
+        *("/v1/timeseries/models", "/model_params", "/validate_api_key", "/ping"),
     ):
         answers[f"GET {path}"] = http.get(path)
     answers["GET /models/{name}"] = http.get("/models/forecast")
