@@ -21,6 +21,7 @@ from app.cli.answers import (
 )
 from app.cli.common import errors_in_one_line
 from app.cli.tables import (
+    CovariateOption,
     DayFirstOption,
     DecimalOption,
     EncodingOption,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _SHORTEST: Final = 2  # values that the service needs of a series
 _SENT: Final = 5000  # last points of a series: no model looks further back
+_SENT_WITH_COVARIATES: Final = 40_000  # what they do is learned from more
 _SHOWN: Final = 5  # series in the terminal
 
 
@@ -85,6 +87,10 @@ def predict_forecast(
     time: TimeOption = None,
     target: TargetOption = None,
     series: SeriesOption = None,
+    covariate: CovariateOption = None,
+    holidays: Annotated[
+        str | None, typer.Option(help="Holidays are a covariate: a country, DE or DE-BY.")
+    ] = None,
     separator: SeparatorOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
@@ -111,12 +117,14 @@ def predict_forecast(
             header=header,
             frequency=frequency,
             missing=missing,
+            covariates=covariate,
         )
         tell_left_out(file)
         found = read_own(file, own, shortest=_SHORTEST, tell=tell_table)
         if not found:
             raise ConfigurationError(f"{file} is no CSV or Parquet file, nor a folder with some")
-        forecasts, by = _asked(address(url), found, horizon, model, version, api_key)
+        asked = {"model": model, "version": version, "holidays": holidays}
+        forecasts, by = _asked(address(url), found, horizon, asked, api_key)
         if out is not None:
             _write(out, forecasts)
         if picture is not None:
@@ -135,8 +143,7 @@ def _asked(
     url: str,
     found: "Sequence[OwnSeries]",
     horizon: int | None,
-    model: str,
-    version: str | None,
+    options: Mapping[str, Any],
     api_key: str | None,
 ) -> tuple[list[Forecast], dict[str, str]]:
     """The forecasts in the order of `found`, and the model and version that gave them."""
@@ -156,8 +163,8 @@ def _asked(
                 steps,
                 frequency=frequency,
                 start=starts if dated else None,
-                model=model,
-                version=version,
+                **_covariates([found[i] for i in members], steps),
+                **options,
             )
             answers |= dict(zip(members, got, strict=True))
     last = answers[len(found) - 1]
@@ -174,11 +181,29 @@ def _request(one: "OwnSeries") -> tuple[list[float | None], str | None]:
     from app.features.calendar import timestamps
 
     values, first = one.table.values, one.table.first
-    skipped = max(0, len(values) - _SENT)
+    skipped = max(0, len(values) - (_SENT_WITH_COVARIATES if one.table.beside.past else _SENT))
     if skipped and first is not None and one.table.frequency is not None:
         first = timestamps(first, one.table.frequency, skipped, 1)[0][0]
     numbers = [value if value == value else None for value in values[skipped:].tolist()]
     return numbers, first
+
+
+def _covariates(found: "Sequence[OwnSeries]", steps: int) -> dict[str, Any]:
+    """The fields of covariates, if there are any; one without values ahead has no future."""
+    past, future = [], []
+    for one in found:
+        beside = one.table.beside
+        sent = min(len(one.table.values), _SENT_WITH_COVARIATES)
+        past.append({name: cells[-sent:] for name, cells in beside.past.items()})
+        ahead = {name: cells[:steps] for name, cells in beside.ahead.items() if cells}
+        for name, cells in ahead.items():
+            if len(cells) < steps:
+                raise ConfigurationError(
+                    f"{one.id}: {name} is known for {len(cells)} steps ahead, and {steps} are "
+                    f"asked for; pass --horizon {len(cells)}, or leave its future empty"
+                )
+        future.append(ahead)
+    return {"past_covariates": past, "future_covariates": future} if any(past) else {}
 
 
 def _show(forecasts: Sequence[Forecast], by: Mapping[str, str]) -> None:

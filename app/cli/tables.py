@@ -30,6 +30,14 @@ SeriesOption: TypeAlias = Annotated[
         "--series", help="Column that names the series; may be repeated.", rich_help_panel=_PANEL
     ),
 ]
+CovariateOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--covariate",
+        help="Column of what else is known of a step, ahead as well; may be repeated.",
+        rich_help_panel=_PANEL,
+    ),
+]
 SeparatorOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -93,6 +101,7 @@ def table_options(
     header: bool | None,
     frequency: str | None,
     missing: list[str] | None,
+    covariates: list[str] | None = None,
 ) -> "TableOptions":
     """The options of a command as the reader takes them.
 
@@ -108,6 +117,7 @@ def table_options(
         time=time,
         target=tuple(target or ()),
         series=tuple(series or ()),
+        covariates=tuple(covariates or ()),
         separator=separator,
         decimal=decimal,
         encoding=encoding,

@@ -1,6 +1,7 @@
 """`unroll predict forecast`: files in; a table, a CSV file and a picture out."""
 
 import csv
+import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,32 @@ def test_a_file_and_a_picture(url: str, data: Path, tmp_path: Path) -> None:
     assert float(rows[3]["q0.5"]) == pytest.approx(5.0)
     assert set(rows[0]) == {"unique_id", "ds", "mean", "q0.1", "q0.5", "q0.9"}
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_columns_of_covariates_are_sent_with_their_future(url: str, tmp_path: Path) -> None:
+    """The network stands still: what moves the forecast is the promotion."""
+    rows = ["ds,y,promotion,weather"]
+    for day in range(62):
+        value = "" if day >= 60 else str(50 + day % 3 + 20 * (day % 5 == 0))
+        weather = "" if day >= 60 else ("wet" if day % 7 else "dry")
+        date = datetime.date(2024, 1, 1) + datetime.timedelta(days=day)
+        rows.append(f"{date},{value},{'yes' if day % 5 == 0 else 'no'},{weather}")
+    file = tmp_path / "sales.csv"
+    file.write_text("\n".join(rows))
+    asked = [file, "--target", "y", "--covariate", "promotion", "--covariate", "weather", "--json"]
+    code, out, err = predicted(*asked, "--holidays", "DE", url=url)
+    assert code == 0, err
+    assert "2 covariates, 2 steps ahead" in err
+    [one] = json.loads(out)["forecasts"]
+    assert len(one["mean"]) == 2
+    assert set(one["covariates"]["contributions"]) >= {"promotion", "weather", "holidays"}
+    assert one["median"][0] - one["median"][1] > 10
+    code, _, err = predicted(*asked, "--horizon", 3, url=url)
+    assert code == 1
+    assert "promotion is known for 2 steps ahead, and 3 are asked for" in " ".join(err.split())
+    code, _, err = predicted(file, "--covariate", "price", url=url)
+    assert code == 1
+    assert "there is no column 'price'" in err
 
 
 def test_json_names_the_series_and_horizons_are_their_own(url: str, data: Path) -> None:

@@ -22,7 +22,8 @@ class OwnSeries:
     id: str  # file and column, or file and series
     table: TableSeries
     season_length: int
-    horizon: int  # one season, within a tenth and a quarter of the length
+    # of its covariates' future, if there is one; else a season, a tenth to a quarter of the length
+    horizon: int
 
 
 def own_files(path: Path) -> list[Path]:
@@ -76,6 +77,7 @@ def _own(stem: str, one: TableSeries) -> OwnSeries:
     length = len(one.values)
     season = max(choose_cycles(one.values, one.frequency, None).short, 1)
     horizon = int(np.clip(season, length // 10 or 1, max(length // 4, 1)))
+    horizon = one.beside.steps or horizon
     return OwnSeries(f"{stem}-{one.name}" if one.name else stem, one, season, horizon)
 
 
@@ -89,6 +91,8 @@ def told_lines(table: Table, *, most: int = 12) -> list[str]:
         empty = one.missing - one.gaps
         missing = f", {empty} missing values" if empty else ""
         name = one.name or "series"
+        if one.beside.past:
+            missing += f", {len(one.beside.past)} covariates, {one.beside.steps} steps ahead"
         lines.append(f"  {name}: {len(one.values)} points{span}{frequency}{gaps}{missing}")
     if len(table.series) > most:
         points = sum(len(one.values) for one in table.series[most:])

@@ -17,6 +17,7 @@ class TableOptions:
     time: str | None = None  # column of the dates; "none": there is none, rows are in order
     target: tuple[str, ...] = ()  # columns of the values; empty: every column of numbers
     series: tuple[str, ...] = ()  # columns that name the series of a row (long form)
+    covariates: tuple[str, ...] = ()  # columns of what else is known of a step
     separator: str | None = None  # between cells: one character, "tab" or "space"
     decimal: str | None = None  # "." or ","; the other one then separates thousands
     encoding: str | None = None  # as Python calls it

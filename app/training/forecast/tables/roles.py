@@ -32,6 +32,7 @@ class Roles:
     when: When | None
     ids: tuple[Column, ...]
     targets: tuple[Column, ...]
+    covariates: tuple[Column, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -55,9 +56,10 @@ def find_roles(grid: Grid, place: Place, options: TableOptions) -> Roles:
     notes: list[str] = []
     told = tuple(column_named(grid, name, "--series", place) for name in options.series)
     targets = tuple(column_named(grid, name, "--target", place) for name in options.target)
+    beside = tuple(column_named(grid, name, "--covariate", place) for name in options.covariates)
     _keep_apart(place, options)
     when = find_times(grid, place, options)
-    used = {id(column) for column in (*(when.columns if when else ()), *told)}
+    used = {id(column) for column in (*(when.columns if when else ()), *told, *beside)}
     rest = [column for column in grid.columns if id(column) not in used]
     if not targets:
         rest = _without_index(rest, when, told, place, options, grid, notes)
@@ -72,11 +74,12 @@ def find_roles(grid: Grid, place: Place, options: TableOptions) -> Roles:
             raise place.refuse(f"--target: column {column.label} holds {column.kind}, no numbers")
     if not targets:
         targets = _targets(rest, ids, when, notes, place)
-    return Roles(when, ids, targets, notes)
+    return Roles(when, ids, targets, beside, notes)
 
 
 def _keep_apart(place: Place, options: TableOptions) -> None:
     names = [name for name in (options.time, *options.series, *options.target) if name]
+    names += options.covariates
     for name in names:
         if names.count(name) > 1:
             raise place.refuse(f"column {shown(name)} is named for two purposes")

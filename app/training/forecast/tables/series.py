@@ -3,8 +3,8 @@
 Every value is read right, or the file is refused with the line; what is left out is told.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.training.forecast.tables.columns import Grid, split_columns
+from app.training.forecast.tables.covariates import Beside, Cells, beside, cells_of
 from app.training.forecast.tables.frequency import Uneven, find_grid
 from app.training.forecast.tables.numbers import Style
 from app.training.forecast.tables.options import Place, TableOptions, shown
@@ -36,6 +37,7 @@ class TableSeries:
     first: str | None  # ISO 8601
     last: str | None
     gaps: int  # steps that the file had no row for
+    beside: Beside = field(default_factory=Beside)  # covariates
 
     @property
     def missing(self) -> int:
@@ -67,7 +69,8 @@ def read_table(
     grid = split_columns(rows, place, options)
     _drop_repeated_rows(grid)
     roles = find_roles(grid, place, options)
-    style = style_of(grid, roles.targets, rows, place, options)
+    numbers = [column for column in roles.covariates if column.kind == "number"]
+    style = style_of(grid, [*roles.targets, *numbers], rows, place, options)
     grid.notes += roles.notes
     groups = roles.groups(len(grid.lines))
     times = None
@@ -76,6 +79,7 @@ def read_table(
         grid.notes += reading.notes
         times = reading.times
     values = {column.name: values_of(column, grid, style, place) for column in roles.targets}
+    further = {each.name: cells_of(each, grid, style, place) for each in roles.covariates}
     keep = _rows_with_time(times, values, grid, roles, place)
     series: list[TableSeries] = []
     short: list[str] = []
@@ -86,7 +90,9 @@ def read_table(
         for column in roles.targets:
             parts = [group] if group and len(roles.targets) == 1 else [group, column.name]
             name = "-".join(part for part in parts if part)
-            one = _assembled(name, values[column.name][order], order, positions, frequency, times)
+            one = _assembled(
+                name, values[column.name][order], order, positions, frequency, times, further
+            )
             known = 0 if one is None else len(one.values) - one.missing
             longest = max(longest, known)
             if one is None or known < shortest:
@@ -207,6 +213,7 @@ def _assembled(
     positions: NDArray[np.int64],
     frequency: str | None,
     times: NDArray[np.datetime64] | None,
+    further: Mapping[str, Cells],
 ) -> TableSeries | None:
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
@@ -219,7 +226,8 @@ def _assembled(
     if times is not None:
         ends = [pd.Timestamp(times[rows[i]]).isoformat() for i in (first, last)]
     gaps = len(whole) - len(inside)
-    return TableSeries(name, whole, frequency, ends[0], ends[1], gaps)
+    covariates = beside(further, rows, positions, first, last) if further else Beside()
+    return TableSeries(name, whole, frequency, ends[0], ends[1], gaps, covariates)
 
 
 def _form(roles: Roles, rows: Rows, style: Style) -> str:
