@@ -17,6 +17,14 @@ from app.features.regression import Line, Ridge
 Array = NDArray[np.float64]
 
 STRENGTHS = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+# Days back of the series, whether the same day of last week, whether covariates of the day before.
+_WIDTHS = (
+    (3, True, True),
+    (2, True, True),
+    (1, True, True),
+    (1, False, True),
+    (1, False, False),
+)
 _MOST_COLUMNS = 400
 _MOST_ROWS = 1500
 _LEAST_ROWS = 30
@@ -53,16 +61,15 @@ def layout_of(
     block = max(horizon, season)
     week = long if season < long <= 8 * season else 0
     back = np.arange(-season, 0)
-    # from the widest to the narrowest: days back, and whether the same day of last week
-    for days, far in ((3, True), (2, True), (1, True), (1, False)):
+    for days, far, before in _WIDTHS:
         lags = [back - day * season for day in range(days)] if season > 1 else [np.arange(-6, 0)]
         if far and week:
             lags.append(np.arange(-week, -week + season))
         columns = []
         for future in known:
             ahead = [np.arange(horizon)] if future else []
-            before = [back] if season > 1 or not future else []
-            columns.append(np.concatenate([*ahead, *before, *(lags[-1:] if far and week else [])]))
+            behind = [back] if (before and season > 1) or not future else []
+            columns.append(np.concatenate([*ahead, *behind, *(lags[-1:] if far and week else [])]))
         layout = Layout(season, block, np.unique(np.concatenate(lags)), tuple(columns))
         count = len(layout.series) + sum(map(len, columns)) + others
         rows = (points - layout.reach - block) // season

@@ -32,6 +32,7 @@ _POINTS: Final = 40_000  # of a series that a regression looks at
 _SEASON_POINTS: Final = 2_000  # that a season is looked for in
 _REST: Final = 4_000  # values of what is left that are handed on; models look at fewer
 _LEAST: Final = 30
+_LARGE: Final = 1e100  # values beyond are forecast without: their squares overflow
 
 
 def plan_of(
@@ -150,7 +151,7 @@ def _candidates(
     values: Array, table: Table, horizon: int, cycles: Cycles, origins: Sequence[int]
 ) -> dict[str, Candidate]:
     found: dict[str, Candidate] = {}
-    if not origins or not table.values.shape[1]:
+    if not origins or not table.values.shape[1] or np.nanmax(np.abs(values)) > _LARGE:
         return found
     filled = impute(values, cycles.short) if np.isnan(values).any() else values
     steps = of_steps(filled, table, horizon, cycles.short, origins[0])

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 MOST: Final = 50  # covariates of one series
 MOST_CATEGORIES: Final = 50
 MOST_CHARACTERS: Final = 64
+_LARGE: Final = 1e100
 _VALUES: Final = "numbers, or true and false, or texts; null only in the past"
 
 
@@ -122,6 +123,9 @@ def _numbers(values: list[Any]) -> Array:
     numbers = np.array(values, dtype=np.float64)
     if np.isnan(numbers).any():
         numbers = impute(numbers, 1)
+    largest = float(np.abs(numbers).max())
+    if largest > _LARGE:  # squares must not overflow; a regression does not see the unit
+        numbers = numbers / largest
     return numbers[:, None]  # (time, 1)
 
 

@@ -178,6 +178,43 @@ def test_missing_values_do_no_harm() -> None:
     assert answer["imputed"] == sum(value is None for value in series)
 
 
+@pytest.mark.parametrize("level", [0.0, 5.0, 1e-300, 1e150, -1e308])
+@pytest.mark.parametrize("moves", [0.0, 1.0])
+@pytest.mark.parametrize("covariate", [[0.0, 1e308], [-1e308, 1e308], [5.0, 5.0], [0.0, 1e-320]])
+def test_any_numbers_give_a_finite_answer(
+    level: float, moves: float, covariate: list[float]
+) -> None:
+    values = level * (1.0 + moves * np.random.default_rng(0).random(60) / 10)
+    answer = forecast(
+        series=values.tolist(),
+        season_length=4,
+        past_covariates={"a": covariate * 30},
+        future_covariates={"a": covariate[:1] * HORIZON},
+    )
+    for path in (answer["mean"], answer["median"], *answer["quantiles"].values()):
+        assert np.isfinite(path).all()
+
+
+@pytest.mark.parametrize("covariates", [1, 3, 12, 50])
+@pytest.mark.parametrize("horizon", [1, 24, 60])
+def test_any_count_and_horizon_is_planned(covariates: int, horizon: int) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=24 * 40)
+    columns = rng.normal(size=(covariates, len(values) + horizon))
+    plan = plan_of(
+        series=values,
+        horizon=horizon,
+        quantiles=(0.5,),
+        season_length=24,
+        past_covariates={f"c{i}": each[:-horizon].tolist() for i, each in enumerate(columns)},
+        future_covariates={f"c{i}": each[-horizon:].tolist() for i, each in enumerate(columns)},
+    )
+    assert 1 <= len(plan.asks) <= ASKS
+    for ask in plan.asks:
+        assert ask.ahead.shape == (horizon,)
+        assert np.isfinite(ask.ahead).all()
+
+
 @pytest.mark.parametrize(
     ("options", "field"),
     [
