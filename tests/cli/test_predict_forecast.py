@@ -85,7 +85,7 @@ def test_columns_of_covariates_are_sent_with_their_future(url: str, tmp_path: Pa
     assert set(one["covariates"]["contributions"]) >= {"promotion", "weather", "holidays"}
     assert one["median"][0] - one["median"][1] > 10
     code, _, err = predicted(*asked, "--horizon", 3, url=url)
-    assert code == 1
+    assert code == 2
     assert "promotion is known for 2 steps ahead, and 3 are asked for" in " ".join(err.split())
     code, _, err = predicted(file, "--covariate", "price", url=url)
     assert code == 1
