@@ -31,7 +31,11 @@ class Forecast(_ForecastParts):
     notes: list[str]
 
 
-class Anomaly(TypedDict):
+class _AnomalyParts(TypedDict, total=False):
+    timestamp: str
+
+
+class Anomaly(_AnomalyParts):
     """One value that is out of the ordinary."""
 
     index: int
@@ -45,6 +49,9 @@ class Anomalies(By):
 
     scores: list[float]
     anomalies: list[Anomaly]
+    threshold: float
+    season_length: int
+    warm_up: int
 
 
 class TokenContribution(TypedDict):
@@ -188,6 +195,7 @@ class StreamState(_StreamParts):
 class _StepsParts(TypedDict, total=False):
     steps: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
+    forecast: dict[str, Any] | None
     moved: dict[str, Any]
 
 

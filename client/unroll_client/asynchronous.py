@@ -109,6 +109,18 @@ class AsyncClient(TextTasks, SeriesTasks, WordTasks):
         known = version or str((await self.ask(f"/models/{quote(name, safe='')}"))["version"])
         return await self.ask(f"/models/{quote(name, safe='')}/versions/{quote(known, safe='')}")
 
+    async def load(self, name: str) -> None:
+        """Serve the newest version of a model now; else the service looks for it by itself."""
+        await self._control(name, "load")
+
+    async def unload(self, name: str) -> None:
+        """Serve no version of a model any more."""
+        await self._control(name, "unload")
+
+    async def _control(self, name: str, what: str) -> None:
+        path = f"/v2/repository/models/{quote(name, safe='')}/{what}"
+        await self.transport.send("POST", path, b"{}", {"Content-Type": "application/json"})
+
     async def infer(
         self,
         model: str,

@@ -41,7 +41,7 @@ class Portal:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="unroll-client", daemon=True
+                    target=_run, args=(self._loop,), name="unroll-client", daemon=True
                 )
                 self._thread.start()
             return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -57,8 +57,6 @@ class Portal:
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
 
     def wait(self, work: Coroutine[Any, Any, T], read: Reading) -> T:
         """The result of `work`, while the values that it asks for are read here."""
@@ -70,6 +68,13 @@ class Portal:
         except BaseException:
             future.cancel()
             raise
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Until it is stopped, by a thread that may have a loop of its own, as that of a notebook."""
+    loop.run_forever()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 
 
 class Reading:

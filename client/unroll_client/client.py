@@ -131,6 +131,8 @@ class Client(Mirror[AsyncClient]):
     ready = waited(AsyncClient.ready)
     models = waited(AsyncClient.models)
     manifest = waited(AsyncClient.manifest)
+    load = waited(AsyncClient.load)
+    unload = waited(AsyncClient.unload)
     infer = waited(AsyncClient.infer)
     streams = waited(AsyncClient.streams)
 

@@ -7,7 +7,7 @@ lost is sent again, and its steps are taken once.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -68,15 +68,23 @@ class AsyncStream:
         """Where the service has the stream; steps go on from there."""
         return self._at(await self._ask("GET", ""))
 
-    async def step(self, *values: Any) -> Steps:
-        """Take steps: each value is one, a number or a list of numbers.
+    async def step(
+        self,
+        *values: Any,
+        horizon: int | None = None,
+        feedback: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Steps:
+        """Take steps: each value is one, a number (None: missing) or a list of numbers.
+
+        horizon, feedback: of a stream of a forecaster, as docs/api.md has them.
 
         After an error (or an interruption) the same values may be given again: they are taken once.
 
         Raises:
             WrongPosition: somebody else stepped the stream; `refresh` goes on from where it is.
         """
-        return await self._steps({"values": [plain(each) for each in values]})
+        more = {"horizon": horizon, "feedback": None if feedback is None else list(feedback)}
+        return await self._steps({"values": [plain(each) for each in values], **more})
 
     async def step_tensors(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Take the steps of arrays by the names of inputs; each has a batch axis of 1 first.

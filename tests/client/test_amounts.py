@@ -103,6 +103,45 @@ def test_several_threads_share_a_client() -> None:
         assert [each["label"] for each in found[number]] == [f"{number}-{i}" for i in range(150)]
 
 
+def test_what_goes_with_steps_and_anomalies() -> None:
+    def answer(number: int, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/anomalies":
+            results: list[Any] = [
+                {"scores": [], "anomalies": []} for _ in json.loads(request.content)["series"]
+            ]
+            return httpx.Response(200, json={"model": "m", "version": "1", "results": results})
+        return httpx.Response(200, json={"stream": "s", "position": number - 1, "steps": []})
+
+    shared = Shared(answer)
+    with Client("http://unroll.test", transport=shared) as one, one.stream("s", "m") as stream:
+        stream.step(1.0, None, horizon=3, feedback=[{"position": 0, "anomalous": False}])
+        stream.step(2.0)
+        assert len(one.anomalies([[1, 2], [3, 4]], frequency="h", threshold=0.9)) == 2
+    assert [json.loads(each.content) for each in shared.requests[1:]] == [
+        {
+            "position": 0,
+            "values": [1.0, None],
+            "horizon": 3,
+            "feedback": [{"position": 0, "anomalous": False}],
+        },
+        {"position": 1, "values": [2.0]},
+        {
+            "series": [[1, 2], [3, 4]],
+            "frequency": "h",
+            "threshold": 0.9,
+            "model": "forecast-stream",
+        },
+    ]
+
+
+def test_where_another_loop_is_running() -> None:
+    async def cell() -> list[Any]:
+        with client() as one:
+            return [*one.sentiment(["a"]), *one.iter_sentiment(["b"])]
+
+    assert [each["label"] for each in asyncio.run(cell())] == ["a", "b"]
+
+
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[tuple[int, int | None]] = []
     with client(connections=1) as one:

@@ -150,6 +150,16 @@ def test_models(service: Service, client: Client) -> None:
     assert caught.value.request_id
 
 
+def test_models_are_loaded_and_unloaded(client: Client) -> None:
+    client.unload("authorship")
+    with pytest.raises(NotFound):
+        client.authorship("It depends upon the Union.")
+    client.load("authorship")
+    assert client.authorship("It depends upon the Union, whilst " * 3)
+    with pytest.raises(NotFound):
+        client.load("nobody")
+
+
 def test_any_path(service: Service, client: Client) -> None:
     body = {"text": "good film"}
     assert client.ask("/sentiment", body) == service.http.post("/sentiment", json=body).json()
