@@ -1,8 +1,8 @@
 """A forecast with covariates: which forecasts it takes of the network, and what they come to.
 
 Whether covariates help is judged by rolling origins inside the past: from each of them the network
-forecasts the series as it is and what every regression leaves of it, and the median that was
-nearest is what counts, or the mean of two. Knows no network and no HTTP.
+forecasts the series as it is and what every regression leaves of it, and the quantiles that were
+best are what counts, or the mean of two. Knows no network and no HTTP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -193,40 +193,46 @@ def _chosen(
 ) -> tuple[tuple[str, ...], tuple[float, float]]:
     """(the candidates whose mean is taken, (its error, that of the series as it is)).
 
-    judged: of each candidate (levels, judged steps), the median in the middle. Covariates count
-    only where they help by more than the windows differ from each other; those of `proven` also
-    where they do no harm.
+    judged: of each candidate (levels, judged steps), the median in the middle. What is compared is
+    the mean quantile loss: medians alone tell little of a series that is mostly zero. Covariates
+    count only where they help by more than the windows differ from each other; those of `proven`
+    also where they do no harm.
     """
     if not judged:
         return (AS_IT_IS,), (np.nan, np.nan)
-    medians = {name: path[1] for name, path in judged.items()}
-    names = sorted(medians)
-    seen = np.isfinite(actual)
-    count = np.maximum(seen.reshape(windows, -1).sum(axis=1), 1)  # (windows,)
-
-    def errors(median: Array) -> Array:
-        """Mean absolute errors by window (windows,), since errors of one window are alike."""
-        missed = np.where(seen, np.abs(median - actual), 0.0)
-        return np.asarray(missed.reshape(windows, -1).sum(axis=1) / count)
-
-    plain = errors(medians[AS_IT_IS])
-    every = {
-        (one, other): errors((medians[one] + medians[other]) / 2)
+    names = sorted(judged)
+    paths = {
+        (one, other): (judged[one] + judged[other]) / 2
         for i, one in enumerate(names)
         for other in names[i:]
     }
-    best = min(every, key=lambda pair: float(every[pair].mean()))
-    least, without = every[best], float(plain.mean())
-    gain, doubt = _gain(plain - least)
-    if float(least.mean()) <= _HELPS * without and gain > _SURE * doubt:
-        return best, (float(least.mean()), without)
-    sure = [pair for pair in every if set(pair) & set(proven)]
-    if sure:
-        best = min(sure, key=lambda pair: float(every[pair].mean()))
-        gain, doubt = _gain(plain - every[best])
-        if gain >= -doubt:
-            return best, (without - gain, without)
-    return (AS_IT_IS,), (without, without)
+    losses = {pair: _losses(path, actual, windows) for pair, path in paths.items()}
+    plain = losses[AS_IT_IS, AS_IT_IS]
+    best = min(losses, key=lambda pair: float(losses[pair].mean()))
+    gain, doubt = _gain(plain - losses[best])
+    if gain < (1.0 - _HELPS) * float(plain.mean()) or gain <= _SURE * doubt:
+        sure = [pair for pair in losses if set(pair) & set(proven)]
+        best = min(sure, key=lambda pair: float(losses[pair].mean()), default=(AS_IT_IS,) * 2)
+        gain, doubt = _gain(plain - losses[best])
+        if gain < -doubt:
+            best = (AS_IT_IS, AS_IT_IS)
+    seen = np.isfinite(actual)
+    missed = [
+        float(np.abs(paths[pair][1] - actual)[seen].mean()) if seen.any() else np.nan
+        for pair in (best, (AS_IT_IS, AS_IT_IS))
+    ]
+    return best, (missed[0], missed[1])
+
+
+def _losses(path: Array, actual: Array, windows: int) -> Array:
+    """Mean quantile loss of `path` (levels, judged steps) by window (windows,), since errors of one
+    window are alike."""
+    level = np.array(_JUDGED)[:, None]
+    error = actual - path
+    loss = np.maximum(level * error, (level - 1.0) * error).mean(axis=0)
+    seen = np.isfinite(actual)
+    total = np.where(seen, loss, 0.0).reshape(windows, -1).sum(axis=1)
+    return np.asarray(total / np.maximum(seen.reshape(windows, -1).sum(axis=1), 1))
 
 
 def _gain(gains: Array) -> tuple[float, float]:
