@@ -59,6 +59,8 @@ def fit_effects(
     if cut - first < _LEAST:
         return None
     values, table = series[first:], columns[first:points]
+    centre = table.mean(axis=0)
+    centred = table - centre
     lag = season if len(values) > 4 * season else 1
     plain = float(np.abs(values[lag:] - values[:-lag]).mean())
     best: tuple[float, bool, float] | None = None
@@ -70,7 +72,7 @@ def fit_effects(
             ridge = _ridge(values, table, differenced, ~inside)
             judged = part[part >= lag]
             for i, strength in enumerate(STRENGTHS):
-                rest = values - _added(ridge.line(strength), table)
+                rest = values - _added(ridge.line(strength), centred)
                 left[i] += float(np.abs(rest[judged] - rest[judged - lag]).sum())
         left /= len(values) - lag
         i = int(left.argmin())
@@ -85,9 +87,13 @@ def fit_effects(
     early = _ridge(values, table, differenced, before).line(strength)
     line = _ridge(values, table, differenced, everything).line(strength)
     weights = line.weights[: columns.shape[1], 0]
-    centre = table.mean(axis=0)
-    added = (columns - centre) @ weights
-    return Effects(added, _added(early, columns), weights, centre, best[0] / plain)
+    return Effects(
+        _added(line, columns - centre),
+        _added(early, columns - centre),
+        weights,
+        centre,
+        best[0] / plain,
+    )
 
 
 def _ridge(series: Array, columns: Array, differenced: bool, used: NDArray[np.bool_]) -> Ridge:
@@ -99,7 +105,7 @@ def _ridge(series: Array, columns: Array, differenced: bool, used: NDArray[np.bo
     return Ridge.of(np.concatenate([columns, trend], axis=1)[used], series[used, None])
 
 
-def _added(line: Line, columns: Array) -> Array:
-    width = columns.shape[1]  # a trend that stands behind belongs to the series
-    answer: Array = (columns - columns.mean(axis=0)) @ line.weights[:width, 0]
+def _added(line: Line, centred: Array) -> Array:
+    width = centred.shape[1]  # a trend that stands behind belongs to the series
+    answer: Array = centred @ line.weights[:width, 0]
     return answer
