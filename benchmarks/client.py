@@ -6,6 +6,7 @@ feeds `iter_sentiment`, whose answers are not kept.
 """
 
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -80,13 +81,12 @@ def main(
             file = corpus.write_requests(Path(folder) / way.name, bodies)
             generator = Generator(program, one.port, file)
             generator.closed(connections, 1.0)  # warm
-            pairs = [
-                (
-                    by_client(one, way, inputs, connections),
-                    by_generator(generator, way, seconds, connections),
-                )
-                for _ in range(turns)
-            ]
+            pairs = []
+            for _ in range(turns):
+                ours = by_client(one, way, inputs, connections)
+                theirs = by_generator(generator, way, seconds, connections)
+                pairs.append((ours, theirs))
+                print(f"{way.name}: {ours:.0f} and {theirs:.0f} a second", file=sys.stderr)
             ratios = [ours / theirs for ours, theirs in pairs]
             ours, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
             shown = ", ".join(f"{each:.2f}" for each in ratios)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from unroll_client.errors import WrongArgument, late, one_line
 
+_TICK = 0.02  # seconds: a timer may ring so much early
+
 
 @dataclass(frozen=True)
 class Options:
@@ -63,6 +65,11 @@ class Deadline:
         if not seconds > 0:
             raise WrongArgument(f"deadline: expected more than 0 seconds, got {seconds}")
         return cls(seconds, time.monotonic() + seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether an attempt that had all the time that was left has used it up."""
+        return time.monotonic() > self.end - _TICK
 
     def left(self) -> float:
         """Seconds, more than 0. Raises DeadlineExceeded."""

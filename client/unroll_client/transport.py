@@ -25,6 +25,7 @@ from unroll_client.errors import (
     Unanswered,
     UnrollError,
     WrongArgument,
+    late,
     one_line,
     refused,
 )
@@ -197,6 +198,8 @@ class Transport:
         Raises:
             UnrollError: what `error` means, if none may follow.
         """
+        if isinstance(error, asyncio.TimeoutError) and deadline is not None and deadline.is_over:
+            raise late(deadline.seconds) from None
         meant = self._meant(error)
         if isinstance(meant, Refused):
             meant.attempts = attempt.number

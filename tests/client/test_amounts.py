@@ -134,6 +134,25 @@ def test_what_goes_with_steps_and_anomalies() -> None:
     ]
 
 
+def test_covariates_go_with_their_series() -> None:
+    asked: list[Any] = []
+
+    def answer(_: int, request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        forecasts = [{"mean": [0.0]} for _ in asked[-1]["series"]]
+        return httpx.Response(200, json={"model": "m", "version": "1", "forecasts": forecasts})
+
+    past = [{"promotion": [i, float("nan")], "kind": ["a", None]} for i in range(60)]
+    with Client("http://unroll.test", transport=Shared(answer), connections=1) as one:
+        one.forecast([[1, 2]] * 60, 1, past_covariates=past, holidays="DE")
+        one.forecast([[1, 2]] * 2, 1, future_covariates={"promotion": (0,)})
+    assert [len(each["series"]) for each in asked] == [50, 10, 2]
+    assert asked[1]["past_covariates"][9] == {"promotion": [59, None], "kind": ["a", None]}
+    assert asked[1]["holidays"] == "DE"
+    assert "future_covariates" not in asked[1]
+    assert asked[2]["future_covariates"] == [{"promotion": [0]}] * 2
+
+
 def test_where_another_loop_is_running() -> None:
     async def cell() -> list[Any]:
         with client() as one:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.service import Service
 from tests.client.proxy import cutting
-from tests.client.servers import free_address
+from tests.client.servers import free_address, silent
 from unroll_client import (
     Busy,
     Client,
@@ -176,8 +176,13 @@ def test_a_deadline_is_kept_and_told(service: Service) -> None:
     left = [int(each.headers["X-Request-Timeout-Ms"]) for each in shared.requests]
     assert left == sorted(left, reverse=True)
     assert left[0] <= 200
-    with Client(str(service.http.base_url)) as real, pytest.raises((DeadlineExceeded, Unanswered)):
+    with Client(str(service.http.base_url)) as real, pytest.raises(DeadlineExceeded):
         real.sentiment(TEXTS * 10, deadline=0.001)
+
+
+def test_a_service_that_is_silent_until_the_deadline() -> None:
+    with silent(b"") as url, Client(url) as one, pytest.raises(DeadlineExceeded, match=r"0\.1 sec"):
+        one.ask("/models", deadline=0.1)
 
 
 def test_a_list_that_is_too_large_or_takes_too_long_is_cut() -> None:
