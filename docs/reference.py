@@ -55,6 +55,7 @@ METRIC_UNITS: Final = {
     "_info": "always 1",
     "_width": "usual moves",
     "_confidence": "0 to 1",
+    "_understood_ratio": "0 to 1",
     "_abstentions_total": "texts",
     "_workers": "threads",
     "_processes": "processes",

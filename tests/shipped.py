@@ -10,8 +10,8 @@ from app.serving.models.manifest import Manifest, read_manifest
 
 MODELS: Final = Path(__file__).resolve().parent.parent / "models"
 SHIPPED: Final = {  # versions from the oldest to the one that serves
-    "authorship": ("1",),
-    "authorship-reuters": ("1",),
+    "authorship": ("2",),
+    "authorship-reuters": ("2",),
     "caption": ("1",),
     "forecast": ("1",),
     "forecast-waves": ("1",),

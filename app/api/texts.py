@@ -115,8 +115,13 @@ async def predict_texts(
     predictions = await run(request, record, model, examples)
     answers = [prediction.to_json() for prediction in predictions]
     confidence = metrics.PREDICTION_CONFIDENCE.labels(task, model.name, model.version)
+    understood = metrics.UNDERSTOOD_RATIO.labels(model.name, model.version)
     for answer in answers:
         confidence.observe(answer["score"])
+        if "understood" in answer:
+            understood.observe(answer["understood"])
+    abstained = sum(bool(answer.get("abstained")) for answer in answers)
+    metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
     return model, answers
 
 

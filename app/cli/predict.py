@@ -175,7 +175,8 @@ def _sentiments(texts: Sequence[str], predictions: Sequence[Any]) -> "Iterator[R
     for text, each in zip(texts, predictions, strict=True):
         shares = [percent(each["probabilities"][label]) for label in labels]
         tokens = f"{each['tokens']}{' (cut)' if each['truncated'] else ''}"
-        rows.append([text, each["label"], *shares, tokens, str(each["unknown_tokens"])])
+        label = f"{each['label']} (not understood)" if each.get("abstained") else each["label"]
+        rows.append([text, label, *shares, tokens, str(each["unknown_tokens"])])
     yield table(["text", "label", *labels, "tokens", "unknown"], rows)
     yield from _explanations(predictions)
 

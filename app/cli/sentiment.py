@@ -53,6 +53,18 @@ def train_sentiment(
             "--refit", help="Publish a second version, fitted on the held-out texts as well."
         ),
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a published version to go on from, which has not learned the held-out "
+            "texts: minutes instead of hours.",
+            metavar="DIR",
+        ),
+    ] = None,
+    refit_start: Annotated[
+        Path | None,
+        typer.Option(help="For --refit: the refit of the version in --start.", metavar="DIR"),
+    ] = None,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
     out: OutOption = REPOSITORY,
@@ -67,15 +79,18 @@ def train_sentiment(
         from app.tasks.sentiment import SentimentTask
         from app.training.sentiment.data import read_texts
         from app.training.sentiment.evaluate import sentiment_score
-        from app.training.sentiment.recipe import SentimentRecipe, shortened
+        from app.training.sentiment.recipe import SentimentRecipe, continued, shortened
         from app.training.sentiment.served import served_texts
         from app.training.sentiment.train import train_sentiment as run
 
         name = name_to_publish(name, "sentiment", out, promote)
         recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
+        if start is not None:
+            recipe = continued(recipe)
         if steps is not None:
             recipe = shortened(recipe, steps)
-        folder = run(data, recipe, name=name, repository=out, work=work, refit=refit)
+        starts = {"start": start, "refit_start": refit_start}
+        folder = run(data, recipe, name=name, repository=out, work=work, refit=refit, **starts)
 
         def score(version: str) -> "Score":
             with served_texts(

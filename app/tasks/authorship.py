@@ -18,6 +18,7 @@ from app.features.padding import pad
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
+from app.tasks.understanding import Understanding, UnderstandingOptions
 
 Array = NDArray[np.float64]
 
@@ -38,9 +39,14 @@ class Calibration(BaseModel):
     scale: float = Field(1.0, gt=0)
     growth: float = Field(0.0, ge=0)
 
+    def scaled(self, logits: Array, characters: int) -> Array:
+        """Mean logits (authors,) of a text of so many characters -> those of its probabilities."""
+        scaled: Array = logits * (self.scale * (characters / 1000.0) ** self.growth)
+        return scaled
+
     def probabilities(self, logits: Array, characters: int) -> Array:
         """Mean logits (authors,) of a text of so many characters -> probabilities (authors,)."""
-        scaled = logits * (self.scale * (characters / 1000.0) ** self.growth)
+        scaled = self.scaled(logits, characters)
         weights = np.exp(scaled - scaled.max())
         shares: Array = weights / weights.sum()
         return shares
@@ -50,7 +56,8 @@ class AuthorshipFeatures(BaseModel):
     """The `features` of an authorship model's manifest.
 
     authors: the candidates, in the order of the logits. threshold: an answer less probable than
-    this abstains. min_characters: shorter texts are refused. The other fields are those of
+    this abstains. min_characters: shorter texts are refused. understanding: of which texts it
+    abstains because they are far from those of every candidate. The other fields are those of
     CharacterOptions.
     """
 
@@ -65,6 +72,7 @@ class AuthorshipFeatures(BaseModel):
     kept_words: tuple[str, ...] | None = None
     masked_words: tuple[str, ...] = ()
     calibration: Calibration = Calibration()
+    understanding: UnderstandingOptions | None = None
 
     def character_options(self) -> CharacterOptions:
         return CharacterOptions(
@@ -78,11 +86,16 @@ class AuthorshipFeatures(BaseModel):
 
 @dataclass(frozen=True)
 class AuthorshipExample(ExampleDefaults):
-    """One text, encoded for the graph; `bounds` cut its characters into chunks."""
+    """One text, encoded for the graph; `bounds` cut its characters into chunks.
+
+    `understood` is the share of it that is like the candidates' texts, None if the model does not
+    tell.
+    """
 
     characters: Characters
     bounds: tuple[tuple[int, int], ...]
     evidence: bool
+    understood: float | None = None
 
     @property
     def length(self) -> int:
@@ -110,6 +123,7 @@ class AuthorshipPrediction:
     characters: int
     truncated: bool
     abstained: bool
+    understood: float | None = None
     evidence: tuple[Evidence, ...] | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -122,6 +136,8 @@ class AuthorshipPrediction:
             "truncated": self.truncated,
             "abstained": self.abstained,
         }
+        if self.understood is not None:
+            answer["understood"] = self.understood
         if self.evidence is not None:
             answer["evidence"] = [
                 {"start": one.start, "end": one.end, "probabilities": dict(one.probabilities)}
@@ -133,15 +149,24 @@ class AuthorshipPrediction:
 class AuthorshipTask:
     """Serves any graph from `character_ids` and `lengths` of chunks to `logits` of authors."""
 
-    def __init__(self, features: AuthorshipFeatures, session: Session) -> None:
+    def __init__(
+        self,
+        features: AuthorshipFeatures,
+        session: Session,
+        understanding: Understanding | None = None,
+    ) -> None:
         self._features = features
         self._session = session
+        self._understanding = understanding
         self._options = features.character_options()
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
         features = AuthorshipFeatures.model_validate(manifest.features)
-        return cls(features, open_session("model.onnx"))
+        understanding = Understanding.load(
+            folder, manifest, features.understanding, len(features.authors)
+        )
+        return cls(features, open_session("model.onnx"), understanding)
 
     def encode(self, text: str, evidence: bool = False) -> AuthorshipExample:
         """Encode one text; `evidence` asks for the answer of each chunk.
@@ -161,7 +186,8 @@ class AuthorshipTask:
                 allowed=f"at least {least} characters",
             )
         bounds = chunk_bounds(len(characters), self._features.chunk_length)
-        return AuthorshipExample(characters, tuple(bounds), evidence)
+        understood = None if self._understanding is None else self._understanding.understood(text)
+        return AuthorshipExample(characters, tuple(bounds), evidence, understood)
 
     def predict(self, examples: Sequence[AuthorshipExample]) -> list[AuthorshipPrediction]:
         """Each answer depends only on its own text; long texts are read chunk by chunk."""
@@ -195,7 +221,7 @@ class AuthorshipTask:
         """logits (chunks, authors) of one text -> its answer."""
         lengths = np.array([end - start for start, end in example.bounds])
         pooled = lengths @ logits / lengths.sum()  # (authors,)
-        probabilities = self._probabilities(pooled, example.length)
+        probabilities = self._probabilities(pooled, example.length, example.understood)
         author = max(probabilities, key=lambda name: probabilities[name])
         evidence = None
         if example.evidence:
@@ -203,7 +229,7 @@ class AuthorshipTask:
                 Evidence(
                     start=int(example.characters.positions[start]),
                     end=int(example.characters.positions[end - 1]) + 1,
-                    probabilities=self._probabilities(row, end - start),
+                    probabilities=self._probabilities(row, end - start, example.understood),
                 )
                 for (start, end), row in zip(example.bounds, logits, strict=True)
             )
@@ -214,10 +240,24 @@ class AuthorshipTask:
             chunks=len(example.bounds),
             characters=example.length,
             truncated=example.characters.truncated,
-            abstained=probabilities[author] < self._features.threshold,
+            abstained=probabilities[author] < self._features.threshold
+            or self._is_strange(example.understood),
+            understood=example.understood,
             evidence=evidence,
         )
 
-    def _probabilities(self, logits: Array, characters: int) -> dict[str, float]:
-        shares = self._features.calibration.probabilities(logits, characters)
+    def _is_strange(self, understood: float | None) -> bool:
+        """Whether a text is too far from those of every candidate."""
+        if self._understanding is None or understood is None:
+            return False
+        return self._understanding.abstains(understood)
+
+    def _probabilities(
+        self, logits: Array, characters: int, understood: float | None
+    ) -> dict[str, float]:
+        scaled = self._features.calibration.scaled(logits, characters)
+        if self._understanding is not None and understood is not None:
+            scaled = self._understanding.widened(scaled, understood)
+        weights = np.exp(scaled - scaled.max())
+        shares = weights / weights.sum()
         return dict(zip(self._features.authors, shares.tolist(), strict=True))

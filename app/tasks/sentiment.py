@@ -20,6 +20,7 @@ from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
+from app.tasks.understanding import Understanding, UnderstandingOptions
 
 Array = NDArray[np.float64]
 METHOD: Final = "class activation mapping"
@@ -33,7 +34,8 @@ class SentimentFeatures(BaseModel):
     labels: in the order of the logits. max_tokens: a longer text is cut to so many. chunk_length:
     the graph reads a long text in pieces of so many tokens and pools over them. threshold: None if
     a text has exactly one label; else it has every label that is at least so probable, each by
-    itself: several, or none.
+    itself: several, or none. understanding: when to abstain; without it the model answers whatever
+    it is sent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +44,7 @@ class SentimentFeatures(BaseModel):
     max_tokens: int = Field(ge=1)
     chunk_length: int = Field(ge=1)
     threshold: float | None = Field(None, gt=0.0, lt=1.0)
+    understanding: UnderstandingOptions | None = None
 
     @field_validator("labels")
     @classmethod
@@ -53,9 +56,13 @@ class SentimentFeatures(BaseModel):
 
 @dataclass(frozen=True)
 class SentimentExample(ExampleDefaults):
-    """One text, encoded for the graph; its tokens have spans if an explanation is wanted."""
+    """One text, encoded for the graph; its tokens have spans if an explanation is wanted.
+
+    `understood` is the share of it that the model understands, None if the model does not tell.
+    """
 
     tokens: Tokens
+    understood: float | None = None
 
     @property
     def length(self) -> int:
@@ -91,9 +98,10 @@ class Explanation:
 
 @dataclass(frozen=True)
 class SentimentPrediction:
-    """`label` is the likeliest one, `score` its probability.
+    """`label` is the likeliest one, `score` its probability; with `abstained` do not rely on it.
 
     `labels` are those that the text has, the likeliest first, where it may have several or none.
+    `understood` and `abstained` are None of a model that does not tell.
     """
 
     label: str
@@ -102,6 +110,8 @@ class SentimentPrediction:
     truncated: bool
     tokens: int
     unknown_tokens: int
+    understood: float | None = None
+    abstained: bool | None = None
     explanation: Explanation | None = None
     labels: tuple[str, ...] | None = None
 
@@ -114,6 +124,9 @@ class SentimentPrediction:
             "tokens": self.tokens,
             "unknown_tokens": self.unknown_tokens,
         }
+        if self.understood is not None:
+            answer["understood"] = self.understood
+            answer["abstained"] = self.abstained
         if self.explanation is not None:
             answer["explanation"] = self.explanation.to_json()
         if self.labels is not None:
@@ -124,11 +137,18 @@ class SentimentPrediction:
 class SentimentTask:
     """Serves any classifier from token_ids and lengths to calibrated logits and contributions."""
 
-    def __init__(self, features: SentimentFeatures, reader: TextReader, session: Session) -> None:
+    def __init__(
+        self,
+        features: SentimentFeatures,
+        reader: TextReader,
+        session: Session,
+        understanding: Understanding | None = None,
+    ) -> None:
         self._labels = features.labels
         self._threshold = features.threshold
         self._reader = reader
         self._session = session
+        self._understanding = understanding
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
@@ -140,7 +160,10 @@ class SentimentTask:
         missing = {"logits", "contributions"} - {each.name for each in session.outputs}
         if missing:  # golden examples need not ask for both
             raise ModelRefused(f"{GRAPH} has no output {' and no '.join(sorted(missing))}")
-        return cls(features, reader, session)
+        understanding = Understanding.load(
+            folder, manifest, features.understanding, len(features.labels)
+        )
+        return cls(features, reader, session, understanding)
 
     def encode(self, text: str, explain: bool = False) -> SentimentExample:
         """Encode one text; `explain` asks for the contribution of each token.
@@ -152,7 +175,9 @@ class SentimentTask:
         if not len(tokens):
             message = "nothing of the text is left to read" if text else "the text is empty"
             raise InvalidInput(message, field="text", allowed=_ALLOWED)
-        return SentimentExample(tokens)
+        if self._understanding is None:
+            return SentimentExample(tokens)
+        return SentimentExample(tokens, self._understanding.understood(text))
 
     def predict(self, examples: Sequence[SentimentExample]) -> list[SentimentPrediction]:
         """All texts in one padded batch; each answer depends only on its own text."""
@@ -173,6 +198,12 @@ class SentimentTask:
         self, example: SentimentExample, logits: Array, parts: NDArray[np.float32] | None
     ) -> SentimentPrediction:
         """logits (classes,), parts (time, classes) of one text -> its answer."""
+        abstained = None
+        if self._understanding is not None and example.understood is not None:
+            abstained = self._understanding.abstains(example.understood)
+            logits = self._understanding.widened(logits, example.understood)
+            if parts is not None:
+                parts = parts * self._understanding.weight(example.understood)
         probabilities = self._probabilities(logits)
         best = int(probabilities.argmax())
         tokens = example.tokens
@@ -186,6 +217,8 @@ class SentimentTask:
             truncated=tokens.truncated,
             tokens=len(tokens),
             unknown_tokens=tokens.unknown,
+            understood=example.understood,
+            abstained=abstained,
             explanation=explanation,
             labels=self._chosen(probabilities),
         )

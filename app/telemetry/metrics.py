@@ -64,9 +64,15 @@ PREDICTION_CONFIDENCE: Final = histogram(
     ("task", "model", "version"),
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
+UNDERSTOOD_RATIO: Final = histogram(
+    "unroll_understood_ratio",
+    "Share of one text that is in the language its model has learned, 0 to 1.",
+    ("model", "version"),
+    buckets=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
+)
 ABSTENTIONS: Final = counter(
     "unroll_abstentions_total",
-    "Texts for whose author the evidence was too thin: answered with `abstained`.",
+    "Texts that were answered with `abstained`: too little evidence, or too little understood.",
     ("model", "version"),
 )
 

@@ -11,7 +11,6 @@ from app.api.responses import json_response
 from app.api.services import Services
 from app.api.texts import TextRequest, allowed_texts, predict_texts
 from app.settings import Settings
-from app.telemetry import metrics
 
 TASK: Final = "authorship"
 PATH: Final = "/authorship"
@@ -46,7 +45,13 @@ class Authorship(BaseModel):
     characters: int = Field(description="Characters that were read.")
     truncated: bool = Field(description="Whether the text went on after what was read of it.")
     abstained: bool = Field(
-        description="True when the evidence is too thin to rely on; the manifest has the threshold."
+        description="True when the evidence is too thin to rely on, or the text too far from what "
+        "the candidates write; the manifest has both thresholds."
+    )
+    understood: float | None = Field(
+        None,
+        description="Share of the text whose words are spelled like the candidates', 0 to 1; only "
+        "of models whose manifest has a threshold for it.",
     )
     evidence: list[ChunkEvidence] | None = Field(None, description="Only with `evidence`.")
 
@@ -93,16 +98,15 @@ def routes(services: Services) -> APIRouter:
         """The likeliest author of every text, calibrated probabilities, and whether to rely on it.
 
         Each model has its own authors, and a text by anybody else is given to one of them all the
-        same. The answers do not depend on what else is sent or asked for at the same time.
-        `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
+        same; it abstains where a text is in another language, or in none. The answers do not
+        depend on what else is sent or asked for at the same time. `X-Request-Timeout-Ms` shortens
+        the time this may take; `Server-Timing` tells where it went.
         """
         body = await read_json(request, services, AuthorshipRequest, allowed)
         most = services.settings.max_text_characters
         model, predictions = await predict_texts(
             services, request, body, TASK, most, evidence=body.evidence
         )
-        abstained = sum(each["abstained"] for each in predictions)
-        metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
         return json_response(
             {"model": model.name, "version": model.version, "predictions": predictions}
         )

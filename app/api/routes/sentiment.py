@@ -57,6 +57,16 @@ class Sentiment(BaseModel):
     truncated: bool = Field(description="Whether the text went on after what was read of it.")
     tokens: int = Field(description="Tokens that were read.")
     unknown_tokens: int = Field(description="Those of them that the model does not know.")
+    understood: float | None = Field(
+        None,
+        description="Share of the text that is in the model's language, 0 to 1; only of models "
+        "whose manifest has a threshold for it.",
+    )
+    abstained: bool | None = Field(
+        None,
+        description="True when too little is understood to rely on the answer; the manifest has "
+        "the threshold. There whenever `understood` is.",
+    )
     explanation: SentimentExplanation | None = Field(None, description="Only with `explain`.")
 
 

@@ -43,7 +43,9 @@ Split: {split}.
 
 For research and teaching. It must not be the ground of an accusation: style can be imitated, edited
 and translated, and topic, genre and year differ between the training texts of two authors as much
-as style does. Texts of other centuries, genres or languages are answered, but mean nothing.
+as style does. Texts in another language, or in none, are abstained from: `understood` is the share
+of a text whose words are spelled like those of the candidates, and the threshold stands in the
+manifest. Texts of other centuries and genres are answered, but mean nothing.
 
 ## Figures
 

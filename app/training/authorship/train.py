@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from app.features.characters import squeeze
+from app.features.familiarity import FAMILIARITY_FILE
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network
 from app.tasks.authorship import AuthorshipTask
@@ -26,6 +27,7 @@ from app.training.authorship.scores import (
 )
 from app.training.common.graph import OPSET
 from app.training.common.publish import Draft, library_versions, publish
+from app.training.common.understanding import fit_understanding, options
 
 TASKS: TaskTypes = {"authorship": AuthorshipTask}
 HEAD = 1_000  # characters, of the second table of coverage
@@ -62,7 +64,9 @@ def train_authorship(
     learned = [one for one in corpus.documents if not one.kept_back]
     tell(f"training on {len(learned)} texts")
     trained = train(corpus, learned, recipe, work / name / "all")
-    features = features_of(corpus, recipe, trained.reading, calibration, threshold)
+    features = features_of(corpus, recipe, trained.reading, calibration, threshold).model_copy(
+        update={"understanding": options()}
+    )
     training = _describe(corpus, recipe, trained, learned)
     evaluation: dict[str, JsonValue] = {
         "held_out": [row.to_json() for row in rows],
@@ -76,7 +80,10 @@ def train_authorship(
         license=licence_of(corpus),
         intended_use="Research and teaching: which of a closed list of authors wrote a text.",
         network=network_of(trained.networks),
-        graphs={"model.onnx": authorship_graph(trained.networks).SerializeToString()},
+        graphs={
+            "model.onnx": authorship_graph(trained.networks).SerializeToString(),
+            FAMILIARITY_FILE: fit_understanding([[one.text for one in learned]]).to_bytes(),
+        },
         features=features.model_dump(mode="json"),
         training=training,
         evaluation=evaluation,

@@ -27,11 +27,15 @@ STRENGTHS: Final = (0.1, 0.3, 1.0)
 
 @dataclass(frozen=True)
 class Board:
-    """Texts that are scored together: those of one source that have one of `labels`."""
+    """Texts that are scored together: those of one source that have one of `labels`.
+
+    `never_learned` says that not even a refit learns those of the part report.
+    """
 
     name: str
     source: str
     labels: tuple[Label, ...]
+    never_learned: bool = False
 
     def of(self, split: TextSplit, part: Part) -> list[Text]:
         return [one for one in split.of(part, self.source) if one.label in self.labels]
@@ -47,6 +51,7 @@ BOARDS: Final = (
     Board("sst2", "sst2", ("negative", "positive")),
     Board("imdb", "imdb", ("negative", "positive")),
     Board("plain sentences", "plain", LABELS),
+    Board("everyday sentences", "everyday", LABELS, never_learned=True),
 )
 
 

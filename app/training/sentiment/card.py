@@ -21,28 +21,28 @@ _SENTIMENT = """\
 
 Give it a tweet, a review or a sentence in English; it answers negative, neutral or positive with
 calibrated probabilities, and on request what each token adds. One network for all of them: a
-{directions} {cell} of {layers} x {hidden} over {vocabulary} subword tokens, maximum and mean over
-all steps, a linear head. It was warmed up by guessing the next and the last token of all training
-texts, then trained on all sources at once. {beside}
+{directions} {cell} of {layers} x {hidden} over {vocabulary} subword tokens, the maximum over each
+chunk and the mean over all steps, a linear head. It was warmed up by guessing the next and the last
+token of all training texts, then trained on all sources at once.{begun} {beside}
 
 ## Use
 
 For texts of the kinds it learned from: tweets to a company, film reviews, sentences out of them,
-and plain sentences of daily life.
+and what people write every day: tickets, mail, news, specifications, chat.
 Texts longer than one chunk of {chunk} tokens are read whole, chunk by chunk, up to {most} tokens;
 past that the rest is left out and the answer says `truncated`.
 It must not be the only ground of a decision about a person.
 
 ## Limits
 
-- Neutral was learned from tweets and from made sentences: reviews, and the sentences out of them,
-  have no third class. A plain statement in the style of a review is called by its slight lean.
-- English of 2000 to 2015. Other languages and scripts become unknown tokens: the answer is then
-  little more than a prior, and `unknown_tokens` says so.
-- Irony, quotations and comparisons are read by their words. Denials and turns are understood in
-  their common forms: "nobody complained" is called negative, "I used to love this place" positive.
-- Neutral facts are known by the commonest forms of sentences: "I drove home after work" is called
-  negative.
+- Neutral was learned from tweets, from made sentences and from sentences out of running text that
+  hold no word that pleases or hurts: reviews, and the sentences out of them, have no third class.
+- English. Of a text `understood` tells how much is in it, by its spelling; below the threshold in
+  the manifest the model abstains and its probabilities are drawn to the base rates. A short
+  sentence in another language that is spelled like English may pass.
+- Irony, quotations and comparisons are read by their words. Denials are understood in their common
+  forms, not in all. What pleases or hurts without a word that says so ("the handle came off") is
+  often called neutral, and so is news of harm or luck.
 - Words for groups of people may carry the bias of the reviews and tweets they stood in; this was
   not measured.
 - Each chunk is read from an empty state: what a sentence refers to across a chunk's edge is lost.
@@ -74,6 +74,10 @@ This version is a refit. The recipe, the steps of every phase and how much each 
 those of version {version}, which was chosen and measured on texts that it had not learned. This
 version has learned those texts, too."""
 
+_BEGUN = """
+It went on from version {version}: everyday sentences and plain facts were learned, and what that
+version knew was shown again."""
+
 
 def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
     """The model card (Mitchell et al. 2019) of a sentiment model, in Markdown."""
@@ -81,6 +85,7 @@ def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
     rows: Any = training["rows"]
     network: Any = training["network"]
     refit_of = training.get("refit_of")
+    start: Any = training.get("start")
     lines = [
         f"- {part}: " + ", ".join(f"{count:,} {source}" for source, count in counts.items())
         for part, counts in rows.items()
@@ -92,6 +97,7 @@ def sentiment_card(name: str, training: Mapping[str, JsonValue]) -> str:
         layers=recipe["num_layers"],
         hidden=recipe["hidden_size"],
         vocabulary=f"{network['vocabulary_size']:,}",
+        begun=_BEGUN.format(version=start["version"]) if start else "",
         beside=_BESIDE if recipe["ngrams"] else "",
         chunk=network["chunk_length"],
         most=f"{training['max_tokens']:,}",

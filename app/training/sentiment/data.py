@@ -9,11 +9,15 @@ nothing):
 * `imdb`: the file goes film by film, and films with reviews of both labels come first in both
   halves of it, in one order. Parts are stretches of this order, with a gap between: no film is in
   two parts, as none is in both halves of the data set (Maas et al. 2011, section 4.1).
+* `facts`: sentences out of running text, a tenth of them `select`; nothing of them is reported.
 * `plain`: made by `plain_texts`, but `report`, which was written by hand. It gives way: a
   sentence that another source has, in whatever part, stays there alone.
+* `everyday`: made by `everyday_texts`, but `select` and `report`, which were written by hand.
 
 At the end no training text has a near-duplicate in a held-out part, nor `select` in `report`;
-of `plain`, whose templates stand in both, none has the same words.
+of what is made, whose templates stand in both, none has the same words. The sentences of
+`everyday` that were written by hand are never learned, whichever source has them, not even by a
+version that learns all else.
 """
 
 import hashlib
@@ -23,7 +27,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.training.common.text_files import csv_rows
+from app.training.sentiment.everyday_judged import EVERYDAY
+from app.training.sentiment.everyday_select import SELECT
+from app.training.sentiment.everyday_texts import everyday_texts
 from app.training.sentiment.labels import LABELS, Label
+from app.training.sentiment.natural_texts import FILES, natural_texts
 from app.training.sentiment.near_duplicates import Words, near_duplicate_groups, text_key, words_of
 from app.training.sentiment.plain_judged import JUDGED
 from app.training.sentiment.plain_texts import plain_texts
@@ -34,8 +42,9 @@ HeldOut = Literal["select", "report"]
 HELD_OUT: Final[tuple[HeldOut, ...]] = ("select", "report")
 Placed = tuple["Text", Part | None]
 
-MADE: Final = "plain"
-"""The source whose texts are made, not read from a file."""
+MADE: Final = ("plain", "everyday")
+"""The sources whose texts are made, not read from files."""
+_EVERYDAY_TEXTS: Final = 40_000
 _MADE_TEXTS: Final[tuple[tuple[Literal["train", "select"], int], ...]] = (
     ("train", 9000),
     ("select", 900),
@@ -93,9 +102,9 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
     given: set[str] = set()  # words of texts that were not made
     for text, part in _placed(root, only):
         key = text_key(text.text)
-        if text.source != MADE:
+        if text.source not in MADE:
             given.add(key)
-        elif key in given:
+        elif text.source == "plain" and key in given:
             continue
         if part is not None:
             parts[part].append((text, key))
@@ -111,11 +120,16 @@ def read_texts(root: Path, only: Sequence[str] = ()) -> TextSplit:
 def all_texts(root: Path, only: Sequence[str] = ()) -> tuple[Text, ...]:
     """Every text of the sources, held out or not, each once: what nobody will be scored on.
 
+    But for the everyday sentences written by hand, which every version is scored on.
+
     Raises as `read_texts` does.
     """
     found: dict[tuple[str, str, Label], Text] = {}
+    judged = [one for kind in EVERYDAY.values() for one in kind]
+    never = {text_key(text) for text, _ in (*judged, *SELECT)}
     for one, _ in _placed(root, only):
-        found.setdefault((one.source, one.text, one.label), one)
+        if text_key(one.text) not in never:
+            found.setdefault((one.source, one.text, one.label), one)
     return tuple(found.values())
 
 
@@ -127,7 +141,7 @@ def _placed(root: Path, only: Sequence[str]) -> Iterator[Placed]:
     count = 0
     for name, (files, place) in SOURCES.items():
         missing = [file for file in files if not (root / file).is_file()]
-        there = len(missing) < len(files) or (name == MADE and count > 0)
+        there = len(missing) < len(files) or (name in MADE and count > 0)
         if name not in only and (only or not there):
             continue
         if missing:
@@ -143,14 +157,15 @@ def _placed(root: Path, only: Sequence[str]) -> Iterator[Placed]:
 def text_sha256(root: Path, names: Iterable[str]) -> dict[str, str]:
     """File name below `root` -> sha256 of every file behind the sources `names`.
 
-    Of the made source, the sha256 of its labels and texts, under its own name.
+    Of a made source, the sha256 of its labels and texts, under its own name.
     """
     names = sorted(names)
     files = [file for name in names for file in SOURCES[name][0]]
     found = {file: hashlib.sha256((root / file).read_bytes()).hexdigest() for file in files}
-    if MADE in names:
-        lines = "".join(f"{part} {one.label} {one.text}\n" for one, part in _plain())
-        found[MADE] = hashlib.sha256(lines.encode()).hexdigest()
+    for name in sorted(set(MADE) & set(names)):
+        made = SOURCES[name][1]()
+        lines = "".join(f"{part} {one.label} {one.text}\n" for one, part in made)
+        found[name] = hashlib.sha256(lines.encode()).hexdigest()
     return found
 
 
@@ -240,10 +255,30 @@ def _rows(path: Path, label: str = "label") -> list[dict[str, str]]:
 
 
 def _plain() -> list[Placed]:
-    placed: list[Placed] = [(Text(text, label, MADE), "report") for text, label in JUDGED]
+    placed: list[Placed] = [(Text(text, label, "plain"), "report") for text, label in JUDGED]
     for part, count in _MADE_TEXTS:
-        placed += [(Text(text, label, MADE), part) for text, label in plain_texts(part, count)]
+        placed += [(Text(text, label, "plain"), part) for text, label in plain_texts(part, count)]
     return placed
+
+
+def _everyday() -> list[Placed]:
+    judged = [one for kind in EVERYDAY.values() for one in kind]
+    parts: tuple[tuple[Part, Iterable[tuple[str, Label]]], ...] = (
+        ("report", judged),
+        ("select", SELECT),
+        ("train", everyday_texts(_EVERYDAY_TEXTS)),
+    )
+    return [(Text(text, label, "everyday"), part) for part, texts in parts for text, label in texts]
+
+
+def _facts(*files: Path) -> list[Placed]:
+    return [
+        (
+            Text(text, label, "facts", confidence),
+            "select" if hashed_part(text) == "select" else "train",
+        )
+        for text, label, confidence in natural_texts(*files)
+    ]
 
 
 SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] = {
@@ -257,5 +292,7 @@ SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] =
         _sst2,
     ),
     "imdb": (("imdb/train.csv.gz",), _imdb),
-    MADE: ((), _plain),  # the last: it gives way to those before it
+    "facts": (FILES, _facts),
+    "plain": ((), _plain),  # what is made comes last: it gives way to those before it
+    "everyday": ((), _everyday),
 }

@@ -34,13 +34,19 @@ class Learned:
     phases: tuple[Fit, ...]
 
 
-def learn(material: Material, recipe: SentimentRecipe, folder: Path) -> Learned:
+def learn(
+    material: Material,
+    recipe: SentimentRecipe,
+    folder: Path,
+    start: TextClassifier | None = None,
+) -> Learned:
     """Warm up, then go through the phases; one that ends no better than it began is undone.
 
+    Without a warm-up it begins with the weights of `start`, or with none that have learned.
     Checkpoints stand in `folder`; Ctrl-C ends the step that runs and leaves out those after it.
     """
     torch.set_num_threads(1)
-    network, model = new_network(material, recipe), None
+    network, model = start or new_network(material, recipe), None
     rounds: list[Fit] = []
     phases: list[Fit] = []
     for number in range(recipe.warm_ups):
@@ -83,6 +89,19 @@ def relearn(material: Material, recipe: SentimentRecipe, folder: Path, learned: 
         if phases[-1].interrupted:
             break
     return Learned(network, learned.warm_ups, tuple(phases))
+
+
+def settle(
+    material: Material, recipe: SentimentRecipe, network: TextClassifier, folder: Path
+) -> TextClassifier:
+    """The network after the recipe's steps of settling in, or as it is if there are none."""
+    if recipe.settling is None:
+        return network
+    only = replace(recipe, phases=(recipe.settling,))
+    go = partial(train_phase, material, only, 0, network, keep=recipe.settling.loop.steps)
+    found = _go_on(go, folder / "settling").network
+    assert isinstance(found, TextClassifier)
+    return found
 
 
 def _go_on(step: Callable[[Path, Report], Fit], folder: Path) -> Fit:
@@ -225,11 +244,17 @@ def train_ngrams(material: Material, recipe: SentimentRecipe) -> NgramClassifier
         return None
     tokenizer = material.tokenizer
     pieces = [tokenizer.id_to_token(token) or "" for token in range(tokenizer.get_vocab_size())]
-    with_ngrams, without = (
+    spoken_of, silent = of_ngrams(material, recipe)
+    return fit_ngrams(spoken_of, pieces, len(recipe.labels), recipe.ngrams, silent=silent)
+
+
+def of_ngrams(material: Material, recipe: SentimentRecipe) -> tuple[list[Encoded], list[Encoded]]:
+    """The training texts of the sources that n-grams speak of, and those of the others."""
+    spoken_of, silent = (
         [material.train[source] for source, share in recipe.shares.items() if share.ngrams is own]
         for own in (True, False)
     )
-    return fit_ngrams(with_ngrams, pieces, len(recipe.labels), recipe.ngrams, silent=without)
+    return spoken_of, silent
 
 
 def predict(module: nn.Module, tokens: Sequence[Ids]) -> Logits:

@@ -35,10 +35,11 @@ class TextClassifier(nn.Module):
     """Reads a text in chunks and pools over all of it.
 
     Long texts are cut into chunks of `chunk_length` tokens that are read side by side, each from
-    an empty state; the maximum and the mean over all steps of all chunks go into a linear head
-    (Johnson and Zhang 2016, "Supervised and Semi-Supervised Text Categorization using LSTM for
-    Region Embeddings", section 2.2). Since the head is linear, the logits split exactly into
-    what each step adds to them.
+    an empty state; the maximum over each chunk, in the mean over the chunks by their lengths, and
+    the mean over all steps go into a linear head (Johnson and Zhang 2016, "Supervised and
+    Semi-Supervised Text Categorization using LSTM for Region Embeddings", section 2.2, for one
+    chunk). A maximum over all chunks would grow with the length of what says the same again and
+    again. Since the head is linear, the logits split exactly into what each step adds to them.
     """
 
     def __init__(self, options: ClassifierOptions) -> None:
@@ -75,9 +76,8 @@ class TextClassifier(nn.Module):
         size = outputs.shape[2]
         valid = torch.arange(chunk, device=lengths.device) < chunk_lengths[filled][:, None]
         highest = outputs.masked_fill(~valid[:, :, None], -torch.inf).amax(1)  # (rows, size)
-        index = owner[:, None].expand(-1, size)
-        top = outputs.new_full((batch, size), -torch.inf)
-        top = top.scatter_reduce(0, index, highest, "amax")
+        share = (chunk_lengths[filled] / lengths[owner])[:, None]  # (rows, 1)
+        top = outputs.new_zeros(batch, size).index_add(0, owner, highest * share)
         total = outputs.new_zeros(batch, size).index_add(0, owner, outputs.sum(1))
         pooled = torch.cat([top, total / lengths[:, None]], dim=1)  # (batch, 2 * size)
         pooled = functional.dropout(pooled, self.options.head_dropout, self.training)
@@ -125,35 +125,46 @@ class TextClassifier(nn.Module):
         time_major = graph.op("Transpose", embedded, perm=[1, 0, 2])  # (chunk, rows, embedding)
         outputs, _ = self.recurrent.to_onnx(graph, time_major, row_lengths)
         outputs = graph.op("Transpose", outputs, perm=[1, 0, 2])  # (rows, chunk, size)
+        tops, at = self._chunk_tops(graph, outputs, row_lengths)
+        divisor = graph.op("Cast", column, to=onnx.TensorProto.FLOAT)  # (batch, 1)
+        filled = graph.op("Cast", left, to=onnx.TensorProto.FLOAT)  # (batch, chunks)
+        share = graph.op("Div", filled, divisor)  # (batch, chunks), of the text's tokens
+        share_of_row = graph.op("Reshape", share, np.array([-1, 1, 1], np.int64))  # (rows, 1, 1)
         size = self.recurrent.output_size
         batch = graph.op("Shape", token_ids, start=0, end=1)
         shape = graph.op("Concat", batch, whole, np.array([size], np.int64), axis=0)
         outputs = graph.op("Reshape", outputs, shape)  # (batch, chunks * chunk, size)
 
-        steps = graph.op("Unsqueeze", _range(graph, whole), zero)  # (1, chunks * chunk)
-        valid = graph.op("Unsqueeze", graph.op("Less", steps, column), np.array([2], np.int64))
-        lowest = np.array(np.finfo(np.float32).min)
-        masked = graph.op("Where", valid, outputs, lowest)
-        top = graph.op("ReduceMax", masked, one, keepdims=0)  # (batch, size)
-        divisor = graph.op("Cast", column, to=onnx.TensorProto.FLOAT)  # (batch, 1)
-        # Summed up step by step: ReduceSum adds in another order when a batch-mate is longer.
-        running = graph.op("CumSum", outputs, np.array(1, np.int64))
-        total = graph.op("Squeeze", graph.slices(running, -1, 2**31, axis=1), one)
-        mean = graph.op("Div", total, divisor)  # (batch, size)
+        by_chunk = graph.op("Concat", batch, count, np.array([size], np.int64), axis=0)
+        top = graph.op("Reshape", graph.op("Mul", tops, share_of_row), by_chunk)
+        top = _last(graph, top)  # (batch, size)
+        mean = graph.op("Div", _last(graph, outputs), divisor)  # (batch, size)
         weight = self.head.weight.detach().T  # (2 * size, classes)
         of_top, of_mean = graph.constant(weight[:size]), graph.constant(weight[size:])
         parts = graph.op("Add", graph.op("MatMul", top, of_top), graph.op("MatMul", mean, of_mean))
         logits = graph.op("Add", parts, graph.constant(self.head.bias, "bias"))
 
-        at = graph.op("ArgMax", masked, axis=1, keepdims=1)  # (batch, 1, size)
-        mine = graph.op("Equal", graph.op("Unsqueeze", steps, np.array([2], np.int64)), at)
-        tops = graph.op("Where", mine, outputs, np.array(0.0, np.float32))
+        mine = graph.op("Where", at, share_of_row, np.array(0.0, np.float32))
+        told = graph.op("Mul", graph.op("Reshape", mine, shape), outputs)  # tops where they stand
         shares = graph.op("Div", outputs, graph.op("Unsqueeze", divisor, one))
         added = graph.op(
-            "Add", graph.op("MatMul", tops, of_top), graph.op("MatMul", shares, of_mean)
+            "Add", graph.op("MatMul", told, of_top), graph.op("MatMul", shares, of_mean)
         )
         contributions = graph.op("Slice", added, zero, time, one)  # (batch, time, classes)
         return logits, contributions
+
+    def _chunk_tops(self, graph: Graph, outputs: str, row_lengths: str) -> tuple[str, str]:
+        """outputs (rows, chunk, size) -> the maximum of each row within its length (rows, 1, size),
+        and whether it stands at a step: (rows, chunk, size). A row without a step has a low one."""
+        one, two = np.array([1], np.int64), np.array([2], np.int64)
+        steps = _range(graph, graph.op("Shape", outputs, start=1, end=2))  # (chunk,)
+        inside = graph.op("Less", steps, graph.op("Unsqueeze", row_lengths, one))  # (rows, chunk)
+        lowest = np.array(np.finfo(np.float32).min)
+        masked = graph.op("Where", graph.op("Unsqueeze", inside, two), outputs, lowest)
+        tops = graph.op("ReduceMax", masked, one)  # (rows, 1, size)
+        first = graph.op("ArgMax", masked, axis=1, keepdims=1)  # (rows, 1, size)
+        at = graph.op("Equal", graph.op("Unsqueeze", steps, one), first)
+        return tops, at
 
     def describe(self) -> dict[str, object]:
         return asdict(self.options) | {"parameters": sum(p.numel() for p in self.parameters())}
@@ -163,3 +174,10 @@ def _range(graph: Graph, end: str) -> str:
     """0, 1, ... up to `end` (1,), exclusive."""
     limit = graph.op("Squeeze", end, np.array([0], np.int64))
     return graph.op("Range", np.array(0, np.int64), limit, np.array(1, np.int64))
+
+
+def _last(graph: Graph, values: str) -> str:
+    """The sum of (batch, time, size) over time, added up in one order whatever the padding:
+    ReduceSum adds in another order when a batch-mate is longer."""
+    running = graph.op("CumSum", values, np.array(1, np.int64))
+    return graph.op("Squeeze", graph.slices(running, -1, 2**31, axis=1), np.array([1], np.int64))

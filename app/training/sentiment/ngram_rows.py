@@ -12,6 +12,9 @@ from app.training.common.graph import Graph
 from app.training.sentiment.batches import Ids
 
 _FIRST, _SECOND = 1_000_003, 1_009  # the products of token ids stay far below 2**63
+# How often an n-gram stands in a text is counted in so many bins by the remainder of its row, in
+# NumPy and in the graph alike: a table of all rows for each text would take too long to clear.
+_BINS = 32_768
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,29 @@ def counts(tokens: Sequence[Ids], vocabulary_size: int, o: NgramOptions) -> spar
     seen = sparse.csr_array((ones, np.concatenate(rows).astype(np.int32), ends), shape=shape)
     seen.sum_duplicates()
     return seen
+
+
+def repeats(seen: sparse.csr_array) -> sparse.csr_array:
+    """Like `seen` (texts, rows), with how often each n-gram that is there stands in its text."""
+    texts = np.repeat(np.arange(seen.shape[0], dtype=np.int64), np.diff(seen.indptr))
+    bins, where = np.unique(texts * _BINS + seen.indices % _BINS, return_inverse=True)
+    times = np.bincount(where, seen.data, len(bins))[where].astype(np.float32)
+    return sparse.csr_array((times, seen.indices, seen.indptr), shape=seen.shape)
+
+
+def times_onnx(graph: Graph, sizes: Sequence[tuple[str, str]]) -> list[str]:
+    """`repeats` in a graph: for each of the pairs of `rows_onnx` (batch, time, 1) float."""
+    bins = [graph.op("Mod", rows, np.array(_BINS, np.int64)) for rows, _ in sizes]
+    every = graph.op("Concat", *bins, axis=1)  # (batch, sizes * time)
+    two = np.array([2], np.int64)
+    ones = graph.op("Concat", *(graph.op("Squeeze", inside, two) for _, inside in sizes), axis=1)
+    batch = graph.op("Shape", every, start=0, end=1)
+    shape = graph.op("Concat", batch, np.array([_BINS], np.int64), axis=0)
+    empty = graph.op("Expand", np.array([[0.0]], np.float32), shape)  # (batch, bins)
+    filled = graph.op("ScatterElements", empty, every, ones, axis=1, reduction="add")
+    times = graph.op("GatherElements", filled, every, axis=1)
+    split = graph.op("Split", times, outputs=len(sizes), axis=1, num_outputs=len(sizes))
+    return [graph.op("Unsqueeze", each, two) for each in split]
 
 
 def rows_onnx(

@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from app.training.common.graph import Graph
 from app.training.sentiment.batches import Ids
-from app.training.sentiment.ngram_rows import NgramOptions, counts, rows_onnx
+from app.training.sentiment.ngram_rows import NgramOptions, counts, repeats, rows_onnx, times_onnx
 
 Array = NDArray[np.float32]
 _TINY = np.array(1e-12, np.float32)
@@ -25,8 +25,9 @@ _TINY = np.array(1e-12, np.float32)
 @dataclass(frozen=True)
 class NgramClassifier:
     """weights (rows, experts, classes) and gate (rows, kinds), already times the inverse
-    document frequencies; squares (rows,): what an n-gram adds to the squared length of a text's
-    vector; bias (experts, classes), gate_bias (kinds,).
+    document frequencies; squares (rows,): what an n-gram that stands once adds to the squared
+    length of a text's vector; one that stands n times adds n * n times as much; bias (experts,
+    classes), gate_bias (kinds,).
 
     The first kinds of texts have an expert each; about those after them nothing is said."""
 
@@ -42,7 +43,8 @@ class NgramClassifier:
         """What each expert says, as far as the gate believes it: (texts, experts, classes); and
         how far the gate believes in each kind: (texts, kinds), which sum to one."""
         seen = counts(tokens, self.vocabulary_size, self.options)
-        lengths = np.sqrt(np.maximum(seen @ self.squares, np.float32(1e-12)))[:, None]
+        weighed = seen.multiply(repeats(seen)).tocsr()
+        lengths = np.sqrt(np.maximum(weighed @ self.squares, np.float32(1e-12)))[:, None]
         experts, classes = self.bias.shape
         said = (seen @ self.weights.reshape(len(self.weights), -1)) / lengths
         said = said.reshape(-1, experts, classes) + self.bias
@@ -69,7 +71,7 @@ class NgramClassifier:
         out equally among its tokens.
         """
         one, zero, two = (np.array([i], np.int64) for i in (1, 0, 2))
-        (experts, classes), kinds = self.bias.shape, len(self.gate_bias)
+        experts, classes = self.bias.shape
         time = graph.op("Shape", token_ids, start=1, end=2)
         # Everything a row holds side by side: experts * classes, kinds of the gate, its square.
         table = np.concatenate(
@@ -77,22 +79,23 @@ class NgramClassifier:
         )
         width = table.shape[1]
         stored = graph.constant(table.astype(np.float16), "ngrams")
-        added, gates = [], []
-        for size, (rows, inside) in enumerate(
-            rows_onnx(graph, token_ids, lengths, self.vocabulary_size, self.options), start=1
+        added, gates, squared = [], [], []
+        sizes = rows_onnx(graph, token_ids, lengths, self.vocabulary_size, self.options)
+        for size, ((rows, inside), times) in enumerate(
+            zip(sizes, times_onnx(graph, sizes), strict=True), start=1
         ):
             found = graph.op("Cast", graph.op("Gather", stored, rows), to=onnx.TensorProto.FLOAT)
             found = graph.op("Mul", found, inside)  # (batch, time, width)
             said = graph.slices(found, 0, experts * classes, axis=2)
-            gates.append(graph.slices(found, experts * classes, width, axis=2))
+            gates.append(graph.slices(found, experts * classes, width - 1, axis=2))
+            squared.append(graph.op("Mul", graph.slices(found, width - 1, width, axis=2), times))
             share = graph.op("Mul", said, np.array(1.0 / size, np.float32))
             for shift in range(size):
                 moved = graph.op("Pad", share, np.array([0, shift, 0, 0, 0, 0], np.int64))
                 added.append(graph.op("Slice", moved, zero, time, one))
-        last = _last_sum(graph, graph.op("Sum", *gates))  # (batch, kinds + 1)
-        energy = graph.op("Max", graph.slices(last, kinds, kinds + 1, 1), _TINY)
+        energy = graph.op("Max", _last_sum(graph, graph.op("Sum", *squared)), _TINY)
         length = graph.op("Sqrt", energy)  # (batch, 1)
-        belief = graph.op("Div", graph.slices(last, 0, kinds, 1), length)
+        belief = graph.op("Div", _last_sum(graph, graph.op("Sum", *gates)), length)
         belief = graph.op("Add", belief, graph.constant(self.gate_bias, "gate_bias"))
         trust = graph.op("Softmax", belief, axis=1)  # (batch, kinds)
         shares = graph.slices(trust, 0, experts, 1)  # (batch, experts)

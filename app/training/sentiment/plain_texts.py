@@ -31,7 +31,7 @@ def plain_texts(part: Part, count: int, seed: int = 0) -> Iterator[tuple[str, La
     seen: set[str] = set()
     while len(seen) < count:
         label = LABELS[len(seen) % len(LABELS)]
-        text = _styled(maker.sentence(label), rng)
+        text = styled(maker.sentence(label), rng)
         if text.lower() not in seen:
             seen.add(text.lower())
             yield text, label
@@ -240,14 +240,14 @@ def _plural(thing: str) -> str:
     return thing + ("es" if thing.endswith(("s", "ch", "sh")) else "s")
 
 
-def _styled(text: str, rng: random.Random) -> str:
+def styled(text: str, rng: random.Random) -> str:
     """As people write: with or without capitals, an end, a shout, a name in front."""
     roll = rng.random()
     question = text.endswith("?")
     if roll < 0.55:
         text = text[0].upper() + text[1:]
     if rng.random() < 0.3:
-        text = text.replace("n't", rng.choice(("nt", "n\u2019t", " not")))
+        text = text.replace("n't", rng.choice(("nt", "n\u2019t")))
     if not question and rng.random() < 0.6:
         text += rng.choice((".", ".", ".", "!", "!!", "..."))
     if rng.random() < 0.05:

@@ -31,6 +31,9 @@ class Share:
     # whether a classifier of n-grams is fitted to them; if not, the classifiers of the other
     # sources learn to add nothing to texts of this kind, and the network answers alone
     ngrams: bool = True
+    # whether held-out texts of the source decide how much each part of the classifier counts; those
+    # that are made, or labelled by their words alone, would make it too sure of itself
+    blended: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ class SentimentRecipe:
             "airline": Share(24, weight=0.7, copies=10),
             "sst2": Share(96, copies=4, by_length=True),
             "imdb": Share(24),
-            "plain": Share(64, copies=0, ngrams=False),
+            "plain": Share(32, copies=0, ngrams=False, blended=False),
+            "facts": Share(40, weight=0.7, copies=0, ngrams=False, blended=False),
+            "everyday": Share(64, copies=0, ngrams=False),
         }
     )
     ngrams: NgramOptions | None = _NGRAMS  # of the n-gram classifiers; None for none
@@ -93,6 +98,8 @@ class SentimentRecipe:
     warm_up_rows: int = 64  # pieces of text in a step of the warm-up
     negatives: int = 384  # wrong tokens that a right one is compared with in the warm-up
     phases: tuple[Phase, ...] = _PHASES  # of learning to answer, in their order
+    # of a refit that was not trained but moved, on all texts, to settle in; None for none
+    settling: Phase | None = None
     seed: int = 0  # of weights and batches
 
     def network(self, tokenizer: Tokenizer, phase: Phase) -> ClassifierOptions:
@@ -110,6 +117,27 @@ class SentimentRecipe:
             recurrent_dropout=phase.recurrent_dropout,
             head_dropout=self.head_dropout,
         )
+
+
+def continued(recipe: SentimentRecipe) -> SentimentRecipe:
+    """The recipe for going on from a published version: no warm-up, short phases at a low rate.
+
+    Of the long texts less is shown; they are there to be kept in mind.
+    """
+    loop = LoopOptions(
+        steps=400,
+        learning_rate=8e-4,
+        weight_decay=0.02,
+        averaging=0.99,
+        validate_every=200,
+        warmup=30,
+    )
+    rows = {"airline": 16, "sst2": 32, "imdb": 6, "plain": 12, "facts": 24, "everyday": 48}
+    shares = {name: replace(share, rows=rows[name]) for name, share in recipe.shares.items()}
+    phase = replace(recipe.phases[-1], loop=loop, max_tokens=256)
+    rest = replace(loop, steps=150, learning_rate=5e-4, averaging=0.98, warmup=10)
+    settling = replace(phase, loop=rest)
+    return replace(recipe, shares=shares, warm_ups=0, phases=(phase, phase), settling=settling)
 
 
 def shortened(recipe: SentimentRecipe, steps: int) -> SentimentRecipe:

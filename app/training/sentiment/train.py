@@ -3,19 +3,22 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 from pydantic import JsonValue
 
+from app.features.familiarity import FAMILIARITY_FILE
+from app.features.text import TOKENIZER_FILE
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.publish import Draft, library_versions, publish
+from app.training.common.understanding import fit_understanding, options
 from app.training.sentiment.batches import Encoded
 from app.training.sentiment.blend import Group, blend, combine
 from app.training.sentiment.card import SENTIMENT_LICENSE, sentiment_card
@@ -28,15 +31,33 @@ from app.training.sentiment.data import (
     read_texts,
     text_sha256,
 )
-from app.training.sentiment.fit import Learned, learn, predict, relearn, train_ngrams
+from app.training.sentiment.fit import (
+    Learned,
+    learn,
+    of_ngrams,
+    predict,
+    relearn,
+    settle,
+    train_ngrams,
+)
 from app.training.sentiment.labels import LABELS
-from app.training.sentiment.material import Texts, build_material, with_all
+from app.training.sentiment.material import Material, Texts, build_material, with_all
 from app.training.sentiment.mixture import Mixture
 from app.training.sentiment.network import TextClassifier
+from app.training.sentiment.ngram_fit import with_gate
+from app.training.sentiment.ngrams import NgramClassifier
 from app.training.sentiment.recipe import SentimentRecipe
+from app.training.sentiment.warm_start import (
+    load_ngrams,
+    moved,
+    origin,
+    started,
+    take_tokenizer,
+)
 
 TASKS: TaskTypes = {"sentiment": SentimentTask}
 MAX_TOKENS = 4096
+BASE_RATES: Final = (0.3, 0.4, 0.3)  # of the labels, about as in what people write every day
 
 Facts: TypeAlias = Mapping[str, JsonValue]
 
@@ -45,9 +66,13 @@ _SPLIT: Final = (
     "select a tenth of the training sentences with all their phrases; imdb by film; no text of "
     "these has a near-duplicate in another part; plain: report was written by hand, select has "
     "words of its own in the templates of train, and no text has the same words as one in another "
-    "part"
+    "part; facts: a tenth is select; everyday: select and report were written by hand, and no "
+    "other text has the words of one of them"
 )
-_WHOLE: Final = "none: every text of the sources was learned, each once"
+_WHOLE: Final = (
+    "none: every text of the sources was learned, each once, but for the everyday sentences that "
+    "were written by hand"
+)
 
 
 def train_sentiment(
@@ -58,6 +83,8 @@ def train_sentiment(
     repository: Path = Path("models"),
     work: Path = Path("runs"),
     refit: bool = False,
+    start: Path | None = None,
+    refit_start: Path | None = None,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
@@ -65,19 +92,32 @@ def train_sentiment(
     version follows, which has learned from the held-out texts as well, by the steps and factors
     that were found without: more texts make a better network, but no figure of its own.
 
+    `start` is the folder of a published version to go on from, with its tokens and weights; it
+    must not have learned the held-out texts. The refit then begins as `refit_start`, a refit of
+    `start` itself, whose weights are moved by as much as learning moved those of `start` (Ilharco
+    et al. 2023, "Editing Models with Task Arithmetic", section 2), and settles in for a few steps.
+
     Raises:
+        ValueError: only one of `start` and `refit_start` is there for a refit.
         FileNotFoundError: a source is not below `data`.
-        ModelRefused: the result does not pass the checks of loading.
+        ModelRefused: the result does not pass the checks of loading, `start` has other layers or
+            has learned the held-out texts, or `refit_start` has other tokens.
     """
+    if refit and (start is None) is not (refit_start is None):
+        raise ValueError("a refit that goes on from a version needs start and refit_start")
     split = read_texts(data, tuple(recipe.shares))
     folder = work / name
+    if start is not None:
+        take_tokenizer(start, refit_start, folder)
     material = build_material(
-        texts_of(split, "train"), texts_of(split, "select"), recipe, folder / "tokenizer.json"
+        texts_of(split, "train"), texts_of(split, "select"), recipe, folder / TOKENIZER_FILE
     )
-    learned = learn(material, recipe, folder)
-    mixture = Mixture(learned.network, train_ngrams(material, recipe))
+    learned = learn(material, recipe, folder, started(material, recipe, start))
+    mixture = Mixture(learned.network, _ngrams(material, recipe, start))
     groups = {source: group_of(mixture, each) for source, each in material.select.items()}
-    factors = blend(list(groups.values()))
+    factors = blend([one for source, one in groups.items() if recipe.shares[source].blended])
+    read = texts_of(split, "train")
+    familiarity = fit_understanding([[one.text for one in read[source]] for source in read])
     facts: dict[str, JsonValue] = {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": plain(learned.network.describe()),
@@ -89,20 +129,40 @@ def train_sentiment(
     def published(learned: Learned, mixture: Mixture, own: Facts) -> Path:
         files = {
             "model.onnx": mixture.graph(factors, len(LABELS)).SerializeToString(),
-            "tokenizer.json": material.tokenizer.to_str().encode(),
+            TOKENIZER_FILE: material.tokenizer.to_str().encode(),
+            FAMILIARITY_FILE: familiarity.to_bytes(),
         }
         training = describe(recipe, learned) | dict(own) | facts
         return publish(_draft(name, recipe, learned.network, files, training), repository, TASKS)
 
     rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
-    version = published(learned, mixture, {"rows": plain(rows), "split": _SPLIT})
+    own: dict[str, JsonValue] = {"rows": plain(rows), "split": _SPLIT}
+    if start is not None:
+        own["start"] = origin(start)
+    version = published(learned, mixture, own)
     if not refit or any(fit.interrupted for fit in (*learned.warm_ups, *learned.phases)):
         return version
     texts = by_source(all_texts(data, tuple(recipe.shares)))
     everything = with_all(material, texts, recipe.labels)
-    again = relearn(everything, recipe, folder, learned)
     own = {"rows": plain({"train": _counted(texts)}), "refit_of": version.name, "split": _WHOLE}
-    return published(again, Mixture(again.network, train_ngrams(everything, recipe)), own)
+    if start is None or refit_start is None:
+        again = relearn(everything, recipe, folder, learned)
+    else:
+        network = moved(material, recipe, learned.network, start, refit_start)
+        again = replace(learned, network=settle(everything, recipe, network, folder))
+        own["start"] = origin(refit_start)
+    ngrams = _ngrams(everything, recipe, refit_start)
+    return published(again, Mixture(again.network, ngrams), own)
+
+
+def _ngrams(
+    material: Material, recipe: SentimentRecipe, start: Path | None
+) -> NgramClassifier | None:
+    """Those of the version in `start`, with a gate for the sources of the recipe, or new ones."""
+    if start is None or recipe.ngrams is None:
+        return train_ngrams(material, recipe)
+    of_start = load_ngrams(recipe.ngrams, len(LABELS), start)
+    return with_gate(of_start, *of_ngrams(material, recipe))
 
 
 def _draft(
@@ -113,7 +173,10 @@ def _draft(
     training: dict[str, JsonValue],
 ) -> Draft:
     features = SentimentFeatures(
-        labels=LABELS, max_tokens=MAX_TOKENS, chunk_length=network.options.chunk_length
+        labels=LABELS,
+        max_tokens=MAX_TOKENS,
+        chunk_length=network.options.chunk_length,
+        understanding=options(BASE_RATES),
     )
     return Draft(
         name=name,

@@ -61,4 +61,5 @@ def test_an_explanation_of_one_of_several_labels_adds_up_to_its_logit(texts: Ser
 def test_the_schema_is_what_is_answered(texts: Service) -> None:
     body = {"text": "good film", "explain": True, "model": SEVERAL}
     (prediction,) = texts.http.post("/classify", json=body).json()["predictions"]
-    assert prediction.keys() == Classification.model_fields.keys()
+    told = {"understood", "abstained"}  # by models that have learned to
+    assert prediction.keys() == Classification.model_fields.keys() - told

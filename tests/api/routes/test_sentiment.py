@@ -78,7 +78,8 @@ def test_explanations_take_shorter_texts(texts: Service) -> None:
 def test_the_schema_is_what_is_answered(texts: Service) -> None:
     body = {"text": "good film", "explain": True}
     (prediction,) = texts.http.post("/sentiment", json=body).json()["predictions"]
-    assert prediction.keys() == Sentiment.model_fields.keys()
+    told = {"understood", "abstained"}  # by models that have learned to
+    assert prediction.keys() == Sentiment.model_fields.keys() - told
     assert prediction["explanation"].keys() == SentimentExplanation.model_fields.keys()
     assert prediction["explanation"]["tokens"][0].keys() == TokenContribution.model_fields.keys()
 

@@ -59,7 +59,7 @@ def test_torch_and_onnx_agree(
     np.testing.assert_allclose(_run(session, token_ids, ends), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_reads_chunks_from_an_empty_state_and_pools_over_all_of_them() -> None:
+def test_reads_chunks_from_an_empty_state_and_pools_over_each_of_them() -> None:
     network = _network("gru")
     token_ids, lengths = _texts(2 * _CHUNK + 3)
     with torch.no_grad():
@@ -68,10 +68,20 @@ def test_reads_chunks_from_an_empty_state_and_pools_over_all_of_them() -> None:
             for at, length in ((0, _CHUNK), (_CHUNK, _CHUNK), (2 * _CHUNK, 3))
         ]
         steps = torch.cat(pieces, dim=1)  # (1, time, size)
-        pooled = torch.cat([steps.amax(1), steps.mean(1)], dim=1)
+        tops = [piece.amax(1) * piece.shape[1] / steps.shape[1] for piece in pieces]
+        pooled = torch.cat([torch.stack(tops).sum(0), steps.mean(1)], dim=1)
         expected = network.head(pooled)
         actual = network(torch.from_numpy(token_ids), torch.from_numpy(lengths))
     np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_whole_chunks_said_again_and_again_change_nothing() -> None:
+    session = Session(_graph(_network("gru")))
+    token_ids, lengths = _texts(_CHUNK)
+    once = _run(session, token_ids, lengths)
+    for times in (2, 7, 50):
+        again = _run(session, np.tile(token_ids, times), lengths * times)
+        np.testing.assert_allclose(again, once, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])

@@ -111,6 +111,15 @@ def test_an_answer_does_not_depend_on_its_batch_mates(classifier: NgramClassifie
         np.testing.assert_array_equal(session.run(_feeds([ids]), ["logits"])["logits"][0], row)
 
 
+def test_what_is_said_again_and_again_says_no_more(classifier: NgramClassifier) -> None:
+    session = _session(classifier)
+    ids = np.random.default_rng(6).integers(2, len(_PIECES), 12).astype(np.int32)
+    few, many = (
+        session.run(_feeds([np.tile(ids, times)]), ["logits"])["logits"] for times in (20, 200)
+    )
+    np.testing.assert_allclose(many, few, rtol=0.02, atol=0.02)  # but for the ends of the text
+
+
 def test_factors_scale_what_each_expert_says(classifier: NgramClassifier) -> None:
     tokens = _texts(20, 5, first=8).tokens
     scaled, _ = classifier.scaled((2.0, 0.5)).parts(tokens)

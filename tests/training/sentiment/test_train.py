@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from app.errors import ModelRefused
 from app.serving.models.loader import load_version
 from app.serving.models.manifest import Manifest, read_manifest
 from app.tasks.sentiment import SentimentTask
@@ -104,6 +106,30 @@ def test_a_refit_learns_the_held_out_texts_by_what_was_found_without(
     assert "are those of version 1" in " ".join(card.split())
     again = train_sentiment(data, RECIPE, repository=tmp_path / "again", work=work, refit=True)
     assert (again / "model.onnx").read_bytes() == graphs[1]  # from the checkpoints
+
+    first_of, second_of = (models / "sentiment" / each for each in "12")
+    on = replace(RECIPE, warm_ups=0)
+    with pytest.raises(ValueError, match="needs start and refit_start"):
+        train_sentiment(data, on, repository=models, work=work, refit=True, start=first_of)
+    newest = train_sentiment(
+        data,
+        on,
+        repository=models,
+        work=tmp_path / "on",
+        refit=True,
+        start=first_of,
+        refit_start=second_of,
+    )
+    assert newest == models / "sentiment" / "4"
+    third, fourth = (read_manifest(models / "sentiment" / each).training for each in ("3", "4"))
+    assert fourth["refit_of"] == "3"
+    assert fourth["rows"] == second.training["rows"]
+    origins: list[Any] = [training["start"] for training in (third, fourth)]
+    assert [origin["version"] for origin in origins] == ["1", "2"]
+    tokens = {(models / "sentiment" / each / "tokenizer.json").read_bytes() for each in "1234"}
+    assert len(tokens) == 1
+    with pytest.raises(ModelRefused, match="has learned the held-out texts"):
+        train_sentiment(data, on, repository=models, work=tmp_path / "no", start=second_of)
 
 
 def test_a_phase_that_ends_no_better_than_it_began_is_undone(
