@@ -56,7 +56,8 @@ def test_every_field_is_documented(tmp_path: Path) -> None:
     schemas = create_app(Settings(models_dir=tmp_path)).openapi()["components"]["schemas"]
     names = {
         *(
-            "ForecastRequest",
+            "PastForecastRequest",
+            "PastReport",
             "Forecast",
             "CovariateReport",
             "ForecastAnswer",

@@ -9,17 +9,36 @@ from pydantic import BaseModel, Field
 
 from app.api.context import record_of
 from app.api.forecasting import TASK as TASK
-from app.api.forecasting import ForecastRequest, allowed_fields, predictions_of
+from app.api.forecasting import ForecastRequest, allowed_fields, answer_asked, read_asked
+from app.api.imputing import imputed_pasts
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json
 from app.api.services import Services
 from app.api.work import in_thread
 from app.serving.models.loader import LoadedModel
+from app.tasks.forecast.imputation import ImputedPast
 from app.telemetry import metrics
 
 _INLINE_VALUES: Final = 20_000  # of an answer that is written at once
 PATH: Final = "/forecast"
+
+
+class PastForecastRequest(ForecastRequest):
+    """As for any forecast, and whether the past is answered as well."""
+
+    return_imputed: bool = Field(
+        False, description="Whether to answer the past with its missing values filled in."
+    )
+
+
+class PastReport(BaseModel):
+    """A series as it was sent, with its missing values filled in."""
+
+    values: list[float] = Field(description="The past, each missing value filled in.")
+    quantiles: dict[str, list[float | None]] = Field(
+        description="Per level; a known value itself, `null` where too little is known around."
+    )
 
 
 class CovariateReport(BaseModel):
@@ -53,6 +72,7 @@ class Forecast(BaseModel):
     imputed: int = Field(description="Missing values that were filled in.")
     notes: list[str] = Field(description="What a reader of the forecast should know.")
     covariates: CovariateReport | None = Field(None, description="Only if there are any.")
+    past: PastReport | None = Field(None, description="Only with `return_imputed`.")
 
 
 class ForecastAnswer(BaseModel):
@@ -90,14 +110,14 @@ _EXAMPLES: Final[dict[str, Any]] = {
 def routes(services: Services) -> APIRouter:
     """The route of this task."""
     router = APIRouter(tags=["tasks"])
-    allowed = allowed_fields(services.settings)
+    allowed = allowed_fields(services.settings) | {"return_imputed": "true or false"}
 
     @router.post(
         PATH,
         summary="Forecast one or more series",
         response_model=ForecastAnswer,
         responses=problems(400, 404, 413, 415, 422, 429, 500, 503, 504),
-        openapi_extra=json_body(ForecastRequest, _EXAMPLES),
+        openapi_extra=json_body(PastForecastRequest, _EXAMPLES),
     )
     async def forecast(request: Request) -> Response:
         """Predict the next `horizon` values of every series, with quantiles.
@@ -105,10 +125,16 @@ def routes(services: Services) -> APIRouter:
         The answers do not depend on what else is sent or asked for at the same time.
         `X-Request-Timeout-Ms` shortens the time this may take; `Server-Timing` tells where it went.
         """
-        body = await read_json(request, services, ForecastRequest, allowed, long=("series",))
-        model, predictions = await predictions_of(request, services, body)
-        write = partial(_written, model, predictions)
-        if len(predictions) * body.horizon * (len(body.quantiles) + 2) <= _INLINE_VALUES:
+        body = await read_json(request, services, PastForecastRequest, allowed, long=("series",))
+        model, asked = await read_asked(request, services, body)
+        predictions = await answer_asked(request, body, model, asked)
+        pasts: list[ImputedPast] = []
+        values = len(asked) * body.horizon * (len(body.quantiles) + 2)
+        if body.return_imputed:
+            pasts = await imputed_pasts(request, services, body, model, asked)
+            values += sum(len(each.values) for each in pasts) * (len(body.quantiles) + 1)
+        write = partial(_written, model, predictions, pasts)
+        if values <= _INLINE_VALUES:
             content, imputed = write()
         else:
             executor = services.threads.bodies
@@ -119,9 +145,13 @@ def routes(services: Services) -> APIRouter:
     return router
 
 
-def _written(model: LoadedModel, predictions: Sequence[Any]) -> tuple[bytes, int]:
+def _written(
+    model: LoadedModel, predictions: Sequence[Any], pasts: Sequence[ImputedPast]
+) -> tuple[bytes, int]:
     """(the answer, missing values in all series): series by series, so that others get a turn."""
     forecasts = [prediction.to_json() for prediction in predictions]
+    for forecast, past in zip(forecasts, pasts, strict=False):
+        forecast["past"] = past.to_json()
     facts = answer_json({"model": model.name, "version": model.version})
     parts = b",".join([answer_json(each) for each in forecasts])
     imputed = sum(each["imputed"] for each in forecasts)

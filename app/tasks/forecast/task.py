@@ -114,6 +114,11 @@ class ForecastTask:
         features = ForecastFeatures.model_validate(manifest.features)
         return cls(features, open_session("model.onnx"), (manifest.name, manifest.version))
 
+    @property
+    def memory(self) -> int:
+        """How many of the newest points of a series are looked at."""
+        return self._options.memory
+
     def still_answered(self, golden: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Versions published before answers had a median: their mean was a geometric one for
         positive series, notes were fewer, and what repeats had intervals without a width."""
