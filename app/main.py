@@ -36,6 +36,7 @@ from app.api.routes import (
     generate,
     health,
     models,
+    page,
     sentiment,
     stream_state,
     stream_steps,
@@ -112,7 +113,8 @@ def create_app(
 
     Raises ConfigurationError for a file of API keys that cannot be used.
     """
-    access = access_of(settings, docs.FILES)
+    pages = docs.FILES | (page.FILES if settings.page else {})
+    access = access_of(settings, pages)
     metrics.BUILD_INFO.labels(version("unroll")).set(1)
     lifecycle = Lifecycle()
     repository = _repository(settings, tasks)
@@ -174,6 +176,8 @@ def create_app(
     for other in (streams, stream_state, models, health, metadata, repository_routes):
         app.include_router(other.routes(services))
     app.include_router(docs.routes())
+    if settings.page:
+        app.include_router(page.routes())
     inferring, stepping = inference.routes(services), stream_steps.routes(services)
     app.include_router(inferring)
     app.include_router(stepping)

@@ -206,6 +206,7 @@ class Settings(BaseSettings):
     protect_metrics: bool = Field(
         False, description="Whether GET /metrics asks for a key as well; it needs keys."
     )
+    page: bool = Field(True, description="Whether there is a page for people at /.")
     tracing: Literal["off", "otlp"] = Field(
         "off",
         description="Where spans go; otlp sends them as the OTEL_EXPORTER_OTLP_* variables say.",

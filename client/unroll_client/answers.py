@@ -174,6 +174,7 @@ class Model(TypedDict):
     parameters: int
     created: str
     license: str
+    streams: bool
 
 
 class _StreamParts(TypedDict, total=False):

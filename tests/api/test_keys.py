@@ -89,7 +89,15 @@ def test_open_paths(locked: Service, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/models", "/models/forecast", "/nothing", "/health", "/health/live/", "/Metrics", "//"],
+    [
+        "/models",
+        "/models/forecast",
+        "/nothing",
+        "/health",
+        "/health/live/",
+        "/Metrics",
+        "/models//",
+    ],
 )
 def test_all_other_paths_ask_for_a_key(locked: Service, path: str) -> None:
     assert locked.http.get(path).status_code == 401

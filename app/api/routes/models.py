@@ -1,15 +1,22 @@
 """GET /models and below: what is served. Knows manifests as they are; loads nothing."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.context import record_of
 from app.api.fields import clipped
 from app.api.openapi import problems
 from app.api.services import Services
+from app.api.streams import has_streams
+from app.api.work import in_thread
+from app.errors import ModelNotFound
 from app.serving.models.loader import LoadedModel
 from app.serving.models.manifest import Manifest
+
+_CARD: Final = "README.md"
+_MARKDOWN: Final = "text/markdown; charset=utf-8"
 
 
 class ModelSummary(BaseModel):
@@ -23,6 +30,7 @@ class ModelSummary(BaseModel):
     parameters: int = Field(description="Weights in the network.")
     created: str
     license: str
+    streams: bool = Field(description="Whether it takes streams, see `PUT /streams/{stream}`.")
 
 
 class RefusedVersion(BaseModel):
@@ -91,6 +99,26 @@ def routes(services: Services) -> APIRouter:
         """All that is known of a served version: files, network, training, evaluation, examples."""
         return repository.get(clipped(name), clipped(version)).manifest
 
+    @router.head("/{name}/versions/{version}/card", include_in_schema=False)
+    @router.get(
+        "/{name}/versions/{version}/card",
+        summary="Show the card of a version",
+        response_class=Response,
+        responses={
+            200: {"description": "Markdown.", "content": {"text/markdown": {}}},
+            **problems(404, 500, 503),
+        },
+    )
+    async def show_card(request: Request, name: _Name, version: _Version) -> Response:
+        """For whom it is, what it learned from, how well it does, and under which licence."""
+        model = repository.get(clipped(name), clipped(version))
+        try:
+            read = (model.folder / _CARD).read_bytes
+            content = await in_thread(request, record_of(request.scope), None, read)
+        except OSError:
+            raise ModelNotFound(f"{model.name} {model.version} has no card") from None
+        return Response(content, headers={"Content-Type": _MARKDOWN})
+
     return router
 
 
@@ -105,4 +133,5 @@ def _summary(model: LoadedModel) -> ModelSummary:
         parameters=manifest.network.parameters,
         created=manifest.created,
         license=manifest.license,
+        streams=has_streams(model),
     )

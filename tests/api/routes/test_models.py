@@ -19,6 +19,7 @@ def test_the_list_holds_what_is_served_and_what_is_not(service: Service) -> None
         "parameters": 1234,
         "created": "2020-01-01T00:00:00Z",
         "license": "Apache-2.0",
+        "streams": False,
     }
     (refused,) = answer["refused"]
     assert (refused["name"], refused["version"]) == ("broken", "1")
@@ -33,3 +34,10 @@ def test_one_model(service: Service) -> None:
 def test_the_manifest_is_the_file(service: Service, models_dir: Path) -> None:
     answer = service.http.get("/models/forecast/versions/2").json()
     assert answer == json.loads((models_dir / "forecast" / "2" / "manifest.json").read_text())
+
+
+def test_the_card_is_the_file(service: Service, models_dir: Path) -> None:
+    answer = service.http.get("/models/forecast/versions/2/card")
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert answer.content == (models_dir / "forecast" / "2" / "README.md").read_bytes()
+    assert service.http.get("/models/forecast/versions/77/card").status_code == 404
