@@ -16,7 +16,7 @@ SHIPPED: Final = {  # versions from the oldest to the one that serves
     "forecast": ("1",),
     "forecast-waves": ("1",),
     "generate": ("1",),
-    "sentiment": ("6",),
+    "sentiment": ("8",),
 }
 FOLDERS: Final = [
     MODELS / name / version for name, versions in SHIPPED.items() for version in versions

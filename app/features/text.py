@@ -62,6 +62,29 @@ class Tokens:
         return int(np.count_nonzero(self.ids == UNKNOWN_ID))
 
 
+def said_once(tokens: Tokens, least: int = 3) -> Tokens:
+    """The tokens of what a text says again and again, once: no network can drift by its length.
+
+    Only of a text that is nothing but repetitions of `least` tokens or more; its last one may be
+    cut off by the limit on tokens. The period is found as in Knuth, Morris and Pratt (1977), "Fast
+    Pattern Matching in Strings", section 2, from the borders of the prefixes.
+    """
+    ids = tokens.ids.tolist()
+    borders = [0] * len(ids)
+    border = 0
+    for place in range(1, len(ids)):
+        while border and ids[place] != ids[border]:
+            border = borders[border - 1]
+        border += ids[place] == ids[border]
+        borders[place] = border
+    period = len(ids) - border
+    whole = len(ids) % period == 0 if period else False
+    if period < least or 2 * period > len(ids) or not (whole or tokens.truncated):
+        return tokens
+    spans = None if tokens.spans is None else tokens.spans[:period]
+    return Tokens(tokens.ids[:period], tokens.truncated, spans)
+
+
 def read_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json. Raises ModelRefused saying what is wrong with it."""
     try:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
 from app.features.padding import pad
-from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens
+from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens, said_once
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
@@ -171,7 +171,7 @@ class SentimentTask:
         Raises:
             InvalidInput: the text is empty, or empty after normalisation.
         """
-        tokens = self._reader.read(text, spans=explain)
+        tokens = said_once(self._reader.read(text, spans=explain))
         if not len(tokens):
             message = "nothing of the text is left to read" if text else "the text is empty"
             raise InvalidInput(message, field="text", allowed=_ALLOWED)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from app.errors import InferenceFailed, ModelRefused
-from app.features.text import PAD_ID, TOKENIZER_FILE, UNKNOWN_ID, TextReader
+from app.features.text import (
+    PAD_ID,
+    TOKENIZER_FILE,
+    UNKNOWN_ID,
+    Span,
+    TextReader,
+    Tokens,
+    said_once,
+)
 from tests.classifier import tokenizer, tokenizer_json
 
 LONG = 10_000_000
@@ -248,3 +256,25 @@ def test_a_panic_is_a_failure_that_tells_nothing() -> None:
     with pytest.raises(InferenceFailed) as caught:
         TextReader(Panicking(), 8).read("good")  # type: ignore[arg-type]
     assert "quotes" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("ids", "truncated", "kept"),
+    [
+        ([4, 5, 6] * 5, False, 3),
+        ([4, 5, 6, 4, 7] * 2, False, 5),
+        ([4, 5, 6] * 5 + [4], False, 16),  # something follows
+        ([4, 5, 6] * 5 + [4], True, 3),  # cut within a repetition
+        ([4, 5] * 6, False, 12),  # two tokens are no statement
+        ([4] * 7, False, 7),
+        ([4, 5, 6], False, 3),
+        ([4], False, 1),
+        ([], False, 0),
+    ],
+)
+def test_what_is_said_again_is_read_once(ids: list[int], truncated: bool, kept: int) -> None:
+    spans = tuple(Span("x", at, at + 1) for at in range(len(ids)))
+    found = said_once(Tokens(np.array(ids, np.int64), truncated, spans))
+    assert found.ids.tolist() == ids[:kept]
+    assert found.spans == spans[:kept]
+    assert found.truncated is truncated

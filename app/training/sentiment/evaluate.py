@@ -41,7 +41,8 @@ _MEASURED_ON_SIBLING: Final = """\
 Measured on version {version}, not on this one. Version {version} had the same recipe, the same
 number of steps and the same factors of its parts, but it had not learned the texts that are scored
 here. This version has learned them: figures of its own on them would flatter it. The texts are the
-part `report`; they went through the repository, features, graph and scheduler of the service:
+part `report`; they went through the repository, features, graph and scheduler of the service.
+A row of this version itself is of sentences that no version learns.
 
 ```sh
 unroll evaluate sentiment --data DIR --version {version} --baselines {baselines} --record
