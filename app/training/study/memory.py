@@ -13,7 +13,7 @@ from app.training.study.reader import Reader, made, taught
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STEPS: Final = 400  # of training, for each cell
+STEPS: Final = 500  # of training, for each cell
 CELLS_STUDIED: Final = ("lstm", "mingru", "slstm", "gated_delta")
 PAIRS: Final = (1, 2, 4, 8, 16)
 SCORED: Final = 400  # lists

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
-STEPS: Final = 600  # of training, for each network
+STEPS: Final = 400  # of training, for each network
 PAST: Final = 50
 AHEAD: Final = 10
 SCORED: Final = 2000  # fresh series
@@ -155,11 +155,12 @@ def _draw(
 
 
 _TEXT = """
-The last value is a poor forecast of a wave, and one recurrent unit is hardly better than least
-squares on the past, if at all. A network that answers one value can go on with its own answers, and
-its errors add up; ten values at once are better far ahead. Asked at every step instead of the last
-one, each series teaches fifty times as much, and the same budget goes further. Gates and dilated
-convolutions carry what the waves were doing further than a plain network does. All of these are
-small and were taught for seconds: what the same networks reach with a real budget stands in
-docs/models.md, from benchmarks/waves.py.
+The last value is a poor forecast of a wave, and one recurrent unit is hardly better for the next
+step. Least squares on the past are hard to beat one step ahead; further ahead a network wins by
+what it makes of the whole past. One value at a time, the network goes on with its own answers, and
+their errors add up; ten values at once need no such chain. Asked at every step instead of the last
+one, each series is used fifty times, which makes its task harder, too: the early steps have seen
+little. Gates and dilated convolutions carry what the waves were doing further than a plain network
+does. All of these are small and were taught for seconds: what the same cells reach with a real
+budget stands in docs/models.md, from benchmarks/waves.py.
 """
