@@ -30,9 +30,10 @@ _MOST_BITS: Final = 255 / _STEPS_PER_BIT
 _STRENGTH: Final = 4.0  # how many characters a shorter context counts for beside a longer one
 _NEIGHBOURS: Final = 3  # words on each side that help to judge a word
 _ADDED: Final = 6.0  # characters that are as usual beside each neighbourhood
-# Bits of a character that the table of any language allows: of few texts, or of texts made from
-# templates, hardly any letter is a surprise, and every other text would be.
-_LEAST_LIMIT: Final = 3.0
+# Bits of a character that the table of any language allows. Of few texts, or of texts made from
+# templates, hardly any letter is a surprise, and every other text would be; in a script that the
+# table has no symbols for every letter is one.
+_LIMITS: Final = (3.0, 5.0)
 _READ: Final = 20_000  # characters of a text that are looked at
 
 _NAMED: Final = re.compile(r"https?://\S+|www\.\S+|@\w+|<[^<>]{1,20}>|&\w+;")
@@ -159,7 +160,7 @@ def fit_familiarity(
     texts: Iterable[str], held_out: Iterable[str], *, share: float = 0.015, width: float = 0.15
 ) -> Familiarity:
     """The table of `texts`, and the limit past which `share` of the words of `held_out` lie, if it
-    is not lower than that of running text.
+    is one of running text.
 
     Counts are smoothed by those of shorter contexts: MacKay and Peto (1995), "A hierarchical
     Dirichlet language model", eq. 12, with one strength for all.
@@ -177,5 +178,5 @@ def fit_familiarity(
     bits = np.clip(steps, 0, 255).astype(np.uint8)
     usual = float((seen * bits).sum() / seen.sum()) / _STEPS_PER_BIT
     found = np.concatenate([neighbourhoods(bits, text, usual)[0] for text in held_out])
-    limit = max(float(np.quantile(found, 1.0 - share)), _LEAST_LIMIT)
+    limit = float(np.clip(np.quantile(found, 1.0 - share), *_LIMITS))
     return Familiarity(bits, usual, limit, width)

@@ -9,7 +9,6 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from app.features.characters import squeeze
-from app.features.familiarity import FAMILIARITY_FILE
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network
 from app.tasks.authorship import AuthorshipTask
@@ -27,7 +26,7 @@ from app.training.authorship.scores import (
 )
 from app.training.common.graph import OPSET
 from app.training.common.publish import Draft, library_versions, publish
-from app.training.common.understanding import fit_understanding, options
+from app.training.common.understanding import fit_understanding
 
 TASKS: TaskTypes = {"authorship": AuthorshipTask}
 HEAD = 1_000  # characters, of the second table of coverage
@@ -64,8 +63,9 @@ def train_authorship(
     learned = [one for one in corpus.documents if not one.kept_back]
     tell(f"training on {len(learned)} texts")
     trained = train(corpus, learned, recipe, work / name / "all")
+    told = fit_understanding([[one.text for one in learned]])
     features = features_of(corpus, recipe, trained.reading, calibration, threshold).model_copy(
-        update={"understanding": options()}
+        update={"understanding": told.options}
     )
     training = _describe(corpus, recipe, trained, learned)
     evaluation: dict[str, JsonValue] = {
@@ -82,7 +82,7 @@ def train_authorship(
         network=network_of(trained.networks),
         graphs={
             "model.onnx": authorship_graph(trained.networks).SerializeToString(),
-            FAMILIARITY_FILE: fit_understanding([[one.text for one in learned]]).to_bytes(),
+            **told.files,
         },
         features=features.model_dump(mode="json"),
         training=training,

@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 import numpy as np
 from pydantic import JsonValue
 
-from app.features.familiarity import FAMILIARITY_FILE
 from app.features.text import TOKENIZER_FILE
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network
@@ -18,7 +17,7 @@ from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.publish import Draft, library_versions, publish
-from app.training.common.understanding import fit_understanding, options
+from app.training.common.understanding import Told, fit_understanding
 from app.training.sentiment.batches import Encoded
 from app.training.sentiment.blend import Group, blend, combine
 from app.training.sentiment.card import SENTIMENT_LICENSE, sentiment_card
@@ -117,7 +116,7 @@ def train_sentiment(
     groups = {source: group_of(mixture, each) for source, each in material.select.items()}
     factors = blend([one for source, one in groups.items() if recipe.shares[source].blended])
     read = texts_of(split, "train")
-    familiarity = fit_understanding([[one.text for one in read[source]] for source in read])
+    told = fit_understanding([[one.text for one in read[source]] for source in read], BASE_RATES)
     facts: dict[str, JsonValue] = {
         "data": dict(text_sha256(data, recipe.shares)),
         "network": plain(learned.network.describe()),
@@ -130,10 +129,12 @@ def train_sentiment(
         files = {
             "model.onnx": mixture.graph(factors, len(LABELS)).SerializeToString(),
             TOKENIZER_FILE: material.tokenizer.to_str().encode(),
-            FAMILIARITY_FILE: familiarity.to_bytes(),
+            **told.files,
         }
         training = describe(recipe, learned) | dict(own) | facts
-        return publish(_draft(name, recipe, learned.network, files, training), repository, TASKS)
+        return publish(
+            _draft(name, recipe, learned.network, files, told, training), repository, TASKS
+        )
 
     rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
     own: dict[str, JsonValue] = {"rows": plain(rows), "split": _SPLIT}
@@ -170,13 +171,14 @@ def _draft(
     recipe: SentimentRecipe,
     network: TextClassifier,
     files: Mapping[str, bytes],
+    told: Told,
     training: dict[str, JsonValue],
 ) -> Draft:
     features = SentimentFeatures(
         labels=LABELS,
         max_tokens=MAX_TOKENS,
         chunk_length=network.options.chunk_length,
-        understanding=options(BASE_RATES),
+        understanding=told.options,
     )
     return Draft(
         name=name,
