@@ -18,6 +18,7 @@ class By(TypedDict):
 
 class _ForecastParts(By, total=False):
     timestamps: list[str]
+    covariates: dict[str, Any]
 
 
 class Forecast(_ForecastParts):
@@ -73,6 +74,8 @@ class Explanation(TypedDict):
 
 
 class _SentimentParts(By, total=False):
+    understood: float
+    abstained: bool
     explanation: Explanation
 
 
@@ -102,6 +105,7 @@ class Evidence(TypedDict):
 
 
 class _AuthorshipParts(By, total=False):
+    understood: float
     evidence: list[Evidence]
 
 
