@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 
 from app.api.application import Application
 from app.api.bodies import Bodies
-from app.api.dialects import deepar, kserve, nixtla
+from app.api.dialects import deepar, kserve, nixtla, nixtla_windows
 from app.api.errors import add_error_handlers
 from app.api.fast_path import FastPath
 from app.api.keys import KeyMiddleware, access_of
@@ -84,7 +84,7 @@ _TASKS: Final = (
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}
 # The same tasks in other services' words: files that have PATHS, and the task of each.
-_DIALECTS: Final = (kserve, nixtla, deepar)
+_DIALECTS: Final = (kserve, nixtla, nixtla_windows, deepar)
 # Routes that ask the networks of a task in another way.
 _OTHER_PATHS: Final = {backtest.PATH: forecast.TASK} | {
     path: task for dialect in _DIALECTS for path, task in dialect.PATHS.items()

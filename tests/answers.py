@@ -36,7 +36,8 @@ def shipped(service: Service) -> _Answers:
         "/caption",
         "/translate",
         "/generate",
-        *("/v1/timeseries/forecast", "/v2/forecast", "/invocations"),
+        *("/v1/timeseries/forecast", "/invocations", "/v2/forecast", "/v2/cross_validation"),
+        *("/v2/anomaly_detection", "/v2/online_anomaly_detection"),
     ):
         body = paths[path]["post"]["requestBody"]["content"]["application/json"]
         first = next(iter(body["examples"].values()))["value"]

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from app.api.paths import is_protocol
 from app.main import create_app
 from app.settings import load_settings
 from tests.api.service import Service
@@ -34,7 +35,7 @@ def test_every_route_is_described(schema: dict[str, Any]) -> None:
 
 def test_every_error_is_a_problem(schema: dict[str, Any]) -> None:
     for path, methods in schema["paths"].items():
-        protocol = path.startswith("/v2") and path != "/v2/forecast"
+        protocol = is_protocol(path)
         media_type = "application/json" if protocol else "application/problem+json"
         for operation in methods.values():
             for status, response in operation["responses"].items():

@@ -37,13 +37,18 @@ Words = Mapping[str, str]
 
 
 async def forecast(
-    request: Request, services: Services, fields: Mapping[str, Any], words: Words
+    request: Request,
+    services: Services,
+    fields: Mapping[str, Any],
+    words: Words,
+    numbers: Sequence[int] | None = None,
 ) -> tuple[ForecastRequest, LoadedModel, list[dict[str, Any]]]:
     """(what was asked of the forecaster, who answered, what POST /forecast says of each series).
 
-    `fields` are those of a ForecastRequest. Raises what `predictions_of` raises, in `words`.
+    `fields` are those of a ForecastRequest. `numbers`: by which the client knows the series, if not
+    by their places. Raises what `predictions_of` raises, in `words`.
     """
-    with said_in(words):
+    with said_in(words, numbers):
         body = _request_of(fields, services.settings)
         model, predictions = await predictions_of(request, services, body)
     forecasts = [each.to_json() for each in predictions]
@@ -104,32 +109,36 @@ def reach_of(services: Services, name: str) -> tuple[int | None, int | None]:
 
 
 @contextmanager
-def said_in(words: Words) -> Iterator[None]:
+def said_in(words: Words, numbers: Sequence[int] | None = None) -> Iterator[None]:
     """Tells what is wrong with a ForecastRequest in the words of a dialect."""
     try:
         yield
     except InvalidInput as error:
-        field = _said(error.field, words)
+        field = _said(error.field, words, numbers)
         raise InvalidInput(error.message, field=field, allowed=error.allowed) from error
     except WrongFields as error:
         raise WrongFields(
             [
                 FieldError(
-                    field=_said(each.field, words), message=each.message, allowed=each.allowed
+                    field=_said(each.field, words, numbers),
+                    message=each.message,
+                    allowed=each.allowed,
                 )
                 for each in error.errors
             ]
         ) from error
 
 
-def _said(field: str, words: Words) -> str:
+def _said(field: str, words: Words, numbers: Sequence[int] | None) -> str:
     match = _FIELD.fullmatch(field)
     if match is None or match[1] not in words:
         return field
     word, (_, number, rest) = words[match[1]], match.groups()
     if "[{}]" not in word:
         return word + (f"[{number}]" if number is not None else "") + rest
-    return word.partition("[{}]")[0] if number is None else word.format(number) + rest
+    if number is None:
+        return word.partition("[{}]")[0]
+    return word.format(number if numbers is None else numbers[int(number)]) + rest
 
 
 def _request_of(fields: Mapping[str, Any], settings: Settings) -> ForecastRequest:

@@ -1,13 +1,10 @@
 """What `nixtla.NixtlaClient` asks. Knows its words; `common` has them answered."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Annotated, Any, Final
 
-import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dialects.common import Words, forecast, reach_of, read_lists, respond
+from app.api.dialects.common import forecast, reach_of, respond
 from app.api.dialects.nixtla_schema import (
     ALLOWED,
     NixtlaForecast,
@@ -15,26 +12,26 @@ from app.api.dialects.nixtla_schema import (
     NixtlaKey,
     NixtlaModelParameters,
     NixtlaParameters,
-    NixtlaRequest,
+)
+from app.api.dialects.nixtla_series import (
+    WORDS,
+    flat,
+    intervals_of,
+    levels_of,
+    our_name,
+    quantiles_of,
+    split,
 )
 from app.api.encodings import PACKED
-from app.api.fields import clipped, shown
+from app.api.fields import clipped
 from app.api.forecasting import TASK
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
-from app.api.series import ReadSeries
 from app.api.services import Services
-from app.errors import InvalidInput
 
 FORECAST: Final = "/v2/forecast"
 PATHS: Final = {FORECAST: TASK}
-_WORDS: Final[Words] = {
-    "series": "series.sizes[{}]",
-    "start": "series.start_datetime[{}]",
-    "frequency": "freq",
-    "horizon": "h",
-    "quantiles": "level",
-}
+
 _EXAMPLES: Final[dict[str, Any]] = {
     "two": {
         "summary": "Two series, three steps, an 80 % interval",
@@ -72,7 +69,7 @@ def routes(services: Services) -> APIRouter:
         freq: Annotated[str, Query(description="Changes nothing.")] = "",
     ) -> NixtlaModelParameters:
         """The client sends no more than that of a series."""
-        memory, trained = reach_of(services, _model(clipped(model)))
+        memory, trained = reach_of(services, our_name(clipped(model)))
         settings = services.settings
         return NixtlaModelParameters(
             detail=NixtlaParameters(
@@ -97,27 +94,21 @@ def routes(services: Services) -> APIRouter:
             request, services, NixtlaForecastRequest, ALLOWED, ("series",), encodings=PACKED
         )
         body.refuse_what_is_not_served()
-        if body.series.X is not None or body.feature_contributions:
-            raise InvalidInput(
-                "covariates are not served",
-                field="series.X" if body.series.X is not None else "feature_contributions",
-                allowed="series without covariates",
-            )
-        levels = _levels(body.level)
+        levels = levels_of(body.level)
         fields = {
-            "model": _model(body.model),
-            "series": await _split(request, services, body),
+            "model": our_name(body.model),
+            "series": await split(request, services, body),
             "start": body.series.start_datetime,
             "frequency": body.freq,
             "horizon": body.h,
-            "quantiles": sorted({each for pair in levels.values() for each in pair}) or [0.5],
+            "quantiles": quantiles_of(levels) or [0.5],
         }
-        asked, _, predictions = await forecast(request, services, fields, _WORDS)
+        asked, _, predictions = await forecast(request, services, fields, WORDS)
 
         def written() -> dict[str, Any]:
             return {
-                "mean": _flat([each["mean"] for each in predictions]),
-                "intervals": _intervals(predictions, levels),
+                "mean": flat([each["mean"] for each in predictions]),
+                "intervals": intervals_of(predictions, levels),
                 "weights_x": None,
                 "feature_contributions": None,
             }
@@ -126,73 +117,3 @@ def routes(services: Services) -> APIRouter:
         return await respond(request, services, values, written)
 
     return router
-
-
-def _model(name: str) -> str:
-    """Our name of a model: that of the general one for what the client calls it."""
-    return TASK if name.startswith("timegpt") or name == "azureai" else name
-
-
-async def _split(request: Request, services: Services, body: NixtlaRequest) -> ReadSeries:
-    """The series, which come one behind the other. Raises InvalidInput."""
-    sizes = _sizes(body.series.sizes, services.settings.max_series)
-    [values] = (await read_lists(request, services, [body.series.y], "series.y")).series
-    if sum(sizes) != len(values):
-        raise InvalidInput(
-            f"they make {sum(sizes)} values, and y has {len(values)}",
-            field="series.sizes",
-            allowed="the number of values of each series",
-        )
-    return ReadSeries(np.split(np.array(values, np.float64), np.cumsum(sizes)[:-1]))
-
-
-def _sizes(value: Any, most: int) -> list[int]:
-    allowed = f"whole numbers from 1, of at most {most} series"
-    if not isinstance(value, list) or not 0 < len(value) <= most:
-        raise InvalidInput(
-            f"expected a list of 1 to {most} whole numbers, got {shown(value)}",
-            field="series.sizes",
-            allowed=allowed,
-        )
-    for number, each in enumerate(value):
-        if type(each) is not int or each < 1:
-            raise InvalidInput(
-                f"expected a whole number from 1, got {shown(each)}",
-                field=f"series.sizes[{number}]",
-                allowed=allowed,
-            )
-    return value
-
-
-def _levels(asked: Sequence[float] | None) -> dict[str, tuple[float, float]]:
-    """By the name of each level, the quantiles between which so many per cent lie."""
-    levels = {}
-    for number, each in enumerate(asked or ()):
-        if not 0 <= each < 100:
-            raise InvalidInput(
-                f"{shown(each)} per cent are no interval",
-                field=f"level[{number}]",
-                allowed="0 to below 100",
-            )
-        low = (100 - each) / 200
-        levels[str(int(each) if each == int(each) else each)] = (low, 1 - low)
-    return levels
-
-
-def _intervals(
-    predictions: Sequence[Mapping[str, Any]], levels: Mapping[str, tuple[float, float]]
-) -> dict[str, list[float]] | None:
-    sides = {
-        f"{side}-{name}": repr(quantile)
-        for name, pair in levels.items()
-        for side, quantile in zip(("lo", "hi"), pair, strict=True)
-    }
-    found = {
-        name: _flat([each["quantiles"][quantile] for each in predictions])
-        for name, quantile in sides.items()
-    }
-    return found or None
-
-
-def _flat(paths: Iterable[list[float]]) -> list[float]:
-    return list(chain.from_iterable(paths))

@@ -24,6 +24,13 @@ ALLOWED: Final = {
     "feature_contributions": "false",
     "feature_contributions_type": "a text; it changes nothing",
     "multivariate": "false",
+    "n_windows": "a whole number from 1",
+    "step_size": "a whole number from 1, or null",
+    "full_history": "true or false",
+    "refit": "true or false; it changes nothing",
+    "hist_exog": "null",
+    "detection_size": "a whole number from 1",
+    "threshold_method": "univariate",
     "model_parameters": "null",
 }
 
@@ -65,6 +72,10 @@ class NixtlaRequest(BaseModel):
     finetuned_model_id: str | None = Field(None, description="null: there are none.")
     multivariate: bool = Field(False, description="false: each series is forecast by itself.")
     model_parameters: dict[str, Any] | None = Field(None, description="null: there are none.")
+    feature_contributions: bool = Field(False, description="false: they are not told here.")
+    feature_contributions_type: str | None = Field(
+        None, max_length=32, description="Changes nothing."
+    )
 
     def refuse_what_is_not_served(self) -> None:
         """Raise InvalidInput for what this service has no answer to."""
@@ -75,20 +86,51 @@ class NixtlaRequest(BaseModel):
                 field="finetune_steps",
                 allowed="0",
             )
-        for name in ("finetuned_model_id", "model_parameters", "multivariate"):
-            if getattr(self, name):
+        for name in ("finetuned_model_id", "model_parameters", "multivariate", "hist_exog"):
+            if getattr(self, name, None):
                 raise InvalidInput("this is not served", field=name, allowed=ALLOWED[name])
+        if self.series.X is not None or self.feature_contributions:
+            raise InvalidInput(
+                "covariates are not served",
+                field="series.X" if self.series.X is not None else "feature_contributions",
+                allowed="series without covariates",
+            )
 
 
 class NixtlaForecastRequest(NixtlaRequest):
     """Which series, how far ahead, and how sure."""
 
-    h: int = Field(description="Steps to predict.")
+    h: int = Field(ge=1, description="Steps to predict.")
     level: list[float] | None = Field(None, max_length=49, description="Intervals, in per cent.")
-    feature_contributions: bool = Field(False, description="false: they are not told here.")
-    feature_contributions_type: str | None = Field(
-        None, max_length=32, description="Changes nothing."
+
+
+class NixtlaValidationRequest(NixtlaForecastRequest):
+    """Forecasts of what is known already."""
+
+    n_windows: int = Field(1, ge=1, description="How many for each series.")
+    step_size: int | None = Field(None, ge=1, description="Steps between them; h if absent.")
+    full_history: bool = Field(False, description="All but the first fifth.")
+    refit: bool = Field(True, description="Changes nothing.")
+    hist_exog: list[int] | None = Field(None, description="null: there are none.")
+
+
+class NixtlaAnomalyRequest(NixtlaRequest):
+    """Which series, and what is unusual enough."""
+
+    level: float = Field(
+        99, ge=0, lt=100, description="Values outside this interval, in per cent, are unusual."
     )
+
+
+class NixtlaOnlineRequest(NixtlaAnomalyRequest):
+    """The same of the last values only."""
+
+    h: int = Field(ge=1, description="Steps that are forecast at a time.")
+    detection_size: int = Field(ge=1, description="Last values that are judged.")
+    step_size: int | None = Field(None, ge=1, description="Steps between forecasts; h if absent.")
+    threshold_method: str = Field("univariate", max_length=32, description="univariate.")
+    refit: bool = Field(True, description="Changes nothing.")
+    hist_exog: list[int] | None = Field(None, description="null: there are none.")
 
 
 class NixtlaForecast(BaseModel):
@@ -100,6 +142,23 @@ class NixtlaForecast(BaseModel):
     )
     weights_x: list[float] | None = Field(description="null.")
     feature_contributions: list[list[float]] | None = Field(description="null.")
+
+
+class NixtlaValidation(NixtlaForecast):
+    """The same of what is known already."""
+
+    sizes: list[int] = Field(description="Values of each series that were forecast.")
+    idxs: list[int] = Field(description="Where in `y` each of them stands.")
+
+
+class NixtlaAnomalies(NixtlaValidation):
+    """The same, and what is unusual."""
+
+    anomaly: list[bool] = Field(description="Whether a value lies outside its interval.")
+    anomaly_score: list[float] = Field(
+        description="How far it is from the median, in standard deviations of a normal "
+        "distribution with this interval."
+    )
 
 
 class NixtlaParameters(BaseModel):

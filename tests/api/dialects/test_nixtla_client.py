@@ -125,6 +125,55 @@ def test_partitions(url: str) -> None:
     pd.testing.assert_frame_equal(whole, parts)
 
 
+def test_a_history(url: str) -> None:
+    table = frame(40, 25)
+    answer = client(url).forecast(table, h=3, freq="D", add_history=True)
+    (last,) = plainly(url, table[table["unique_id"] == "a"], 3, [0.5])
+    of_first = answer[answer["unique_id"] == "a"]
+    assert of_first["TimeGPT"].tail(3).tolist() == pytest.approx(last["mean"], rel=1e-5)
+    assert of_first["ds"].is_monotonic_increasing
+    assert len(of_first) > 30
+
+
+def test_cross_validation(url: str) -> None:
+    table = frame(40, 25)
+    answer = client(url).cross_validation(table, h=3, n_windows=2, freq="D", level=[80])
+    assert len(answer) == 12
+    of_first = answer[answer["unique_id"] == "a"]
+    assert of_first["cutoff"].unique().tolist() == [
+        pd.Timestamp("2024-02-03"),
+        pd.Timestamp("2024-02-06"),
+    ]
+    assert of_first["y"].tolist() == table["y"][34:40].tolist()
+    (known,) = plainly(url, table[:34], 3, [0.1, 0.9])
+    assert of_first["TimeGPT"].head(3).tolist() == pytest.approx(known["mean"], rel=1e-5)
+    low = of_first["TimeGPT-lo-80"].head(3).tolist()
+    assert low == pytest.approx(known["quantiles"]["0.1"], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_anomalies(url: str) -> None:
+    table = frame(60, 50)
+    table.loc[50, "y"] = 1000.0
+    answer = client(url).detect_anomalies(table, freq="D", level=90)
+    found = answer[answer["anomaly"]]
+    assert (found["unique_id"].iloc[0], found["y"].iloc[0]) == ("a", 1000.0)
+    assert {"TimeGPT", "TimeGPT-lo-90", "TimeGPT-hi-90"} <= {*answer.columns}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_anomalies_at_the_end(url: str) -> None:
+    table = frame(60, 50)
+    table.loc[58, "y"] = 1000.0
+    answer = client(url).detect_anomalies_online(
+        table, h=2, detection_size=5, freq="D", level=99, step_size=1
+    )
+    assert len(answer) == 10
+    row = answer[answer["y"] == 1000.0].iloc[0]
+    assert bool(row["anomaly"])
+    assert row["anomaly_score"] == answer["anomaly_score"].max()
+
+
 def test_what_is_refused_says_why(url: str) -> None:
     table = frame(40)
     for options, told in (

@@ -1,0 +1,99 @@
+"""Series and levels as Nixtla's client sends them, and answers as it reads them. Knows no route."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from fastapi import Request
+
+from app.api.dialects.common import Words, read_lists
+from app.api.dialects.nixtla_schema import NixtlaRequest
+from app.api.fields import shown
+from app.api.forecasting import TASK
+from app.api.series import ReadSeries
+from app.api.services import Services
+from app.errors import InvalidInput
+
+WORDS: Final[Words] = {
+    "series": "series.sizes[{}]",
+    "start": "series.start_datetime[{}]",
+    "frequency": "freq",
+    "horizon": "h",
+    "quantiles": "level",
+}
+
+
+def our_name(name: str) -> str:
+    """Our name of a model: that of the general one for what the client calls it."""
+    return TASK if name.startswith("timegpt") or name == "azureai" else name
+
+
+async def split(request: Request, services: Services, body: NixtlaRequest) -> ReadSeries:
+    """The series, which come one behind the other. Raises InvalidInput."""
+    sizes = _sizes(body.series.sizes, services.settings.max_series)
+    [values] = (await read_lists(request, services, [body.series.y], "series.y")).series
+    if sum(sizes) != len(values):
+        raise InvalidInput(
+            f"they make {sum(sizes)} values, and y has {len(values)}",
+            field="series.sizes",
+            allowed="the number of values of each series",
+        )
+    return ReadSeries(np.split(np.array(values, np.float64), np.cumsum(sizes)[:-1]))
+
+
+def _sizes(value: Any, most: int) -> list[int]:
+    allowed = f"whole numbers from 1, of at most {most} series"
+    if not isinstance(value, list) or not 0 < len(value) <= most:
+        raise InvalidInput(
+            f"expected a list of 1 to {most} whole numbers, got {shown(value)}",
+            field="series.sizes",
+            allowed=allowed,
+        )
+    for number, each in enumerate(value):
+        if type(each) is not int or each < 1:
+            raise InvalidInput(
+                f"expected a whole number from 1, got {shown(each)}",
+                field=f"series.sizes[{number}]",
+                allowed=allowed,
+            )
+    return value
+
+
+def levels_of(asked: Sequence[float] | None) -> dict[str, tuple[float, float]]:
+    """By the name of each level, the quantiles between which so many per cent lie."""
+    levels = {}
+    for number, each in enumerate(asked or ()):
+        if not 0 <= each < 100:
+            raise InvalidInput(
+                f"{shown(each)} per cent are no interval",
+                field=f"level[{number}]",
+                allowed="0 to below 100",
+            )
+        low = (100 - each) / 200
+        levels[str(int(each) if each == int(each) else each)] = (low, 1 - low)
+    return levels
+
+
+def intervals_of(
+    predictions: Sequence[Mapping[str, Any]], levels: Mapping[str, tuple[float, float]]
+) -> dict[str, list[float]] | None:
+    sides = {
+        f"{side}-{name}": repr(quantile)
+        for name, pair in levels.items()
+        for side, quantile in zip(("lo", "hi"), pair, strict=True)
+    }
+    found = {
+        name: flat([each["quantiles"][quantile] for each in predictions])
+        for name, quantile in sides.items()
+    }
+    return found or None
+
+
+def flat(paths: Iterable[list[float]]) -> list[float]:
+    return list(chain.from_iterable(paths))
+
+
+def quantiles_of(levels: Mapping[str, tuple[float, float]]) -> list[float]:
+    """Every quantile that levels need, once."""
+    return sorted(set(chain.from_iterable(levels.values())))
