@@ -46,7 +46,7 @@ from app.api.routes import (
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
 from app.api.step_path import StepPath
-from app.api.streams import has_streams
+from app.api.stream_states import has_streams
 from app.api.threads import Threads
 from app.api.v2 import inference, metadata
 from app.api.v2 import repository as repository_routes

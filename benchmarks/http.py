@@ -56,7 +56,12 @@ def main(
 
 
 async def load(
-    url: str, process: psutil.Process, body: dict[str, Any], clients: int, requests: int
+    url: str,
+    process: psutil.Process,
+    body: dict[str, Any],
+    clients: int,
+    requests: int,
+    path: str = "/forecast",
 ) -> Result:
     """Send `requests` from `clients` at once, each waiting for its answer before the next."""
     seconds: list[float] = []
@@ -64,7 +69,7 @@ async def load(
     async def client(http: httpx.AsyncClient) -> None:
         while len(seconds) < requests:
             start = time.perf_counter()
-            (await http.post("/forecast", json=body)).raise_for_status()
+            (await http.post(path, json=body)).raise_for_status()
             seconds.append(time.perf_counter() - start)
 
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)

@@ -23,6 +23,7 @@ from app.api.origins import SENT_BY_BROWSERS
 from app.api.routes.stream_steps import METERED_AS, StepsRequest, answer_steps, is_steps
 from app.api.routes.streams import is_name
 from app.api.services import Services
+from app.api.stream_states import writes
 from app.api.v2.inference import INLINE_BYTES, limits_of
 from app.api.work import ClientGone
 from app.errors import UnrollError
@@ -109,6 +110,8 @@ class StepPath:
             return False
         try:
             model = services.repository.get(record.model.partition(".")[0], record.version)
+            if writes(model, record.model):
+                return False
             return model.scheduler.runs_inline(graph_of(model, record.model).graph)
         except UnrollError:
             return False

@@ -1,4 +1,4 @@
-"""Streams on the graphs of served models. Knows models, graphs and policies; no body of a request.
+"""Streams of served models. Knows models, graphs and policies; no body of a request.
 
 A stream goes on with the version that it began with, or follows what is served, as its policy says:
 
@@ -9,8 +9,7 @@ A stream goes on with the version that it began with, or follows what is served,
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
-from weakref import WeakKeyDictionary
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +17,13 @@ from fastapi import Request
 from pydantic_core import from_json
 
 from app.api.context import RequestRecord
-from app.api.graphs import graph_of
 from app.api.services import Services
+from app.api.stream_states import States, digest_of, states_of, stream_graph, writes
 from app.errors import InvalidInput, ModelNotFound, ModelRefused, VersionReplaced
 from app.serving.models.loader import LoadedModel
-from app.serving.streams.records import Key, Policy, Record, new_token, now
+from app.serving.streams.records import Kept, Key, Policy, Record, new_token, now
 from app.serving.streams.steps import Computed, Moved
 from app.tasks.tensor.streams import StreamGraph, StreamSteps
-from app.tasks.tensor.task import TensorTask
 from app.telemetry import metrics
 from app.telemetry.log import get_logger
 
@@ -35,29 +33,8 @@ Read = Callable[[StreamGraph], StreamSteps]
 # From a graph, its outputs and the number of steps to what is answered and kept.
 Write = Callable[[StreamGraph, Mapping[str, Array], int], bytes]
 
-_graphs: Final[WeakKeyDictionary[TensorTask, StreamGraph]] = WeakKeyDictionary()
+S = TypeVar("S", bound=States)
 _log = get_logger(__name__)
-
-
-def stream_graph(model: LoadedModel, name: str) -> StreamGraph:
-    """The graph that is meant by `name`. Raises ModelNotFound, InvalidInput if it cannot stream."""
-    task = graph_of(model, name)
-    graph = _graphs.get(task)
-    if graph is None:
-        graph = _graphs[task] = StreamGraph(task)
-    return graph
-
-
-def digest_of(model: LoadedModel, graph: StreamGraph) -> str:
-    """The digest of the graph's file, which says whether a state is one of it."""
-    return model.manifest.files[graph.task.graph].sha256
-
-
-def has_streams(model: LoadedModel) -> bool:
-    """Whether streams may be of this version."""
-    return any(
-        isinstance(task, TensorTask) and task.features.streams for task in model.graphs.values()
-    )
 
 
 async def version_of(services: Services, request: RequestRecord, record: Record) -> LoadedModel:
@@ -79,7 +56,7 @@ async def version_of(services: Services, request: RequestRecord, record: Record)
         raise VersionReplaced(f"version {record.version} of {name} was just released")
     request.at_end.append(model.leases.give_back)
     request.model, request.version = name, model.version
-    if digest_of(model, stream_graph(model, record.model)) != record.digest:
+    if digest_of(model, states_of(model, record.model)) != record.digest:
         raise VersionReplaced(
             f"version {record.version} of {name} has another graph than when the stream began"
         )
@@ -94,7 +71,87 @@ def new_record(
     return Record(new_token(), model, version, digest, policy, ttl, begun, begun + ttl, 0, state)
 
 
-class GraphSteps:
+class Following(Generic[S]):
+    """Keeps a stream on the version that it should be on: what all implementations of `Network`
+    have in common."""
+
+    def __init__(self, services: Services, request: Request, record: RequestRecord) -> None:
+        self._services = services
+        self._request = request
+        self._record = record
+        self._on: tuple[LoadedModel, S] | None = None
+
+    @property
+    def on(self) -> tuple[LoadedModel, S]:
+        """The version that takes the steps, or has taken them, and what its streams are made of."""
+        assert self._on is not None
+        return self._on
+
+    async def follow(self, key: Key, record: Record) -> Moved | None:
+        name = record.model.partition(".")[0]
+        served = self._services.lease(self._record, name, None)
+        if served.version == record.version:
+            states = self._states(served, record.model)
+            if digest_of(served, states) == record.digest:
+                self._on = (served, states)
+                return None
+        if record.policy == "replay":
+            return await self._move(key, record, served)
+        if record.policy == "refuse":
+            raise VersionReplaced(
+                f"the stream is of version {record.version} of {name}, and version "
+                f"{served.version} is served: PUT the stream with on_new_version pin or replay"
+            )
+        pinned = await version_of(self._services, self._record, record)
+        self._on = (pinned, self._states(pinned, record.model))
+        return None
+
+    def _states(self, model: LoadedModel, name: str) -> S:
+        """What streams of `name` are made of. Raises ModelNotFound, InvalidInput."""
+        raise NotImplementedError
+
+    async def _fed(
+        self, record: Record, kept: Sequence[Kept], model: LoadedModel, states: S
+    ) -> tuple[bytes, int, float | None]:
+        """(the state after the kept inputs of a stream, how many steps they are, the largest
+        difference between both answers to the last request if that can be told).
+
+        Raises ValueError, InvalidInput for inputs that this version does not take.
+        """
+        raise NotImplementedError
+
+    async def _move(self, key: Key, record: Record, model: LoadedModel) -> Moved:
+        """The stream on what is served. Raises VersionReplaced if it cannot be moved."""
+        try:
+            states = self._states(model, record.model)
+        except (InvalidInput, ModelNotFound) as error:
+            raise VersionReplaced(f"version {model.version} cannot go on: {error}") from error
+        kept = await self._services.streams.store.kept(key)
+        if record.position and (not kept or kept[-1].start + kept[-1].count != record.position):
+            raise VersionReplaced(
+                f"no inputs are kept that version {model.version} could be fed with: PUT the "
+                "stream with on_new_version pin, or begin a new one"
+            )
+        try:
+            state, fed, difference = await self._fed(record, kept, model, states)
+        except (ValueError, InvalidInput) as error:
+            raise VersionReplaced(
+                f"version {model.version} cannot take the inputs of this stream: {error}"
+            ) from error
+        self._on = (model, states)
+        metrics.STREAM_MOVES.labels(model.name, model.version).inc()
+        told = {
+            "from": record.version,
+            "steps": fed,
+            "complete": fed == record.position,
+            "difference": difference,
+        }
+        _log.info("stream_moved", model=model.name, version=model.version, steps=fed)
+        moved = record.moved(version=model.version, digest=digest_of(model, states), state=state)
+        return Moved(moved, told)
+
+
+class GraphSteps(Following[StreamGraph]):
     """Takes the steps of one request. Implements `Network`."""
 
     def __init__(
@@ -107,38 +164,10 @@ class GraphSteps:
         outputs: Sequence[str] = (),
     ) -> None:
         """outputs: those that are wanted; all but the states if it is empty."""
-        self._services = services
-        self._request = request
-        self._record = record
+        super().__init__(services, request, record)
         self._read = read
         self._write = write
         self._outputs = tuple(outputs)
-        self._on: tuple[LoadedModel, StreamGraph] | None = None
-
-    @property
-    def on(self) -> tuple[LoadedModel, StreamGraph]:
-        """The version and the graph that take the steps, or have taken them."""
-        assert self._on is not None
-        return self._on
-
-    async def follow(self, key: Key, record: Record) -> Moved | None:
-        name = record.model.partition(".")[0]
-        served = self._services.lease(self._record, name, None)
-        if served.version == record.version:
-            graph = stream_graph(served, record.model)
-            if digest_of(served, graph) == record.digest:
-                self._on = (served, graph)
-                return None
-        if record.policy == "replay":
-            return await self._move(key, record, served)
-        if record.policy == "refuse":
-            raise VersionReplaced(
-                f"the stream is of version {record.version} of {name}, and version "
-                f"{served.version} is served: PUT the stream with on_new_version pin or replay"
-            )
-        pinned = await version_of(self._services, self._record, record)
-        self._on = (pinned, stream_graph(pinned, record.model))
-        return None
 
     async def compute(self, record: Record) -> Computed:
         model, graph = self.on
@@ -171,46 +200,29 @@ class GraphSteps:
             predictions.append(prediction)
         return graph.joined(predictions, outputs), state
 
-    async def _move(self, key: Key, record: Record, model: LoadedModel) -> Moved:
-        """The stream on what is served. Raises VersionReplaced if it cannot be moved."""
-        try:
-            graph = stream_graph(model, record.model)
-        except (InvalidInput, ModelNotFound) as error:
-            raise VersionReplaced(f"version {model.version} cannot go on: {error}") from error
-        kept = await self._services.streams.store.kept(key)
-        if record.position and (not kept or kept[-1].start + kept[-1].count != record.position):
-            raise VersionReplaced(
-                f"no inputs are kept that version {model.version} could be fed with: PUT the "
-                "stream with on_new_version pin, or begin a new one"
+    def _states(self, model: LoadedModel, name: str) -> StreamGraph:
+        if writes(model, name):
+            raise InvalidInput(
+                "the model takes no tensors", field="inputs", allowed="a text, or a max_length"
             )
-        state, outputs, fed = graph.first, dict[str, Array](), 0
+        return stream_graph(model, name)
+
+    async def _fed(
+        self, record: Record, kept: Sequence[Kept], model: LoadedModel, states: StreamGraph
+    ) -> tuple[bytes, int, float | None]:
+        state, outputs, fed = states.first, dict[str, Array](), 0
         answer = record.answer
         old = {} if answer is None else values_of(answer.content)
-        names = [each for each in old if each in graph.task.outputs]
-        try:
-            parts = [graph.unpacked(each.content, each.count) for each in kept]
-            most = self._services.settings.max_steps
-            # The last part is the last request, whose answer is there to be compared with.
-            for steps in [*graph.pieces(parts[:-1], most), *parts[-1:]]:
-                outputs, state = await self._run(model, graph, state, steps, names)
-                fed += steps.count
-        except (ValueError, InvalidInput) as error:
-            raise VersionReplaced(
-                f"version {model.version} cannot take the inputs of this stream: {error}"
-            ) from error
-        self._on = (model, graph)
-        metrics.STREAM_MOVES.labels(model.name, model.version).inc()
-        told = {
-            "from": record.version,
-            "steps": fed,
-            "complete": fed == record.position,
-            "difference": _difference(old, {name: outputs[name] for name in names if outputs})
-            if answer is not None and kept and kept[-1].start == answer.start
-            else None,
-        }
-        _log.info("stream_moved", model=model.name, version=model.version, steps=fed)
-        moved = record.moved(version=model.version, digest=digest_of(model, graph), state=state)
-        return Moved(moved, told)
+        names = [each for each in old if each in states.task.outputs]
+        parts = [states.unpacked(each.content, each.count) for each in kept]
+        most = self._services.settings.max_steps
+        # The last part is the last request, whose answer is there to be compared with.
+        for steps in [*states.pieces(parts[:-1], most), *parts[-1:]]:
+            outputs, state = await self._run(model, states, state, steps, names)
+            fed += steps.count
+        known = answer is not None and kept and kept[-1].start == answer.start
+        new = {name: outputs[name] for name in names if outputs}
+        return state, fed, _difference(old, new) if known else None
 
 
 def values_of(content: bytes) -> dict[str, list[Any]]:

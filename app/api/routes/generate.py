@@ -3,14 +3,14 @@
 import math
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
 from app.api.context import record_of
 from app.api.events import answer_in_events, text_events, wants_events
-from app.api.fields import shown
+from app.api.generation import ALLOWED, GenerationFields, check_stop
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import answer_json, json_response
@@ -20,13 +20,7 @@ from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
 from app.tasks.generate.run import GeneratePrediction
-from app.tasks.generate.sampling import MAX_SEED
-from app.tasks.generate.task import (
-    MAX_SAMPLES,
-    MAX_STOP_CHARACTERS,
-    MAX_STOPS,
-    MAX_TEMPERATURE,
-)
+from app.tasks.generate.task import MAX_SAMPLES
 from app.telemetry import metrics, tracing
 
 TASK: Final = "generate"
@@ -34,32 +28,10 @@ PATH: Final = "/generate"
 
 # Up to this many characters are prepared at once, for less than a thread costs.
 _INLINE_CHARACTERS: Final = 4_000
-_STOP_SHAPE: Final = f"a text of 1 to {MAX_STOP_CHARACTERS} characters, or up to {MAX_STOPS} such"
-
-StopField = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "title": "Stop",
-            "description": "A text ends before the first of these.",
-            "default": [],
-            "anyOf": [
-                {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARACTERS},
-                {
-                    "type": "array",
-                    "maxItems": MAX_STOPS,
-                    "items": {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARACTERS},
-                },
-            ],
-        }
-    ),
-]
 
 
-class GenerateRequest(BaseModel):
+class GenerateRequest(GenerationFields):
     """A beginning, and how it goes on."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     prompt: str = Field(description="What the text goes on from; may be empty.")
     max_length: int = Field(
@@ -67,36 +39,8 @@ class GenerateRequest(BaseModel):
         description="Characters of a text, at most (pieces, for a model of subwords); 0 only "
         "scores the prompt.",
     )
-    temperature: float | None = Field(
-        None,
-        ge=0,
-        le=MAX_TEMPERATURE,
-        allow_inf_nan=False,
-        description="The lower, the likelier is what is drawn; 0 takes the likeliest. Else the "
-        "model's own.",
-    )
-    top_k: int | None = Field(
-        None,
-        ge=1,
-        description="Only so many of the likeliest are drawn from. Else the model's own.",
-    )
-    top_p: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Only the likeliest that have so much probability together are drawn from. "
-        "Else the model's own.",
-    )
-    seed: int | None = Field(
-        None, ge=0, le=MAX_SEED, description="The same seed gives the same text; else one is drawn."
-    )
-    stop: StopField = ()
     num_samples: int = Field(
         1, ge=1, le=MAX_SAMPLES, description="Texts wanted; the seed goes up by one with each."
-    )
-    log_probabilities: bool = Field(
-        False, description="Whether to tell how likely each character was, prompt and text."
     )
     model: str = Field("generate", max_length=64, description="Which model to ask.")
     version: str | None = Field(
@@ -202,13 +146,8 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
     return {
         "prompt": f"a text, at most {settings.max_text_characters} characters",
         "max_length": "a whole number from 0; the model's manifest has the longest",
-        "temperature": f"a number, 0 to {MAX_TEMPERATURE:g}",
-        "top_k": "a whole number from 1, at most as many as the model has characters",
-        "top_p": "a number, more than 0, up to 1",
-        "seed": f"a whole number, 0 to {MAX_SEED}",
-        "stop": _STOP_SHAPE,
         "num_samples": f"a whole number, 1 to {MAX_SAMPLES}; 1 with text/event-stream",
-        "log_probabilities": "true or false",
+        **ALLOWED,
         "model": "the name of a model, at most 64 characters; GET /models lists them",
         "version": 'a version as text, such as "1", or null',
     }
@@ -222,13 +161,7 @@ def _check(body: GenerateRequest, settings: Settings, streamed: bool) -> None:
             field="prompt",
             allowed=f"at most {most} characters",
         )
-    stops = body.stop if isinstance(body.stop, list | tuple) else [body.stop]
-    for index, each in enumerate(stops):
-        if not isinstance(each, str):
-            field = f"stop[{index}]" if isinstance(body.stop, list) else "stop"
-            raise InvalidInput(
-                f"expected a text, got {shown(each)}", field=field, allowed=_STOP_SHAPE
-            )
+    check_stop(body.stop)
     if streamed and body.num_samples > 1:
         raise InvalidInput(
             "a text comes as it is written with num_samples 1 only",

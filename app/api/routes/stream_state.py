@@ -13,7 +13,8 @@ from app.api.openapi import problems
 from app.api.responses import BytesResponse
 from app.api.routes.streams import Stream, StreamName, key_of, stream_response
 from app.api.services import Services
-from app.api.streams import digest_of, new_record, stream_graph, version_of
+from app.api.stream_states import digest_of, states_of
+from app.api.streams import new_record, version_of
 from app.errors import InvalidInput, OtherGraph, StreamExists, StreamNotFound
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import POLICIES, Key, Record, now
@@ -48,7 +49,7 @@ def routes(services: Services) -> APIRouter:
         """The state as it is now, as safetensors, with a seal; the stream goes on."""
         record = await streams.look(key_of(services, request, stream))
         model = await version_of(services, record_of(request.scope), record)
-        tensors = stream_graph(model, record.model).tensors_of(record.state)
+        tensors = states_of(model, record.model).tensors_of(record.state)
         facts = SealedFacts(
             record.model, record.version, record.digest, record.position, record.policy, record.ttl
         )
@@ -79,7 +80,7 @@ def routes(services: Services) -> APIRouter:
         facts, tensors = unseal(body, await secret())
         model = _version_of(services, record, facts)
         try:
-            state = stream_graph(model, facts.model).state_from(tensors)
+            state = states_of(model, facts.model).state_from(tensors)
         except ValueError as error:
             raise InvalidInput(str(error), field="the body") from None
         made, new = await _put(services, key, _record(facts, model, state))
@@ -92,12 +93,12 @@ def _version_of(services: Services, record: Any, facts: SealedFacts) -> LoadedMo
     """A loaded version with the graph that the state is of. Raises OtherGraph, ModelNotFound."""
     name = facts.model.partition(".")[0]
     model = services.lease(record, name, None)
-    if digest_of(model, stream_graph(model, facts.model)) == facts.digest:
+    if digest_of(model, states_of(model, facts.model)) == facts.digest:
         return model
     held = services.repository.held.lease(name, facts.version)
     if held is not None:
         record.at_end.append(held.leases.give_back)
-        if digest_of(held, stream_graph(held, facts.model)) == facts.digest:
+        if digest_of(held, states_of(held, facts.model)) == facts.digest:
             return held
     raise OtherGraph(
         f"the state is of version {facts.version} of {facts.model}, and version {model.version}, "

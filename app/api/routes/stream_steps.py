@@ -2,22 +2,26 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic_core import to_json
 
 from app.api.context import record_of
+from app.api.generation import ALLOWED, GenerationFields, check_stop
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse
+from app.api.routes.generate import GeneratedSample
 from app.api.routes.streams import key_of
 from app.api.services import Services
 from app.api.stream_values import read_tensors, read_values, write_steps, write_tensors
-from app.api.streams import GraphSteps
+from app.api.streams import Following, GraphSteps
+from app.api.text_streams import TextSteps
 from app.api.v2.inference import limits_of
 from app.errors import InvalidInput
 from app.serving.streams.records import Key
@@ -41,10 +45,11 @@ _TENSOR: Final[dict[str, Any]] = {
 }
 
 
-class StepsRequest(BaseModel):
-    """Which steps, and where the stream should be before them."""
+class StepsRequest(GenerationFields):
+    """Which steps, and where the stream should be before them.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    The fields of GenerationFields, and `max_length`, are for language models.
+    """
 
     position: int | None = Field(
         None, ge=0, description="Steps that the stream has taken before these, as far as is known."
@@ -70,7 +75,12 @@ class StepsRequest(BaseModel):
             }
         ),
     ] = None
-    text: str | None = Field(None, description="For language models; tensors take none.")
+    text: str | None = Field(
+        None, description="For language models: how the text goes on, before more is written."
+    )
+    max_length: int | None = Field(
+        None, ge=0, description="For language models: units to write, at most; 0 if it is absent."
+    )
     outputs: list[str] | None = Field(
         None, min_length=1, max_length=100, description="Names of outputs; all but the states."
     )
@@ -96,6 +106,9 @@ class StepsAnswer(BaseModel):
     steps: list[dict[str, Any]] | None = Field(
         None, description="Of each step its outputs by name, if `values` were sent."
     )
+    sample: GeneratedSample | None = Field(
+        None, description="Of a language model: what was written, as `POST /generate` has it."
+    )
 
 
 _EXAMPLES: Final[dict[str, Any]] = {
@@ -105,6 +118,10 @@ _EXAMPLES: Final[dict[str, Any]] = {
         "value": {
             "inputs": [{"name": "values", "datatype": "FP32", "shape": [1, 1, 1], "data": [0.5]}]
         },
+    },
+    "text": {
+        "summary": "A text that goes on, of a language model",
+        "value": {"position": 0, "text": "ROMEO:", "max_length": 40, "seed": 1},
     },
 }
 
@@ -158,22 +175,17 @@ async def answer_steps(
 ) -> bytes:
     """The JSON that steps are answered with. Raises InvalidInput, and what `Streams.take` does."""
     record = record_of(request.scope)
-    if body.text is not None:
-        raise InvalidInput(
-            "the model takes no text", field="text", allowed="inputs, or values instead"
-        )
-    if (body.inputs is None) == (body.values is None):
-        raise InvalidInput(
-            "there must be one of inputs and values",
-            field="inputs",
-            allowed="a list of tensors; or values, a list of one entry a step",
-        )
-    if body.values is not None:
-        read, write = partial(read_values, body.values, limits), write_steps
+    network: Following[Any]
+    options = _options(body, services.settings)
+    if options:
+        network = TextSteps(services, request, record, options)
     else:
-        read, write = partial(read_tensors, body.inputs, limits), write_tensors
-    network = GraphSteps(services, request, record, read, write, body.outputs or ())
-    steps = Steps(body.position, _digest(body))
+        if body.values is not None:
+            read, write = partial(read_values, body.values, limits), write_steps
+        else:
+            read, write = partial(read_tensors, body.inputs, limits), write_tensors
+        network = GraphSteps(services, request, record, read, write, body.outputs or ())
+    steps = Steps(body.position, _digest(body, options))
     taken = await services.streams.take(key, steps, network, record.deadline)
     return _answer(key.name, taken)
 
@@ -190,14 +202,50 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "position": "a whole number from 0, or null",
         "inputs": "a list of tensors, each with name, datatype, shape and data",
         "values": "a list of one entry a step, one at least",
-        "text": "nothing",
+        "text": f"for a language model: a text, at most {settings.max_text_characters} characters",
+        "max_length": "for a language model: a whole number from 0",
         "outputs": "a list of names of outputs, or null",
+        **ALLOWED,
     }
 
 
-def _digest(body: StepsRequest) -> bytes:
+def _options(body: StepsRequest, settings: Settings) -> dict[str, Any]:
+    """What a text is to go on by; empty for steps of a graph. Raises InvalidInput."""
+    known = {*GenerationFields.model_fields, "text", "max_length"}
+    found = {
+        name: value
+        for name, value in body.model_dump(include=known, exclude_unset=True).items()
+        if value is not None
+    }
+    graph = [name for name in ("inputs", "values") if getattr(body, name) is not None]
+    text = [name for name in ("text", "max_length") if name in found]
+    if (len(graph), bool(text)) not in ((1, False), (0, True)):
+        raise InvalidInput(
+            "there must be one of inputs, values, and text with or without max_length",
+            field="inputs",
+            allowed="a list of tensors; or values, a list of one entry a step; or, for a language "
+            "model, a text, a max_length, or both",
+        )
+    if graph and found:
+        raise InvalidInput(
+            "it is for language models", field=next(iter(found)), allowed=f"{graph[0]} alone"
+        )
+    if text and body.outputs is not None:
+        raise InvalidInput("a text has no outputs", field="outputs", allowed="nothing")
+    if len(body.text or "") > settings.max_text_characters:
+        raise InvalidInput(
+            f"{len(body.text or '')} characters are too many",
+            field="text",
+            allowed=f"at most {settings.max_text_characters} characters",
+        )
+    check_stop(body.stop)
+    return found
+
+
+def _digest(body: StepsRequest, options: Mapping[str, Any]) -> bytes:
     """The same for the same steps, and as far as anybody can find for no others."""
-    content = to_json([body.inputs, body.values, body.outputs], inf_nan_mode="constants")
+    asked = [options] if options else [body.inputs, body.values, body.outputs]
+    content = to_json(asked, inf_nan_mode="constants")
     return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()
 
 

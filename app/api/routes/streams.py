@@ -15,7 +15,8 @@ from app.api.fields import clipped, shown
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.services import Services
-from app.api.streams import digest_of, new_record, stream_graph
+from app.api.stream_states import digest_of, states_of
+from app.api.streams import new_record
 from app.errors import InvalidInput, StreamExists, StreamNotFound
 from app.serving.streams.records import Key, Listed, Policy, Record, now
 from app.settings import Settings
@@ -248,16 +249,17 @@ def _record(services: Services, request: Request, body: StreamRequest) -> Record
     record = record_of(request.scope)
     name = clipped(body.model).partition(".")[0]
     model = services.lease(record, name, body.version)
-    graph = stream_graph(model, body.model)
+    states = states_of(model, body.model)
     policy = body.on_new_version or "pin"
-    if policy == "replay" and not graph.can_be_fed_again:
+    if policy == "replay" and not states.can_be_fed_again:
         raise InvalidInput(
             "its inputs have no fixed size, so they cannot be kept",
             field="on_new_version",
             allowed="pin or refuse",
         )
     ttl = body.ttl_seconds or services.settings.stream_ttl_seconds
-    return new_record(body.model, model.version, digest_of(model, graph), policy, ttl, graph.first)
+    digest = digest_of(model, states)
+    return new_record(body.model, model.version, digest, policy, ttl, states.first)
 
 
 def _stream(name: str, record: Record | Listed) -> Stream:

@@ -12,7 +12,8 @@ from fastapi import Request
 
 from app.api.context import RequestRecord
 from app.api.services import Services
-from app.api.streams import GraphSteps, digest_of, new_record, stream_graph
+from app.api.stream_states import digest_of, stream_graph
+from app.api.streams import GraphSteps, new_record
 from app.api.v2.head import Head
 from app.api.v2.sequence_head import Sequence
 from app.errors import StreamExists, StreamExpired, StreamNotFound

@@ -4,7 +4,8 @@
 prompt in chunks, with one row; then it writes, with one row for each sample that has not ended.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,11 +24,26 @@ CHUNK: Final = 64
 
 
 @dataclass(frozen=True)
+class TextState:
+    """Where a text is that goes on. The network has read all of it but its last unit.
+
+    last: that unit, BEGIN at first. states: of the network, each (1, ...). seed, drawn: where its
+    random numbers are, so many of that seed are used up.
+    """
+
+    last: int
+    states: Mapping[str, Array]
+    seed: int
+    drawn: int
+
+
+@dataclass(frozen=True)
 class GenerateExample(ExampleDefaults):
     """One prompt, as ids, and how it goes on.
 
     stop: a text ends before the first of these. listener: called with each piece of the text as
-    soon as it is certain, in a worker's thread; for one sample only.
+    soon as it is certain, in a worker's thread; for one sample only. begin: where the text goes on
+    from, None for a new one; with it, the prediction says where it has come to.
     """
 
     prompt: tuple[int, ...]
@@ -38,6 +54,7 @@ class GenerateExample(ExampleDefaults):
     num_samples: int = 1
     log_probabilities: bool = False
     listener: Callable[[str], None] | None = None
+    begin: TextState | None = None
 
     @property
     def rows(self) -> int:
@@ -73,13 +90,22 @@ class Sample:
 
 @dataclass(frozen=True)
 class GeneratePrediction:
-    """The samples of one prompt; `prompt` is scored if that was asked for, else None."""
+    """The samples of one prompt; `prompt` is scored if that was asked for, else None.
+
+    end: where a text that goes on has come to. written: the ids of what was written of it.
+    """
 
     samples: tuple[Sample, ...]
     prompt: tuple[Scored, ...] | None
+    end: TextState | None = None
+    written: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
-        answers: list[JsonValue] = []
+        return {"samples": list[JsonValue](self.samples_json())}
+
+    def samples_json(self) -> list[dict[str, JsonValue]]:
+        """The samples, in their order."""
+        answers = []
         for sample in self.samples:
             answer: dict[str, JsonValue] = {
                 "text": sample.text,
@@ -90,7 +116,7 @@ class GeneratePrediction:
                 answer["prompt"] = [each.to_json() for each in self.prompt]
                 answer["characters"] = [each.to_json() for each in sample.units]
             answers.append(answer)
-        return {"samples": answers}
+        return answers
 
 
 class _Writer:
@@ -100,8 +126,12 @@ class _Writer:
         self.seed = next_seed(example.seed, place)
         self.finish = "" if example.max_length else "length"
         self.last = BEGIN
-        self._sampler = Sampler(example.sampling, self.seed)
+        self.ids: list[int] = []
+        self.drawn = 0
+        drawn = 0 if example.begin is None else example.begin.drawn
+        self._sampler = Sampler(example.sampling, self.seed, drawn)
         self._pieces = pieces
+        self._whole = example.begin is not None  # whether a text may end in its units only
         self._stop = example.stop
         self._longest = max(map(len, example.stop), default=0)
         self._left = example.max_length
@@ -112,6 +142,8 @@ class _Writer:
     def take(self, log_probabilities: Array) -> None:
         """Draw the next unit from (vocabulary,)."""
         self.last = self._sampler.draw(log_probabilities)
+        self.ids.append(self.last)
+        self.drawn += 1
         piece = self._pieces[self.last]
         start = len(self._text)
         self._text += piece
@@ -147,10 +179,19 @@ class _Writer:
         length = sum(len(each.text) for each in self._units)
         while self._units and length > end:
             length -= len(self._units.pop().text)
+        del self.ids[len(self._units) :]
+        if self._whole:
+            self._text = "".join(each.text for each in self._units)
 
 
 class GenerateRun:
-    """One prompt between two steps; states: each (rows of the next step, ...)."""
+    """One prompt between two steps; states: each (rows of the next step, ...).
+
+    A new text reads its prompt to the end, and draws its first units from what that has led to. A
+    text that goes on does not read the last unit that is known: it is the first that is read when
+    there is something to write, now or in a later request. So a text that is written in parts takes
+    the same steps as in one go.
+    """
 
     def __init__(
         self, example: GenerateExample, pieces: Sequence[str], states: dict[str, Array]
@@ -158,21 +199,28 @@ class GenerateRun:
         self.states = states
         self._example = example
         self._pieces = pieces
-        self._rest = (BEGIN, *example.prompt)  # what has not been read
+        begin = example.begin
+        self._known = (BEGIN if begin is None else begin.last, *example.prompt)
+        self._end = len(self._known) - (begin is not None)  # up to which it is read
+        self._at = 0
         self._scored: list[Scored] = []
         writers = range(example.num_samples)
         self._writers = [_Writer(example, pieces, place) for place in writers]
         self._open: list[_Writer] = []
+        # States before the last units that were written: a stop takes some of them back.
+        self._past = deque[dict[str, Array]](maxlen=max(map(len, example.stop), default=0))
+        if not self.reading:
+            self._go_on()
 
     @property
     def reading(self) -> bool:
         """Whether the prompt has not been read to its end."""
-        return bool(self._rest)
+        return self._at < self._end
 
     @property
     def rows(self) -> int:
         """Rows of its next step."""
-        return 1 if self._rest else len(self._open)
+        return 1 if self.reading else len(self._open)
 
     @property
     def finished(self) -> bool:
@@ -180,8 +228,8 @@ class GenerateRun:
 
     def tokens(self) -> Array:
         """What it reads in its next step: (rows, time) int64."""
-        if self._rest:
-            return np.array([self._rest[:CHUNK]], np.int64)
+        if self.reading:
+            return np.array([self._known[self._at : self._next]], np.int64)
         return np.array([[writer.last] for writer in self._open], np.int64)
 
     def read(self, log_probabilities: Array) -> list[int]:
@@ -189,26 +237,55 @@ class GenerateRun:
 
         Returns, for each row of the next step, the row that it continues.
         """
-        count = len(self._rest[:CHUNK])
+        at, self._at = self._at, self._next
         if self._example.log_probabilities:
-            for time, token in enumerate(self._rest[1 : count + 1]):
+            for time, token in enumerate(self._known[at + 1 : self._at + 1]):
                 value = float(log_probabilities[time, token])
                 self._scored.append(Scored(self._pieces[token], value))
-        self._rest = self._rest[count:]
-        if self._rest:
+        if self.reading:
+            return [0]
+        if self._example.begin is not None:
+            self._go_on()
             return [0]
         self._open = [writer for writer in self._writers if not writer.finish]
-        return self._take([log_probabilities[count - 1]] * len(self._open), [0] * len(self._open))
+        last = log_probabilities[self._at - at - 1]
+        return self._take([last] * len(self._open), [0] * len(self._open))
 
     def write(self, log_probabilities: Array) -> list[int]:
         """Take a step of the samples, (rows, vocabulary); returns as `read` does."""
-        return self._take(list(log_probabilities), list(range(len(self._open))))
+        if self._example.begin is None:
+            return self._take(list(log_probabilities), list(range(len(self._open))))
+        self._past.append(self.states)
+        self._take(list(log_probabilities), [0])
+        return [0]  # also of a text that has ended: it may go on
 
     def prediction(self) -> GeneratePrediction:
         """The samples, in the order of their seeds."""
         samples = tuple(writer.sample() for writer in self._writers)
         scored = tuple(self._scored) if self._example.log_probabilities else None
-        return GeneratePrediction(samples, scored)
+        begin = self._example.begin
+        if begin is None:
+            return GeneratePrediction(samples, scored)
+        [writer] = self._writers
+        back = writer.drawn - len(writer.ids)
+        end = TextState(
+            last=writer.ids[-1] if writer.ids else self._known[-1],
+            states=self._past[-back] if back else self.states,
+            seed=writer.seed,
+            drawn=begin.drawn + len(writer.ids),
+        )
+        return GeneratePrediction(samples, scored, end, tuple(writer.ids))
+
+    @property
+    def _next(self) -> int:
+        """How far the next step reads."""
+        return min(self._at + CHUNK, self._end)
+
+    def _go_on(self) -> None:
+        """Write what a text that goes on should have; its last unit is read first."""
+        self._open = [writer for writer in self._writers if not writer.finish]
+        for writer in self._open:
+            writer.last = self._known[-1]
 
     def _take(self, values: Sequence[Array], parents: Sequence[int]) -> list[int]:
         kept = []

@@ -4,6 +4,7 @@ A text depends on its seed and its own log-probabilities alone. NumPy promises t
 of a bit generator stay the same from version to version; of what it makes of them it does not.
 """
 
+import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,9 +34,10 @@ class SamplingOptions:
 class Sampler:
     """Draws one unit after the other."""
 
-    def __init__(self, options: SamplingOptions, seed: int) -> None:
+    def __init__(self, options: SamplingOptions, seed: int, drawn: int = 0) -> None:
+        """drawn: units that were drawn by this seed before."""
         self._options = options
-        self._bits = np.random.PCG64(seed)
+        self._bits = np.random.PCG64(seed).advance(drawn)
 
     def draw(self, log_probabilities: Floats) -> int:
         """The next id, from (vocabulary,); one random number each, whatever the options are."""
@@ -54,6 +56,11 @@ class Sampler:
             sums = sums[: int(np.searchsorted(sums, wanted)) + 1]
         place = int(np.searchsorted(sums, uniform * float(sums[-1]), side="right"))
         return int(order[min(place, len(sums) - 1)])
+
+
+def drawn_seed() -> int:
+    """A seed that nobody can foretell."""
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def next_seed(seed: int, place: int) -> int:

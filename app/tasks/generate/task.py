@@ -9,8 +9,8 @@ leave between them.
 """
 
 import math
-import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -23,9 +23,9 @@ from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.tasks.decoding.decoder import joined
 from app.tasks.decoding.options import within
-from app.tasks.generate.features import GenerateFeatures, Units
-from app.tasks.generate.run import GenerateExample, GeneratePrediction, GenerateRun
-from app.tasks.generate.sampling import MAX_SEED, SamplingOptions
+from app.tasks.generate.features import BEGIN, GenerateFeatures, Units
+from app.tasks.generate.run import GenerateExample, GeneratePrediction, GenerateRun, TextState
+from app.tasks.generate.sampling import MAX_SEED, SamplingOptions, drawn_seed
 
 Array = npt.NDArray[Any]
 
@@ -103,7 +103,7 @@ class GenerateTask:
             InvalidInput: the prompt has characters that the model does not know, or an option is
                 out of range.
         """
-        known, most = self.features, len(self.units) - 1
+        known = self.features
         max_length = within("max_length", max_length, 0, known.max_length, least=0)
         ids = self.units.encode(prompt, "prompt")
         if not max_length and not (ids and log_probabilities):
@@ -115,22 +115,79 @@ class GenerateTask:
         return GenerateExample(
             prompt=tuple(ids),
             max_length=max_length,
-            sampling=SamplingOptions(
-                temperature=_number(
-                    "temperature", temperature, known.temperature, MAX_TEMPERATURE, zero=True
-                ),
-                top_k=known.top_k if top_k is None else within("top_k", top_k, 1, most),
-                top_p=_number("top_p", top_p, known.top_p, 1.0, zero=False),
-            ),
-            seed=within("seed", seed, secrets.randbelow(MAX_SEED + 1), MAX_SEED, least=0),
+            sampling=self._sampling(temperature, top_k, top_p),
+            seed=within("seed", seed, drawn_seed(), MAX_SEED, least=0),
             stop=_stops(stop),
             num_samples=within("num_samples", num_samples, 1, MAX_SAMPLES),
             log_probabilities=log_probabilities,
         )
 
+    def encode_on(
+        self,
+        begin: TextState,
+        text: str = "",
+        max_length: int = 0,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: str | Sequence[str] = (),
+        log_probabilities: bool = False,
+    ) -> GenerateExample:
+        """Encode how a text goes on from `begin`: by `text`, and by what is written after it.
+
+        Without a seed its random numbers go on, too.
+
+        Raises:
+            InvalidInput: as `encode` does; there is nothing to read and nothing to write.
+        """
+        known = self.features
+        max_length = within("max_length", max_length, 0, known.max_length, least=0)
+        ids = self.units.encode(text, "text")
+        if not max_length and not ids:
+            raise InvalidInput(
+                "there is nothing to read and nothing to write",
+                field="max_length",
+                allowed=f"1 to {known.max_length}, or a text",
+            )
+        if seed is not None:
+            begin = replace(begin, seed=within("seed", seed, 0, MAX_SEED, least=0), drawn=0)
+        return GenerateExample(
+            prompt=tuple(ids),
+            max_length=max_length,
+            sampling=self._sampling(temperature, top_k, top_p),
+            seed=begin.seed,
+            stop=_stops(stop),
+            log_probabilities=log_probabilities,
+            begin=begin,
+        )
+
+    def first_state(self) -> TextState:
+        """Where every text begins, with random numbers of its own."""
+        return TextState(BEGIN, dict(self._initial), drawn_seed(), 0)
+
     def begin(self, examples: Sequence[GenerateExample]) -> list[GenerateRun]:
         """A run for each, before its first step."""
-        return [GenerateRun(each, self.units.pieces, dict(self._initial)) for each in examples]
+        return [
+            GenerateRun(
+                each,
+                self.units.pieces,
+                dict(self._initial if each.begin is None else each.begin.states),
+            )
+            for each in examples
+        ]
+
+    def _sampling(
+        self, temperature: float | None, top_k: int | None, top_p: float | None
+    ) -> SamplingOptions:
+        known, most = self.features, len(self.units) - 1
+        return SamplingOptions(
+            temperature=_number(
+                "temperature", temperature, known.temperature, MAX_TEMPERATURE, zero=True
+            ),
+            top_k=known.top_k if top_k is None else within("top_k", top_k, 1, most),
+            top_p=_number("top_p", top_p, known.top_p, 1.0, zero=False),
+        )
 
     def step(self, runs: Sequence[GenerateRun]) -> None:
         """One chunk of a prompt, or one unit of each sample, of every run; all of them or none.

@@ -69,6 +69,11 @@ class StreamGraph:
         self.first = self._packed(task.initial)
 
     @property
+    def file(self) -> str:
+        """The graph's."""
+        return self.task.graph
+
+    @property
     def data(self) -> Sequence[Tensor]:
         """The inputs that bring steps: neither states nor lengths."""
         return tuple(self._data.values())
