@@ -1,7 +1,7 @@
 """How many texts a second /generate and /translate answer, for one client and for several at once.
 
-Starts `unroll serve` for itself and stops it again. The runs take turns, so that what else the machine
-does disturbs both alike; told are the medians. Knows HTTP; no model.
+Starts `unroll serve` for itself and stops it again. The runs take turns: what else runs disturbs
+both alike. Told are the medians. Knows HTTP; no model.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from pydantic import ConfigDict, ValidationError
 
 from app.api.context import record_of
-from app.api.fields import FieldError, WrongFields, field_errors
+from app.api.fields import FieldError, WrongFields, field_errors, shown
 from app.api.forecasting import TASK, ForecastRequest, allowed_fields, predictions_of
 from app.api.json_body import in_bodies
 from app.api.long_lists import LongList, TooLong
@@ -79,6 +79,28 @@ async def read_lists(
     if size <= INLINE_VALUES and not any(isinstance(each, LongList) for each in lists):
         return step()
     return await in_bodies(request, services, step)
+
+
+def plain_rows(value: Any, field: str, length: int, most: int) -> list[list[Any]]:
+    """The covariates that a dialect has sent as a JSON value: lists of `length` values each.
+
+    For a thread if they are many; at most `most` values in all. Raises InvalidInput.
+    """
+    allowed = f"a list of lists of {length} values each, {most} at most in all"
+    try:
+        value = value.plain(most) if isinstance(value, LongList) else value
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise InvalidInput(f"expected a list, got {shown(value)}", field=field, allowed=allowed)
+        rows = [row.plain(most) if isinstance(row, LongList) else row for row in value]
+    except TooLong as error:
+        raise InvalidInput(str(error), field=field, allowed=allowed) from None
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != length or number * length > most:
+            what = f"it has {len(row)} values" if isinstance(row, list) else f"got {shown(row)}"
+            raise InvalidInput(what, field=f"{field}[{number}]", allowed=allowed)
+    return rows
 
 
 async def respond(

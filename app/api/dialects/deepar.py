@@ -2,13 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.api.context import record_of
-from app.api.dialects.common import INLINE_VALUES, STRICT, Words, forecast, reach_of, read_lists
+from app.api.dialects.common import (
+    INLINE_VALUES,
+    Words,
+    forecast,
+    plain_rows,
+    reach_of,
+    read_lists,
+)
+from app.api.dialects.deepar_schema import (
+    ALLOWED,
+    DeepARAnswer,
+    DeepARConfiguration,
+    DeepARInstance,
+    DeepARRequest,
+)
 from app.api.dialects.paths import sample_paths
 from app.api.errors import RequestRefused
 from app.api.fields import shown
@@ -18,6 +31,7 @@ from app.api.long_json import LONG_BYTES, LongBody
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json
 from app.api.routes.health import require_ready
+from app.api.series import ReadSeries
 from app.api.services import Services
 from app.api.work import in_thread
 from app.errors import InvalidInput
@@ -34,79 +48,10 @@ _WORDS: Final[Words] = {
     "horizon": "configuration.prediction_length",
     "quantiles": "configuration.quantiles",
     "model": "configuration.model",
+    "past_covariates": "instances[{}].dynamic_feat",
+    "future_covariates": "instances[{}].dynamic_feat",
 }
-_ALLOWED: Final = {
-    "instances": "a list of objects with start and target",
-    "configuration": "an object with num_samples, output_types, quantiles, and our own "
-    "prediction_length, frequency and model",
-}
-_DECILES: Final[list[str | float]] = [f"0.{each}" for each in range(1, 10)]
 _FINE: Final = [each / 100 for each in range(1, 100)]  # what paths are drawn from
-
-
-class DeepARInstance(BaseModel):
-    """One series."""
-
-    model_config = STRICT
-
-    start: str | None = Field(None, description="Timestamp of the first value.")
-    target: Annotated[
-        Any,
-        WithJsonSchema(
-            {
-                "type": "array",
-                "items": {"anyOf": [{"type": ["number", "null"]}, {"const": "NaN"}]},
-                "description": 'Oldest value first; `null` and `"NaN"` are missing values.',
-            }
-        ),
-    ]
-    cat: list[int] | None = Field(None, description="Refused: the networks know no categories.")
-    dynamic_feat: Annotated[
-        Any, WithJsonSchema({"type": ["array", "null"], "description": "Covariates: refused."})
-    ] = None
-
-
-class DeepARConfiguration(BaseModel):
-    """What is wanted of each."""
-
-    model_config = STRICT
-
-    num_samples: int = Field(100, ge=1, le=1000, description="Paths, if those are wanted.")
-    output_types: list[Literal["mean", "quantiles", "samples"]] = Field(
-        default=["mean", "quantiles"], min_length=1, description="What the answer holds."
-    )
-    quantiles: list[str | float] = Field(
-        default=_DECILES, min_length=1, max_length=99, description="Levels, as texts or numbers."
-    )
-    prediction_length: int | None = Field(
-        None, description="Steps to predict; as many as the network was trained for if absent."
-    )
-    frequency: str | None = Field(None, max_length=32, description="Spacing as a pandas alias.")
-    model: str = Field("forecast", max_length=64, description="Which model to ask.")
-
-
-class DeepARRequest(BaseModel):
-    """Which series, and what is wanted of them."""
-
-    model_config = STRICT
-
-    instances: list[DeepARInstance] = Field(min_length=1, description="The series.")
-    configuration: DeepARConfiguration = DeepARConfiguration()
-
-
-class DeepARPrediction(BaseModel):
-    """What was wanted of one series."""
-
-    mean: list[float] | None = None
-    quantiles: dict[str, list[float]] | None = Field(None, description="By levels as sent.")
-    samples: list[list[float]] | None = Field(None, description="Paths, each over all steps.")
-
-
-class DeepARAnswer(BaseModel):
-    """A prediction for each instance, in order."""
-
-    predictions: list[DeepARPrediction]
-
 
 _EXAMPLES: Final[dict[str, Any]] = {
     "two": {
@@ -158,16 +103,20 @@ def routes(services: Services) -> APIRouter:
             body = await _read_lines(request, services)
         else:
             long = ("instances",)
-            body = await read_json(request, services, DeepARRequest, _ALLOWED, long)
+            body = await read_json(request, services, DeepARRequest, ALLOWED, long)
         wanted = body.configuration
         levels = _levels(wanted.quantiles)
         paths = "samples" in wanted.output_types
+        series = await _series(request, services, body.instances)
+        horizon = _horizon(services, wanted)
+        most = services.settings.max_points
         fields = {
             "model": wanted.model,
-            "series": await _series(request, services, body.instances),
+            "series": series,
+            **_covariates(body.instances, [len(each) for each in series.series], horizon, most),
             "start": [each.start for each in body.instances] if wanted.frequency else None,
             "frequency": wanted.frequency,
-            "horizon": _horizon(services, wanted),
+            "horizon": horizon,
             "quantiles": _FINE if paths else sorted(set(levels.values())),
         }
         if paths and not set(levels.values()) <= set(_FINE):
@@ -192,7 +141,7 @@ def routes(services: Services) -> APIRouter:
 
 async def _read_lines(request: Request, services: Services) -> DeepARRequest:
     """A body of an instance a line. Raises what `read_json` raises."""
-    content = await read_content(request, services, _ALLOWED)
+    content = await read_content(request, services, ALLOWED)
     if not content.strip():
         raise RequestRefused(400, "the body is empty; send an instance a line")
     most = services.settings.max_series
@@ -206,20 +155,37 @@ async def _read_lines(request: Request, services: Services) -> DeepARRequest:
         return LongBody(fields | {"instances": found})
 
     parsed = read() if len(content) <= LONG_BYTES else await in_bodies(request, services, read)
-    return await checked(request, services, parsed, DeepARRequest, _ALLOWED)
+    return await checked(request, services, parsed, DeepARRequest, ALLOWED)
 
 
-async def _series(request: Request, services: Services, instances: Sequence[DeepARInstance]) -> Any:
+async def _series(
+    request: Request, services: Services, instances: Sequence[DeepARInstance]
+) -> ReadSeries:
     for number, each in enumerate(instances):
-        for name in ("cat", "dynamic_feat"):
-            if getattr(each, name) is not None:
-                raise InvalidInput(
-                    "the networks know no categories" if name == "cat" else "it is not served",
-                    field=f"instances[{number}].{name}",
-                    allowed="null, or no such field",
-                )
+        if each.cat is not None:
+            raise InvalidInput(
+                "the networks know no categories",
+                field=f"instances[{number}].cat",
+                allowed="null, or no such field",
+            )
     lists = [each.target for each in instances]
     return await read_lists(request, services, lists, "instances[{}].target", {"NaN": None})
+
+
+def _covariates(
+    instances: Sequence[DeepARInstance], sizes: Sequence[int], horizon: int, most: int
+) -> dict[str, Any]:
+    """The fields of a ForecastRequest for `dynamic_feat`. Raises InvalidInput."""
+    if all(each.dynamic_feat is None for each in instances):
+        return {}
+    past, future = [], []
+    for number, (each, size) in enumerate(zip(instances, sizes, strict=True)):
+        field = f"instances[{number}].dynamic_feat"
+        rows = plain_rows(each.dynamic_feat, field, size + horizon, most)
+        names = {f"dynamic_feat_{place}": row for place, row in enumerate(rows)}
+        past.append({name: row[:size] for name, row in names.items()})
+        future.append({name: row[size:] for name, row in names.items()})
+    return {"past_covariates": past, "future_covariates": future}
 
 
 def _horizon(services: Services, wanted: DeepARConfiguration) -> int:

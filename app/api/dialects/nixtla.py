@@ -15,6 +15,8 @@ from app.api.dialects.nixtla_schema import (
 )
 from app.api.dialects.nixtla_series import (
     WORDS,
+    contributions_of,
+    covariates_of,
     flat,
     intervals_of,
     levels_of,
@@ -95,9 +97,11 @@ def routes(services: Services) -> APIRouter:
         )
         body.refuse_what_is_not_served()
         levels = levels_of(body.level)
-        fields = {
+        series = await split(request, services, body)
+        fields: dict[str, Any] = {
             "model": our_name(body.model),
-            "series": await split(request, services, body),
+            "series": series,
+            **await covariates_of(request, services, body, series, body.h),
             "start": body.series.start_datetime,
             "frequency": body.freq,
             "horizon": body.h,
@@ -105,12 +109,17 @@ def routes(services: Services) -> APIRouter:
         }
         asked, _, predictions = await forecast(request, services, fields, WORDS)
 
+        contributions = None
+        if body.feature_contributions and predictions[0].get("covariates"):
+            rows = len(fields["past_covariates"][0])
+            contributions = contributions_of(predictions, rows)
+
         def written() -> dict[str, Any]:
             return {
                 "mean": flat([each["mean"] for each in predictions]),
                 "intervals": intervals_of(predictions, levels),
                 "weights_x": None,
-                "feature_contributions": None,
+                "feature_contributions": contributions,
             }
 
         values = len(predictions) * asked.horizon * (len(asked.quantiles) + 2)

@@ -21,7 +21,7 @@ ALLOWED: Final = {
     "finetune_depth": "a whole number; it changes nothing",
     "finetune_loss": "a text; it changes nothing",
     "finetuned_model_id": "null",
-    "feature_contributions": "false",
+    "feature_contributions": "true or false",
     "feature_contributions_type": "a text; it changes nothing",
     "multivariate": "false",
     "n_windows": "a whole number from 1",
@@ -72,7 +72,7 @@ class NixtlaRequest(BaseModel):
     finetuned_model_id: str | None = Field(None, description="null: there are none.")
     multivariate: bool = Field(False, description="false: each series is forecast by itself.")
     model_parameters: dict[str, Any] | None = Field(None, description="null: there are none.")
-    feature_contributions: bool = Field(False, description="false: they are not told here.")
+    feature_contributions: bool = Field(False, description="Whether to tell them.")
     feature_contributions_type: str | None = Field(
         None, max_length=32, description="Changes nothing."
     )
@@ -89,12 +89,6 @@ class NixtlaRequest(BaseModel):
         for name in ("finetuned_model_id", "model_parameters", "multivariate", "hist_exog"):
             if getattr(self, name, None):
                 raise InvalidInput("this is not served", field=name, allowed=ALLOWED[name])
-        if self.series.X is not None or self.feature_contributions:
-            raise InvalidInput(
-                "covariates are not served",
-                field="series.X" if self.series.X is not None else "feature_contributions",
-                allowed="series without covariates",
-            )
 
 
 class NixtlaForecastRequest(NixtlaRequest):
@@ -141,7 +135,9 @@ class NixtlaForecast(BaseModel):
         description="`lo-80` and `hi-80` for the level 80, and so on; null without levels."
     )
     weights_x: list[float] | None = Field(description="null.")
-    feature_contributions: list[list[float]] | None = Field(description="null.")
+    feature_contributions: list[list[float]] | None = Field(
+        description="Of each covariate what it adds at each step, and the rest; null if not asked."
+    )
 
 
 class NixtlaValidation(NixtlaForecast):

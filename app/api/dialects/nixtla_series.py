@@ -7,10 +7,11 @@ from typing import Any, Final
 import numpy as np
 from fastapi import Request
 
-from app.api.dialects.common import Words, read_lists
+from app.api.dialects.common import Words, plain_rows, read_lists
 from app.api.dialects.nixtla_schema import NixtlaRequest
 from app.api.fields import shown
 from app.api.forecasting import TASK
+from app.api.json_body import in_bodies
 from app.api.series import ReadSeries
 from app.api.services import Services
 from app.errors import InvalidInput
@@ -21,6 +22,8 @@ WORDS: Final[Words] = {
     "frequency": "freq",
     "horizon": "h",
     "quantiles": "level",
+    "past_covariates": "series.X",
+    "future_covariates": "series.X_future",
 }
 
 
@@ -40,6 +43,68 @@ async def split(request: Request, services: Services, body: NixtlaRequest) -> Re
             allowed="the number of values of each series",
         )
     return ReadSeries(np.split(np.array(values, np.float64), np.cumsum(sizes)[:-1]))
+
+
+async def covariates_of(
+    request: Request, services: Services, body: NixtlaRequest, series: ReadSeries, horizon: int
+) -> dict[str, Any]:
+    """The fields of a ForecastRequest for `X` and `X_future`.
+
+    A row is a covariate of all series, one behind the other; the rows of `X_future` go on from the
+    first ones of `X`. Raises InvalidInput.
+    """
+    sizes = [len(each) for each in series.series]
+    most = services.settings.max_points
+
+    def read() -> dict[str, Any]:
+        past = plain_rows(body.series.X, "series.X", sum(sizes), most)
+        future = plain_rows(body.series.X_future, "series.X_future", horizon * len(sizes), most)
+        if len(future) > len(past):
+            raise InvalidInput(
+                f"it has {len(future)} rows, and X has {len(past)}",
+                field="series.X_future",
+                allowed="the future of the first rows of X",
+            )
+        for place in body.series.categorical_exog or ():
+            for rows in (past, future):
+                if 0 <= place < len(rows):
+                    rows[place] = [None if each is None else str(each) for each in rows[place]]
+        return {
+            "past_covariates": _by_series(past, sizes),
+            "future_covariates": _by_series(future, [horizon] * len(sizes)),
+        }
+
+    if body.series.X is None and body.series.X_future is None:
+        return {}
+    return await in_bodies(request, services, read)
+
+
+def name_of(row: int) -> str:
+    """What a covariate without a name is called."""
+    return f"x{row}"
+
+
+def _by_series(rows: Sequence[list[Any]], sizes: Sequence[int]) -> list[dict[str, Any]]:
+    ends = np.cumsum(sizes).tolist()
+    return [
+        {name_of(number): row[end - size : end] for number, row in enumerate(rows)}
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def contributions_of(
+    predictions: Sequence[Mapping[str, Any]], rows: int
+) -> list[list[float]] | None:
+    """Of each covariate what it adds at each step of all series, and the rest of the mean."""
+    told = [each.get("covariates", {}).get("contributions", {}) for each in predictions]
+    nothing = [[0.0] * len(each["mean"]) for each in predictions]
+    columns = [
+        flat([each.get(name_of(row), zeros) for each, zeros in zip(told, nothing, strict=True)])
+        for row in range(rows)
+    ]
+    means = flat([each["mean"] for each in predictions])
+    sums = np.sum(columns, axis=0) if columns else np.zeros(len(means))
+    return [*columns, (np.array(means) - sums).tolist()]
 
 
 def _sizes(value: Any, most: int) -> list[int]:

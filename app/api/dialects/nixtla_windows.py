@@ -153,6 +153,12 @@ async def _read(request: Request, services: Services, kind: type[B]) -> tuple[B,
     allowed = {name: ALLOWED[name] for name in kind.model_fields}
     body = await read_json(request, services, kind, allowed, ("series",), encodings=PACKED)
     body.refuse_what_is_not_served()
+    if body.series.X is not None or body.feature_contributions:
+        raise InvalidInput(
+            "covariates of what is known already are not served",
+            field="series.X" if body.series.X is not None else "feature_contributions",
+            allowed="series without covariates; POST /backtest takes them",
+        )
     return body, await split(request, services, body)
 
 
@@ -244,7 +250,8 @@ async def _answer(
             "idxs": places,
         }
         if judged and intervals is not None:
-            values = np.concatenate(series.series)[places]
+            every = [np.array(each, np.float64) for each in series.series]
+            values = np.concatenate(every)[places]
             medians = np.array(flat([each["quantiles"]["0.5"] for each in cut]))
             [name] = levels
             low, high = (np.array(intervals[f"{side}-{name}"]) for side in ("lo", "hi"))

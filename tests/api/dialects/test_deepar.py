@@ -87,6 +87,22 @@ def test_steps_of_a_path_hang_together() -> None:
     assert far == pytest.approx(6 / np.pi * np.arcsin(np.sqrt(8 / 16) / 2), abs=0.04)
 
 
+def test_covariates(service: Service) -> None:
+    sale = [float(i % 5 == 0) for i in range(42)]
+    target = [30.0 + i % 3 + 10.0 * sale[i] for i in range(40)]
+    instance = {"target": target, "dynamic_feat": [sale]}
+    (prediction,) = ask(service, instance, quantiles=["0.5"]).json()["predictions"]
+    plain = service.forecast(
+        series=target,
+        horizon=2,
+        quantiles=[0.5],
+        past_covariates={"dynamic_feat_0": sale[:40]},
+        future_covariates={"dynamic_feat_0": sale[40:]},
+    ).json()["forecasts"][0]
+    assert prediction["mean"] == plain["mean"]
+    assert plain["covariates"]["contributions"].keys() == {"dynamic_feat_0"}
+
+
 def test_json_lines(service: Service) -> None:
     configuration = AHEAD | {"output_types": ["mean"]}
     response = lines(service, {"configuration": configuration}, ONE, TWO)
@@ -134,7 +150,13 @@ def test_lines_that_are_none(service: Service, content: bytes, status: int, told
         ({"target": "NaN"}, {}, "instances[1].target", 'got "NaN"'),
         ({"target": ["NaN"]}, {}, "instances[1].target", "is missing"),
         ({"cat": [0, 1]}, {}, "instances[1].cat", "no categories"),
-        ({"dynamic_feat": [[1.0, 2.0]]}, {}, "instances[1].dynamic_feat", "not served"),
+        ({"dynamic_feat": [[1.0, 2.0]]}, {}, "instances[1].dynamic_feat[0]", "it has 2 values"),
+        (
+            {"dynamic_feat": [["x", 1, 2, 3]]},
+            {},
+            "instances[1].dynamic_feat.dynamic_feat_0",
+            "mixed",
+        ),
         ({"colour": 1}, {}, "instances[1].colour", "unknown field"),
         ({"start": "soon"}, {"frequency": "D"}, "instances[1].start", "no timestamp"),
         ({}, {"frequency": "fortnight"}, "configuration.frequency", "unknown frequency"),

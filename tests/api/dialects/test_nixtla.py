@@ -84,7 +84,11 @@ def test_what_a_network_reads(real: Service) -> None:
         ({"sizes": [3, True, 2]}, {}, "series.sizes[1]", "got true"),
         ({"sizes": 6}, {}, "series.sizes", "got 6"),
         ({"sizes": [4, 1, 1]}, {}, "series.sizes[1]", "is missing"),
-        ({"X": [[1, 2, 3, 4, 5, 6]]}, {}, "series.X", "not served"),
+        ({"X": [[1, 2, 3, 4, 5]]}, {}, "series.X[0]", "it has 5 values"),
+        ({"X": [1, 2]}, {}, "series.X[0]", "got 1"),
+        ({"X": {}}, {}, "series.X", "got an object"),
+        ({"X_future": [[1, 2, 3, 4]]}, {}, "series.X_future", "X has 0"),
+        ({"X": [[1] * 6], "X_future": [[1] * 3]}, {}, "series.X_future[0]", "it has 3 values"),
         ({"Y": 1}, {}, "series.Y", "unknown field"),
         ({"start_datetime": ["2024-01-01", "soon"]}, {}, "series.start_datetime[1]", "no times"),
         ({"start_datetime": ["2024-01-01"]}, {}, "series.start_datetime", "1 timestamps"),
@@ -92,7 +96,6 @@ def test_what_a_network_reads(real: Service) -> None:
         ({}, {"finetuned_model_id": "mine"}, "finetuned_model_id", "not served"),
         ({}, {"multivariate": True}, "multivariate", "not served"),
         ({}, {"model_parameters": {"a": 1}}, "model_parameters", "not served"),
-        ({}, {"feature_contributions": True}, "feature_contributions", "not served"),
         ({}, {"level": [80, 100]}, "level[1]", "100"),
         ({}, {"h": 0}, "h", "at least 1"),
         ({}, {"h": 5000}, "h", "too many"),
@@ -106,6 +109,40 @@ def test_refused_in_its_own_words(
     error = error_of(ask(service, series, **changes))
     assert error["field"] == field
     assert message in error["message"]
+
+
+def test_covariates(service: Service) -> None:
+    sale = [i % 5 == 0 for i in range(43)]
+    y = [30.0 + i % 3 + 10.0 * sale[i] for i in range(40)]
+    other = [float(i % 2) for i in range(80)]
+    series = {
+        "y": y + y,
+        "sizes": [40, 40],
+        "X": [sale[:40] * 2, other],
+        "X_future": [sale[40:] * 2],
+    }
+    answer = ask(service, series, h=3, feature_contributions=True).json()
+    body = {
+        "series": [y, y],
+        "horizon": 3,
+        "frequency": "D",
+        "quantiles": [0.5],
+        "past_covariates": [{"x0": sale[:40], "x1": other[:40]}] * 2,
+        "future_covariates": [{"x0": sale[40:]}] * 2,
+    }
+    plain = service.http.post("/forecast", json=body).json()["forecasts"]
+    assert answer["mean"] == plain[0]["mean"] + plain[1]["mean"]
+    told = answer["feature_contributions"]
+    assert told[0][:3] == plain[0]["covariates"]["contributions"]["x0"]
+    assert len(told) == 3  # two covariates and the rest
+    totals = [sum(column) for column in zip(*told, strict=True)]
+    assert totals == pytest.approx(answer["mean"])
+
+
+def test_categories(service: Service) -> None:
+    series = {"X": [[1, 2, 1, 2, 1, 2]], "X_future": [[1, 2, 1, 2]], "categorical_exog": [0]}
+    response = ask(service, series)
+    assert response.status_code == 200, response.text
 
 
 def test_a_packed_body(service: Service) -> None:

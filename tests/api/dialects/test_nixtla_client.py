@@ -125,6 +125,30 @@ def test_partitions(url: str) -> None:
     pd.testing.assert_frame_equal(whole, parts)
 
 
+def test_covariates(url: str) -> None:
+    table = frame(60)
+    sale = np.arange(62) % 5 == 0
+    table["sale"] = sale[:60].astype(float)
+    table["y"] += 20 * table["sale"]
+    table["other"] = np.arange(60) % 2
+    ahead = pd.date_range("2024-03-01", periods=2, freq="D")
+    future = pd.DataFrame({"unique_id": "a", "ds": ahead, "sale": sale[60:].astype(float)})
+    sent = client(url)
+    answer = sent.forecast(
+        table,
+        X_df=future,
+        h=2,
+        freq="D",
+        hist_exog_list=["other"],
+        level=[80],
+        feature_contributions=True,
+    )
+    assert answer["TimeGPT"][0] - answer["TimeGPT"][1] > 5
+    columns = ["unique_id", "ds", "TimeGPT", "sale", "other", "base_value"]
+    assert list(sent.feature_contributions.columns) == columns
+    assert sent.feature_contributions["sale"][0] > 5
+
+
 def test_a_history(url: str) -> None:
     table = frame(40, 25)
     answer = client(url).forecast(table, h=3, freq="D", add_history=True)

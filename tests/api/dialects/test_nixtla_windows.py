@@ -58,7 +58,7 @@ def test_a_full_history(real: Service) -> None:
 
 def test_the_last_values_are_judged(real: Service) -> None:
     y = [*Y[:10], 60.0, Y[11], *Y[12:20], None, -50.0]
-    body = {"h": 3, "detection_size": 4, "level": 99}
+    body: dict[str, Any] = {"h": 3, "detection_size": 4, "level": 99}
     answer = ask(real, "online_anomaly_detection", y=y, **body).json()
     assert answer["sizes"] == [4, 4]
     assert answer["idxs"] == [8, 9, 10, 11, 18, 19, 20, 21]
@@ -78,7 +78,7 @@ def test_the_last_values_are_judged(real: Service) -> None:
 
 
 def test_steps_of_online_detection(real: Service) -> None:
-    body = {"h": 3, "detection_size": 3, "step_size": 1, "level": 90}
+    body: dict[str, Any] = {"h": 3, "detection_size": 3, "step_size": 1, "level": 90}
     answer = ask(real, "online_anomaly_detection", **body).json()
     known = [plainly(real, Y[: 9 + step], 1)["mean"][0] for step in range(3)]
     assert answer["mean"][:3] == pytest.approx(known)
@@ -142,7 +142,7 @@ def test_a_series_without_numbers_is_named(real: Service) -> None:
 
 
 def test_too_many_windows(narrow: Service) -> None:
-    body = {"series": {"y": Y, "sizes": SIZES}, "freq": "D", "h": 1, "n_windows": 2}
+    body: dict[str, Any] = {"series": {"y": Y, "sizes": SIZES}, "freq": "D", "h": 1, "n_windows": 2}
     error = error_of(narrow.http.post("/v2/cross_validation", json=body))
     assert error["field"] == "series.sizes"
     assert "4 forecasts" in error["message"]
