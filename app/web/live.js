@@ -30,7 +30,8 @@ export function needs(service) {
 
 export function mount(panel, service) {
   const models = service.streaming();
-  const model = select(models.map((each) => [each.name, `${each.name} ${each.version}`]), models[0].name);
+  const first = models.find((each) => each.task !== "generate") || models[0]; // texts have a tab of their own
+  const model = select(models.map((each) => [each.name, `${each.name} ${each.version}`]), first.name);
   const typed = h("input", { type: "text", inputmode: "decimal", autocomplete: "off" });
   const pattern = select(Object.keys(PATTERNS), "a sine with jumps");
   const speed = number(5, { min: 1, max: 20 });

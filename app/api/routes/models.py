@@ -9,7 +9,7 @@ from app.api.context import record_of
 from app.api.fields import clipped
 from app.api.openapi import problems
 from app.api.services import Services
-from app.api.streams import has_streams
+from app.api.stream_states import has_streams
 from app.api.work import in_thread
 from app.errors import ModelNotFound
 from app.serving.models.loader import LoadedModel
