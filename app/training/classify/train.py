@@ -17,6 +17,7 @@ from app.training.classify.data import PLAIN, Labelled, TableForm, Tell, read_la
 from app.training.classify.recipe import SOURCE, recipe_for
 from app.training.common.graph import OPSET
 from app.training.common.publish import Draft, publish
+from app.training.common.understanding import Told, fit_understanding
 from app.training.sentiment.batches import Encoded
 from app.training.sentiment.blend import blend
 from app.training.sentiment.data import Part
@@ -86,11 +87,14 @@ def train_classifier(
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
     }
+    rates = () if labelled.several else tuple(parts["train"].marks.mean(axis=0).tolist())
+    told = fit_understanding([texts], rates)
     files = {
         "model.onnx": mixture.graph(factors, len(labelled.labels)).SerializeToString(),
         "tokenizer.json": tokenizer.to_str().encode(),
+        **told.files,
     }
-    draft = _draft(name, labelled, recipe, learned.network, files, training)
+    draft = _draft(name, labelled, recipe, learned.network, files, told, training)
     return publish(draft, repository, TASKS), parts
 
 
@@ -100,6 +104,7 @@ def _draft(
     recipe: SentimentRecipe,
     network: TextClassifier,
     files: Mapping[str, bytes],
+    told: Told,
     training: dict[str, JsonValue],
 ) -> Draft:
     features = SentimentFeatures(
@@ -107,6 +112,7 @@ def _draft(
         max_tokens=MAX_TOKENS,
         chunk_length=network.options.chunk_length,
         threshold=THRESHOLD if data.several else None,
+        understanding=told.options,
     )
     fits = not data.several and set(data.labels) <= set(LABELS)
     return Draft(
