@@ -34,7 +34,7 @@ function show({ model, version, predictions: [found] }, text) {
   words.append(letters.slice(at).join(""));
   const rows = tokens.map((each) => [each.token, short(each.contribution, 3)]);
   return [
-    h("p", { class: "big", role: "status" }, `${label} (${short(found.score * 100, 3)} %)`),
+    h("p", { class: "big", role: "status" }, found.abstained ? `Perhaps ${label}: the model does not understand enough of this text` : `${label} (${short(found.score * 100, 3)} %)`),
     bars(found.probabilities),
     words,
     h("p", { class: "hint" }, `Green speaks for ${label}, orange against it. The contributions and ${short(bias, 3)}, which no word brings, sum up exactly to the answer. ${model} ${version}.`),
