@@ -17,6 +17,7 @@ SHIPPED: Final = {  # versions from the oldest to the one that serves
     "forecast-waves": ("1",),
     "generate": ("1",),
     "sentiment": ("8",),
+    "translate": ("1",),
 }
 FOLDERS: Final = [
     MODELS / name / version for name, versions in SHIPPED.items() for version in versions

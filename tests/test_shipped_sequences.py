@@ -1,18 +1,13 @@
-"""The shipped language model and translator do what they are for. Skips what does not ship."""
+"""The shipped language model and translator do what they are for."""
 
 from pathlib import Path
-
-import pytest
 
 from app.training.generate.data import read_texts
 from app.training.generate.served import served_language_model
 from app.training.translate.data import read_part
 from app.training.translate.evaluate import translate_score
 from app.training.translate.served import served_translator
-from tests.shipped import SHIPPED
 from tests.test_shipped_models import DATA, needs_data
-
-needs_translator = pytest.mark.skipif("translate" not in SHIPPED, reason="no translator ships")
 
 
 def test_a_sentence_is_likelier_than_its_reverse(shipped_models: Path) -> None:
@@ -32,14 +27,12 @@ def test_text_it_never_saw_is_predicted(shipped_models: Path) -> None:
     assert -sum(scores) / len(scores) < 1.55
 
 
-@needs_translator
 def test_a_sentence_is_translated(shipped_models: Path) -> None:
     with served_translator("translate", shipped_models) as model:
         assert model.translations(["Two dogs are playing."], "de") == ["Zwei Hunde spielen."]
 
 
 @needs_data
-@needs_translator
 def test_sentences_it_never_saw_are_translated(shipped_models: Path) -> None:
     corpora = [
         type(each)(each.name, each.source, each.target, (), each.val[:100])

@@ -33,7 +33,7 @@ class BatchOptions:
     label_smoothing: float = 0.1
     # share of the pairs with names or numbers, in which these are replaced by made-up ones, 0 to 1
     new_names: float = 0.3
-    bfloat16: bool = True  # products in bfloat16 where torch chooses it
+    bfloat16: bool = False  # products in bfloat16 where torch chooses it; quicker on some CPUs
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from app.training.translate.network import Attention, TranslatorOptions
 from app.training.translate.search import SearchOptions
 
 _LOOP = LoopOptions(
-    steps=12_000,
+    steps=6_500,
     learning_rate=1.5e-3,
     weight_decay=0.02,
     warmup=500,

@@ -19,7 +19,7 @@ class SearchOptions:
     beam_width: int = 5  # translations that are followed at a time; 1 is greedy
     max_length: int = 128  # tokens of a translation, at most
     # a translation's score is its log-probability over (tokens and end) ** this
-    length_penalty: float = 1.0
+    length_penalty: float = 2.0
     no_repeat_ngram: int = 3  # words of a phrase that no translation holds twice; 0 allows all
 
 
