@@ -104,27 +104,33 @@ def neighbourhoods(
     how many letters it has. Some characters of `usual` bits are added: of two words nobody can be
     sure."""
     symbols, letters = _symbols(text)
-    surprise = bits[tuple(_runs(symbols).T)] / _STEPS_PER_BIT  # (characters,)
-    # Nothing is familiar about a letter of a script that the table has no symbols for.
-    surprise = np.where(letters == _OTHER, _MOST_BITS, surprise)
-    surprise = np.where(letters == _ACCENTED, surprise + _ACCENT_BITS, surprise)
-    begins = (letters > 0) & (np.concatenate([[0], letters[:-1]]) == 0)
-    word = np.cumsum(begins) - 1  # (characters,), the blank behind a word belongs to it
-    inside = word >= 0
-    count = int(begins.sum())
+    surprise = bits.reshape(-1)[_places(symbols)] / _STEPS_PER_BIT  # (characters,)
+    if letters.max(initial=0) > _PLAIN:
+        # Nothing is familiar about a letter of a script that the table has no symbols for.
+        surprise = np.where(letters == _OTHER, _MOST_BITS, surprise)
+        surprise = np.where(letters == _ACCENTED, surprise + _ACCENT_BITS, surprise)
+    is_letter = letters > 0
+    begins = is_letter.copy()
+    begins[1:] &= ~is_letter[:-1]
+    # (characters,), the blank behind a word belongs to it; what stands before the first to none
+    word = np.cumsum(begins)
+    count = int(word[-1]) + 1
     # Signs and digits say nothing of a language.
-    counted = inside & ((letters > 0) | (symbols == _BLANK) | (symbols == _APOSTROPHE))
-    total = np.bincount(word[counted], surprise[counted], count).astype(np.float64)
-    length = np.bincount(word[counted], minlength=count).astype(np.float64)
-    letter_count = np.bincount(word[inside], letters[inside] > 0, count).astype(np.float64)
+    counted = is_letter | (symbols == _BLANK) | (symbols == _APOSTROPHE)
+    total = np.bincount(word, surprise * counted, count)[1:].astype(np.float64)
+    length = np.bincount(word, counted, count)[1:].astype(np.float64)
+    letter_count = np.bincount(word, is_letter, count)[1:].astype(np.float64)
     total, length = _smoothed(total) + _ADDED * usual, _smoothed(length) + _ADDED
     return total / length, letter_count
 
 
-def _runs(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each symbol behind the three before it: (characters,) -> (characters, 4)."""
-    padded = np.concatenate([np.zeros(_CONTEXT, np.int64), symbols])
-    return np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + 1)
+def _places(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the table has each symbol behind the three before it, blanks before the first:
+    (characters,) -> (characters,)."""
+    places = symbols.copy()
+    for back in range(1, _CONTEXT + 1):
+        places[back:] += symbols[:-back] * _SYMBOLS**back
+    return places
 
 
 def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,6 +144,10 @@ def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _symbols(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The symbols of a text (characters,), and what kind of letter each is, 0 for none."""
     plain = _NAMED.sub(" ", text[:_READ])
+    if plain.isascii():  # as most are, and the same much sooner
+        plain = " ".join(plain.lower().split()) + " "
+        ascii_codes = np.frombuffer(plain.encode("ascii"), np.uint8)
+        return _ASCII_SYMBOLS[ascii_codes], _ASCII_KINDS[ascii_codes]
     plain = unicodedata.normalize("NFKD", plain).casefold().replace("\u2019", "'")
     plain = _ACCENTS.sub(_ACCENT, plain)
     plain = "".join(c for c in plain if not unicodedata.combining(c) or c == _ACCENT)
@@ -146,14 +156,25 @@ def _symbols(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     accents = codes == ord(_ACCENT)
     accented = np.concatenate([accents[1:], [False]])[~accents]
     codes = codes[~accents]
+    symbols = _symbols_of(codes)
+    latin = (symbols > _BLANK) & (symbols < _APOSTROPHE)
+    kinds = np.where(latin, np.where(accented, _ACCENTED, _PLAIN), 0)
+    return symbols, np.where(codes == ord(_ODD), _OTHER, kinds)
+
+
+def _symbols_of(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Code points in lower case and without accents -> symbols: (characters,)."""
     latin = (codes >= ord("a")) & (codes <= ord("z"))
     symbols = np.full(len(codes), _SIGN)
     symbols[latin] = codes[latin] - ord("a") + 1
     symbols[codes == ord(" ")] = _BLANK
     symbols[codes == ord("'")] = _APOSTROPHE
     symbols[(codes >= ord("0")) & (codes <= ord("9"))] = _DIGIT
-    kinds = np.where(latin, np.where(accented, _ACCENTED, _PLAIN), 0)
-    return symbols, np.where(codes == ord(_ODD), _OTHER, kinds)
+    return symbols
+
+
+_ASCII_SYMBOLS: Final = _symbols_of(np.arange(128))
+_ASCII_KINDS: Final = np.where((_ASCII_SYMBOLS > 0) & (_ASCII_SYMBOLS < _APOSTROPHE), _PLAIN, 0)
 
 
 def fit_familiarity(
@@ -165,8 +186,7 @@ def fit_familiarity(
     Counts are smoothed by those of shorter contexts: MacKay and Peto (1995), "A hierarchical
     Dirichlet language model", eq. 12, with one strength for all.
     """
-    powers = _SYMBOLS ** np.arange(_CONTEXT, -1, -1)
-    places = [_runs(_symbols(text)[0]) @ powers for text in texts]
+    places = [_places(_symbols(text)[0]) for text in texts]
     counts = np.bincount(np.concatenate(places), minlength=_SYMBOLS ** (_CONTEXT + 1))
     seen = counts.reshape((_SYMBOLS,) * (_CONTEXT + 1)).astype(np.float64)
     chances = np.full(_SYMBOLS, 1.0 / _SYMBOLS)
