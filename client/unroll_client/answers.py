@@ -199,13 +199,14 @@ class StreamState(_StreamParts):
 
 class _StepsParts(TypedDict, total=False):
     steps: list[dict[str, Any]]
+    sample: Sample
     outputs: list[dict[str, Any]]
     forecast: dict[str, Any] | None
     moved: dict[str, Any]
 
 
 class Steps(_StepsParts):
-    """The answer to steps of a stream: `steps` to values, `outputs` to tensors."""
+    """The answer to steps of a stream: `steps` of values, `outputs` of tensors, `sample` of text."""
 
     stream: str
     model: str

@@ -94,9 +94,16 @@ class AsyncStream:
         answer = await self._steps({"inputs": [in_json(*each) for each in inputs.items()]})
         return {each["name"]: of_json(each) for each in answer.get("outputs", [])}
 
-    async def write(self, text: str) -> Steps:
-        """Take the steps of a text: for language models."""
-        return await self._steps({"text": text})
+    async def write(
+        self, text: str | None = None, *, max_length: int | None = None, **options: Any
+    ) -> Steps:
+        """Go on with a text: by `text`, and by what a language model writes after it, its `sample`.
+
+        max_length: characters to write, none without it. options: `temperature`, `top_k`, `top_p`,
+        `seed`, `stop` and `log_probabilities`, as for `generate`.
+        """
+        asked = {"text": text, "max_length": max_length, **options}
+        return await self._steps({name: each for name, each in asked.items() if each is not None})
 
     def feed(
         self, values: Iterable[Any] | AsyncIterable[Any], *, chunk: int = 1, resume: bool = False

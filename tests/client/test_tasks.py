@@ -95,6 +95,15 @@ def test_generate(client: Client) -> None:
     assert "".join(pieces) == one["text"] == whole[0]["text"]
 
 
+def test_a_text_goes_on(client: Client) -> None:
+    (whole,) = client.generate("abc", 20, seed=5)
+    with client.stream("story", "generate") as stream:
+        first = stream.write("abc", max_length=8, seed=5)
+        second = stream.write(max_length=12)
+        assert first["sample"]["text"] + second["sample"]["text"] == whole["text"]
+        assert stream.position == 23
+
+
 def test_what_is_wrong_before_the_first_word(client: Client) -> None:
     with pytest.raises(InvalidInput) as caught:
         list(client.generate_words("ab", -1))
