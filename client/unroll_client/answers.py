@@ -206,7 +206,7 @@ class _StepsParts(TypedDict, total=False):
 
 
 class Steps(_StepsParts):
-    """The answer to steps of a stream: `steps` of values, `outputs` of tensors, `sample` of text."""
+    """The answer to steps of a stream: `steps` of values, `outputs` of tensors, or a `sample`."""
 
     stream: str
     model: str

@@ -95,7 +95,7 @@ class AsyncStream:
         return {each["name"]: of_json(each) for each in answer.get("outputs", [])}
 
     async def write(
-        self, text: str | None = None, *, max_length: int | None = None, **options: Any
+        self, /, text: str | None = None, *, max_length: int | None = None, **options: Any
     ) -> Steps:
         """Go on with a text: by `text`, and by what a language model writes after it, its `sample`.
 
