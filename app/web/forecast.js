@@ -60,8 +60,12 @@ export function mount(panel, service) {
 
   async function choose() {
     const column = state.columns.find((each) => each.name === target.value) || state.columns[0];
-    state.values = [...column.values];
     const rest = state.columns.filter((each) => each !== column);
+    // Rows at the end without a value are the future of the other columns.
+    const known = rest.length ? column.values.findLastIndex((each) => each !== null) + 1 : column.values.length;
+    const ahead = column.values.length - known;
+    state.values = column.values.slice(0, known);
+    if (ahead) horizon.value = ahead;
     others.hidden = !rest.length;
     state.covariates = [];
     if (rest.length) {
@@ -69,7 +73,7 @@ export function mount(panel, service) {
       if (await takes("/forecast", "past_covariates").catch(() => false)) {
         for (const each of rest) {
           const { box: chosen, row } = tick(each.name, false, update);
-          state.covariates.push({ ...each, chosen });
+          state.covariates.push({ name: each.name, past: each.values.slice(0, known), future: each.values.slice(known), chosen });
           others.append(row);
         }
       } else others.append(h("p", {}, "This service's forecaster takes no further columns."));
@@ -83,7 +87,9 @@ export function mount(panel, service) {
     if (start.value && frequency.value) body.start = start.value;
     if (model.value !== "forecast") body.model = model.value;
     const chosen = state.covariates.filter((each) => each.chosen.checked);
-    if (chosen.length) body.past_covariates = Object.fromEntries(chosen.map((each) => [each.name, each.values]));
+    const ahead = chosen.filter((each) => each.future.length === body.horizon && !each.future.includes(null));
+    if (chosen.length) body.past_covariates = Object.fromEntries(chosen.map((each) => [each.name, each.past]));
+    if (ahead.length) body.future_covariates = Object.fromEntries(ahead.map((each) => [each.name, each.future]));
     return { method: "POST", path: "/forecast", json: body };
   }
 
@@ -129,7 +135,7 @@ export function mount(panel, service) {
   }
 
   function tell({ model: name, version }) {
-    const { mean, quantiles, timestamps, season_length: season, notes } = state.forecast;
+    const { mean, quantiles, timestamps, season_length: season, notes, covariates } = state.forecast;
     const names = Object.keys(quantiles);
     const rows = mean.map((value, index) => [
       timestamps ? timestamps[index].replace("T00:00:00", "").replace("T", " ") : `+${index + 1}`,
@@ -137,10 +143,12 @@ export function mount(panel, service) {
       ...names.map((each) => short(quantiles[each][index], 6)),
     ]);
     const open = details.querySelector("details")?.open || false;
-    details.replaceChildren(
+    const shown = [
       h("p", {}, `${name} ${version}. ${season > 1 ? `A season of ${season} steps. ` : "No season. "}${notes.length ? `Notes: ${notes.join("; ")}.` : ""}`),
+      covariates ? h("p", {}, `Weight of the other columns: ${covariates.weight}.`) : null,
       h("details", { open }, h("summary", {}, "The numbers"), table("Forecast by step", ["step", "mean", ...names.map((each) => `${Number(each) * 100} %`)], rows)),
-    );
+    ];
+    details.replaceChildren(...shown.filter(Boolean));
   }
 
   function fill(example) {
@@ -173,7 +181,7 @@ export function mount(panel, service) {
         "form",
         { class: "inputs", onsubmit: (event) => event.preventDefault() },
         h("div", { class: "examples", role: "group", "aria-label": "Examples" }, SERIES.map((each) => button(each.name, () => fill(each), { class: "example" }))),
-        field("Values, oldest first", text, "One column, or a CSV with dates and several columns. An empty cell is a missing value."),
+        field("Values, oldest first", text, "One column, or a CSV with dates and several columns. An empty cell is a missing value; rows at the end that lack only the column to forecast are the future of the others."),
         field("… or a file", file),
         more,
         h("div", { class: "grid" }, field("Steps ahead", horizon), field("Frequency", frequency), field("First value at", start), field("Intervals (%)", levels), field("Model", model)),

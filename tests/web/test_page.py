@@ -138,7 +138,7 @@ def test_a_table_with_dates(watched: Open) -> None:
     page = watched().open("/#forecast")
     forecast = panel(page, "forecast")
     rows = [f"2024-0{month}-01,{month},{month * 2}" for month in range(1, 9)]
-    text = "\n".join(["when,rain,sales", *rows])
+    text = "\n".join(["when,rain,sales", *rows, "2024-09-01,9,", "2024-10-01,7,"])
     forecast.get_by_label("Values, oldest first").fill(text)
     expect(forecast.get_by_label("Column to forecast")).to_have_value("sales")
     expect(forecast.get_by_label("Frequency")).to_have_value("MS")
@@ -146,6 +146,12 @@ def test_a_table_with_dates(watched: Open) -> None:
     expect(forecast.get_by_role("slider")).to_have_attribute("aria-valuetext", "2024-08-01: 16")
     forecast.get_by_text("The numbers").click()
     expect(forecast.get_by_role("cell", name="2024-09-01")).to_be_visible()
+    forecast.get_by_label("rain").check()
+    forecast.get_by_text("The same request as code").click()
+    expect(forecast.locator("pre")).to_contain_text('"past_covariates":{"rain":[1,2,3')
+    expect(forecast.locator("pre")).to_contain_text('"future_covariates":{"rain":[9,7]}')
+    expect(forecast.get_by_text("Weight of the other columns")).to_be_visible()
+    expect(forecast.get_by_role("alert")).to_be_hidden()
     forecast.get_by_label("Values, oldest first").fill("1\n2\nthree\n4")
     expect(forecast.get_by_role("alert")).to_contain_text('line 3: "three" is no number')
 
