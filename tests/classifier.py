@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import JsonValue
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from app.features.familiarity import FAMILIARITY_FILE, fit_familiarity
 from app.features.text import PAD, TOKENIZER_FILE, UNKNOWN, TextReader
 from app.serving.models.manifest import (
     Golden,
@@ -194,3 +195,24 @@ def write_tokenizer(folder: Path, content: str) -> Manifest:
     manifest = manifest.model_copy(update={"files": files})
     write_manifest(folder, manifest)
     return manifest
+
+
+def understand(folder: Path) -> Path:
+    """Let a version tell what it understands: a table of characters, and what that changes."""
+    texts = ("the film was good and not bad", "was the film fine", "it was not a good film at all")
+    (folder / FAMILIARITY_FILE).write_bytes(fit_familiarity(texts * 4, texts).to_bytes())
+    manifest = read_manifest(folder)
+    manifest = manifest.model_copy(
+        update={
+            "files": manifest.files | {FAMILIARITY_FILE: digest(folder / FAMILIARITY_FILE)},
+            "features": manifest.features | {"understanding": {"threshold": 0.6}},
+        }
+    )
+    task = SentimentTask.load(folder, manifest, lambda file: Session(folder / file))
+    requests = [each.request for each in manifest.golden]
+    golden = tuple(
+        Golden(request=each, answer=task.predict([task.encode(**each)])[0].to_json())  # type: ignore[arg-type]
+        for each in requests
+    )
+    write_manifest(folder, manifest.model_copy(update={"golden": golden}))
+    return folder

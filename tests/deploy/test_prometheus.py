@@ -26,7 +26,7 @@ import pytest
 import yaml
 
 from tests.api.authors import write_authors
-from tests.classifier import write_classifier
+from tests.classifier import understand, write_classifier
 from tests.deploy.files import PROMETHEUS, ROOT, load_yaml, rules
 from tests.deploy.test_grafana import DASHBOARD, PANELS, VARIABLES
 from tests.forecaster import write_still_version
@@ -90,7 +90,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     write_still_version(folder / "models", version="1")
     broken = write_still_version(folder / "models", version="2")
     (broken / "README.md").write_text("Somebody was here.\n", encoding="utf-8")
-    write_classifier(folder / "models")
+    understand(write_classifier(folder / "models"))
     write_authors(folder / "models")
     write_stream_version(folder / "models", "lstm")
     log = folder / "log"

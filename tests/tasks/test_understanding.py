@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from app.errors import ModelRefused
 from app.features.familiarity import FAMILIARITY_FILE, fit_familiarity
 from app.features.text import TextReader
+from app.serving.models.loader import load_version
 from app.serving.models.manifest import digest, read_manifest, write_manifest
 from app.serving.runtime.session import Session
 from app.tasks.authorship import AuthorshipTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.understanding import Understanding, UnderstandingOptions
-from tests.classifier import FEATURES, tokenizer, word_graph, write_classifier
+from tests.classifier import FEATURES, tokenizer, understand, word_graph, write_classifier
 from tests.tasks.test_authorship import FEATURES as AUTHORS
 from tests.tasks.test_authorship import SESSION, WORDS
 
@@ -104,3 +105,12 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
 def test_a_threshold_of_nothing_is_no_threshold() -> None:
     with pytest.raises(ValidationError, match="greater than 0"):
         UnderstandingOptions(threshold=0.0)
+
+
+def test_a_version_with_a_table_loads_and_tells(tmp_path: Path) -> None:
+    model = load_version(understand(write_classifier(tmp_path)), {"sentiment": SentimentTask})
+    try:
+        [answer] = model.task.predict([model.task.encode("Привет")])
+        assert (answer.understood, answer.abstained) == (pytest.approx(0.0, abs=1e-6), True)
+    finally:
+        model.close()
