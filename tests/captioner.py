@@ -21,8 +21,13 @@ from pydantic import JsonValue
 
 from app.serving.models.manifest import Golden, Network, digest, read_manifest, write_manifest
 from app.serving.runtime.session import Session
-from app.tasks.caption.features import VOCABULARY_FILE, CaptionFeatures, ImageFeatures
-from app.tasks.caption.task import DECODER, ENCODER, START, CaptionTask
+from app.tasks.caption.features import (
+    VOCABULARY_FILE,
+    CaptionFeatures,
+    Confidence,
+    ImageFeatures,
+)
+from app.tasks.caption.task import DECODER, ENCODER, FAMILIAR, START, CaptionTask
 from tests.doubles import OPSET, write_version
 
 Array = npt.NDArray[Any]
@@ -36,6 +41,8 @@ IMAGE = ImageFeatures(
 )
 FEATURES = CaptionFeatures(image=IMAGE, max_length=7, beam_width=3, length_penalty=0.7)
 ATTENDING = FEATURES.model_copy(update={"grid": (2, 2)})
+# Abstains from what is less red than grey.
+CONFIDENCE = Confidence(threshold=0.5, scale=2.0, offset=1.0, right=0.4)
 
 
 def png(seed: int, size: tuple[int, int] = (12, 9)) -> bytes:
@@ -131,6 +138,24 @@ def start_graph(attends: bool = False, seed: int = 0) -> bytes:
 
 
 @cache
+def familiar_graph() -> bytes:
+    """ONNX: features -> logit (batch), four times the mean red of an image."""
+    constants: dict[str, Array] = {
+        "red": np.array([4.0, 0.0, 0.0], np.float32),
+        "planes": np.array([2, 3], np.int64),
+        "colours": np.array([1], np.int64),
+    }
+    nodes = [
+        helper.make_node("ReduceMean", ["features", "planes"], ["mean"], keepdims=0),  # (batch, 3)
+        helper.make_node("Mul", ["mean", "red"], ["weighed"]),
+        helper.make_node("ReduceSum", ["weighed", "colours"], ["logit"], keepdims=0),  # (batch)
+    ]
+    features = _tensor("features", TensorProto.FLOAT, "batch", 3, 2, 2)
+    logit = _tensor("logit", TensorProto.FLOAT, "batch")
+    return _model("familiar", nodes, [features], [logit], constants)
+
+
+@cache
 def decoder_graph(attends: bool = False, seed: int = 0, ends: bool = True) -> bytes:
     """ONNX: one step. hidden' = tanh(E[token] + hidden U + colours V); words from hidden'.
 
@@ -199,13 +224,14 @@ def decoder_graph(attends: bool = False, seed: int = 0, ends: bool = True) -> by
 def graphs(
     features: CaptionFeatures = FEATURES, seed: int = 0, *, ends: bool = True
 ) -> dict[str, bytes]:
-    """The three files of a version, by name."""
+    """The graphs of a version, by name."""
     attends = features.grid is not None
-    return {
+    found = {
         ENCODER: encoder_graph(features.image.layout),
         START: start_graph(attends, seed),
         DECODER: decoder_graph(attends, seed, ends),
     }
+    return found if features.confidence is None else found | {FAMILIAR: familiar_graph()}
 
 
 def caption_task(

@@ -12,7 +12,7 @@ MODELS: Final = Path(__file__).resolve().parent.parent / "models"
 SHIPPED: Final = {  # versions from the oldest to the one that serves
     "authorship": ("2",),
     "authorship-reuters": ("2",),
-    "caption": ("1",),
+    "caption": ("2",),
     "forecast": ("1",),
     "forecast-waves": ("1",),
     "generate": ("1",),

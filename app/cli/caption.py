@@ -78,6 +78,38 @@ def train_caption(
         settle(folder, promote, score)
 
 
+def train_caption_confidence(
+    data: ImagesOption,
+    name: NameOption = "caption",
+    encoding: EncodingOption = None,
+    promote: PromoteOption = False,
+    out: OutOption = REPOSITORY,
+    work: WorkOption = Path("runs"),
+) -> None:
+    """Teach the served captioner when to abstain and how sure to be.
+
+    Publishes it again with the same weights. What it abstains from is learned from
+    drawn pages, screens and figures; how sure it may be from the validation images.
+    """
+    with errors_in_one_line(), training_extra():
+        from app.training.caption.confidence import add_confidence
+        from app.training.caption.data import read_captions
+        from app.training.caption.served import served_captions
+
+        with served_captions(name, out) as model:
+            served, seed = model.folder, model.seed
+        folder, report = add_confidence(
+            served, read_captions(data, seed=seed, encoding=encoding), work / f"{name}-confidence"
+        )
+        for kind, share in report.caught.items():
+            typer.echo(f"{kind}: {100 * share:.0f} % abstained, as learned from the others")
+        typer.echo(
+            f"validation photographs: {100 * report.abstained:.1f} % abstained; "
+            f"confidence: calibration error {report.calibration_error:.3f}"
+        )
+        settle(folder, promote, None)
+
+
 def evaluate_caption(
     data: ImagesOption,
     name: NameOption = "caption",

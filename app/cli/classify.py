@@ -56,6 +56,14 @@ def train_classifier(
         int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
     ] = None,
     seed: SeedOption = 0,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start",
+            help="Version to begin with, models/NAME/VERSION; its terms hold, too.",
+            metavar="DIR",
+        ),
+    ] = None,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
     out: OutOption = REPOSITORY,
@@ -63,8 +71,8 @@ def train_classifier(
 ) -> None:
     """Learn the labels of your own texts, report on held-out texts, publish.
 
-    Nothing but your texts is learned. Ctrl-C ends the training and publishes the best network so
-    far; the same command again goes on from the checkpoints in the work folder.
+    Nothing but your texts is learned, unless --start names a version. Ctrl-C ends the training and
+    publishes the best network so far; the same command goes on from the checkpoints.
     """
     with errors_in_one_line(), training_extra():
         from app.training.classify.data import TableForm
@@ -84,6 +92,7 @@ def train_classifier(
             hidden_size=hidden_size,
             steps=steps,
             seed=seed,
+            start=start,
             name=name,
             repository=out,
             work=work,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.authorship import evaluate_authorship, train_authorship
-from app.cli.caption import evaluate_caption, train_caption
+from app.cli.caption import evaluate_caption, train_caption, train_caption_confidence
 from app.cli.classify import evaluate_classifier, train_classifier
 from app.cli.encoder import train_encoder
 from app.cli.forecast import (
@@ -56,6 +56,7 @@ train.command("classifier")(train_classifier)
 train.command("authorship")(train_authorship)
 train.command("encoder")(train_encoder)
 train.command("caption")(train_caption)
+train.command("caption-confidence")(train_caption_confidence)
 train.command("translate")(train_translate)
 train.command("generate")(train_generate)
 cli.add_typer(train, name="train")

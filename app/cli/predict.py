@@ -240,15 +240,13 @@ def _authors(files: Sequence[str], predictions: Sequence[Any]) -> "Iterator[Rend
 
 
 def _captions(files: Sequence[str], captions: Sequence[Any]) -> "Iterator[RenderableType]":
-    yield table(
-        ["file", "caption", "sure", "score"],
-        [
-            [file, each["text"], percent(each["probability"]), f"{each['score']:.3f}"]
-            for file, caption in zip(files, captions, strict=True)
-            for each in caption["candidates"]
-        ],
-        cut=False,
-    )
+    rows = []
+    for file, caption in zip(files, captions, strict=True):
+        note = "no photograph it knows" if caption.get("abstained") else ""
+        for each in caption["candidates"]:
+            shown = percent(each["probability"]), f"{each['score']:.3f}"
+            rows.append([file, each["text"], *shown, note])
+    yield table(["file", "caption", "sure", "score", ""], rows, cut=False)
     for file, caption in zip(files, captions, strict=True):
         if "attention" in caption:
             if len(files) > 1:

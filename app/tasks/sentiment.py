@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
+from app.features.logistic import logistic
 from app.features.padding import pad
 from app.features.text import TOKENIZER_FILE, Span, TextReader, Tokens, said_once
 from app.serving.models.manifest import Manifest
@@ -226,8 +227,7 @@ class SentimentTask:
     def _probabilities(self, logits: Array) -> Array:
         """logits (classes,) -> probabilities (classes,): they sum up to 1 if there is one label."""
         if self._threshold is not None:
-            several: Array = 0.5 * (1.0 + np.tanh(0.5 * logits))  # the logistic function
-            return several
+            return logistic(logits)
         weights = np.exp(logits - logits.max())
         one: Array = weights / weights.sum()
         return one

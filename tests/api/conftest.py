@@ -11,7 +11,7 @@ from app.telemetry import log
 from tests.api.authors import WordTask, write_authors
 from tests.api.doubles import NaiveTask, write_version
 from tests.api.service import LOG, Service, running
-from tests.captioner import ATTENDING, FEATURES, write_captioner
+from tests.captioner import ATTENDING, CONFIDENCE, FEATURES, write_captioner
 from tests.classifier import SEVERAL, write_classifier
 
 IMAGE_TASKS = {"caption": CaptionTask}
@@ -83,7 +83,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of captions: one that does not attend, one that does, one that is long."""
     root = tmp_path_factory.mktemp("images")
     write_captioner(root)
-    write_captioner(root, "caption-attending", features=ATTENDING)
+    sure = ATTENDING.model_copy(update={"confidence": CONFIDENCE})
+    write_captioner(root, "caption-attending", features=sure)
     long = FEATURES.model_copy(update={"max_length": 1000})
     write_captioner(root, "caption-long", features=long, ends=False)
     with running(root, tasks=IMAGE_TASKS, max_images=4, max_pixels=10_000) as one:

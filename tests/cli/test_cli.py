@@ -39,6 +39,7 @@ COMMANDS = (
     ("train", "classifier"),
     ("train", "authorship"),
     ("train", "caption"),
+    ("train", "caption-confidence"),
     ("train", "encoder"),
     ("train", "translate"),
     ("train", "generate"),

@@ -166,4 +166,6 @@ def _answer(model: LoadedModel, predictions: list[Any]) -> dict[str, Any]:
     confidence = metrics.PREDICTION_CONFIDENCE.labels(TASK, model.name, model.version)
     for each in captions:
         confidence.observe(each["candidates"][0]["probability"])
+    abstained = sum(each.get("abstained", False) for each in captions)
+    metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
     return {"model": model.name, "version": model.version, "captions": captions}

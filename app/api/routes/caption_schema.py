@@ -58,6 +58,16 @@ class Caption(BaseModel):
     candidates: list[CaptionCandidate] = Field(
         description="The `num_captions` best, this one first; fewer if no more were found."
     )
+    confidence: float | None = Field(
+        None,
+        description="The chance that the best caption is right, as calibrated on held-out "
+        "photographs; only of models that can tell.",
+    )
+    abstained: bool | None = Field(
+        None,
+        description="True when the image is no photograph such as the model has learned: do not "
+        "rely on the caption. Only of models that can tell.",
+    )
     attention: Attention | None = Field(None, description="Only with `attention`.")
 
 

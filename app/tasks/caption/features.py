@@ -1,6 +1,7 @@
 """The `features` of a caption model's manifest. Knows names, sizes and words; runs nothing."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import ModelRefused
 from app.features.image import ImageOptions
+from app.features.logistic import logistic
 from app.tasks.decoding.beam_search import MAX_BEAM_WIDTH
 from app.tasks.decoding.options import MAX_NGRAM
 
@@ -39,13 +41,37 @@ class ImageFeatures(BaseModel):
         return ImageOptions(**self.model_dump())
 
 
+class Confidence(BaseModel):
+    """When a captioner abstains, and how sure it may be.
+
+    The graph `familiar.onnx` says how likely an image is a photograph, as those that were learned.
+    threshold: with less, the answer abstains. scale, offset: of a photograph's caption the chance
+    of being right is the logistic function of `offset + scale * log(probability)` (Platt 1999,
+    "Probabilistic outputs for support vector machines", section 2). right: the CIDEr-D from which a
+    caption was called right.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threshold: float = Field(gt=0, lt=1)
+    scale: float = Field(ge=0, allow_inf_nan=False)
+    offset: float = Field(allow_inf_nan=False)
+    right: float = Field(gt=0)
+
+    def of(self, photograph: float, probability: float) -> float:
+        """The chance, 0 to 1, that a caption of this probability is right."""
+        logit = self.offset + self.scale * math.log(max(probability, 1e-30))
+        return photograph * float(logistic(logit))
+
+
 class CaptionFeatures(BaseModel):
     """The `features` of a caption model's manifest.
 
     encoder_output: the encoder's output that is its feature map, the first one if it is null.
     grid: rows and columns that the decoder attends over, null if it does not. max_length: words of
     a caption, at most. beam_width, length_penalty, no_repeat_ngram: defaults for requests; the last
-    is 0 where a version does not say it, so that older versions answer as they did.
+    is 0 where a version does not say it, so that older versions answer as they did. confidence:
+    null if the version cannot say how sure it is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +83,7 @@ class CaptionFeatures(BaseModel):
     beam_width: int = Field(3, ge=1, le=MAX_BEAM_WIDTH)
     length_penalty: float = Field(1.0, ge=0, le=5)
     no_repeat_ngram: int = Field(0, ge=0, le=MAX_NGRAM)
+    confidence: Confidence | None = None
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from app.errors import InferenceFailed
 from app.features.image import Pixels
 from app.serving.task import ExampleDefaults
-from app.tasks.caption.features import BOS, piece, text_of
+from app.tasks.caption.features import BOS, CaptionFeatures, piece, text_of
 from app.tasks.decoding.beam_search import BeamOptions, EndedSequence
 from app.tasks.decoding.run import SearchRun
 
@@ -67,11 +67,15 @@ class CaptionPrediction:
     """The captions of one image, the best first, and the attention of the best one.
 
     weights: for each word of the best caption (cells,) of the grid, row by row, with a sum of 1.
+    confidence: the chance that the best caption is right, None if the version cannot tell.
+    abstained: whether the image is none that the version knows about.
     """
 
     candidates: tuple[Candidate, ...]
     grid: tuple[int, int] | None = None
     weights: tuple[Array, ...] = ()
+    confidence: float | None = None
+    abstained: bool = False
 
     def to_json(self) -> dict[str, JsonValue]:
         best = self.candidates[0]
@@ -80,6 +84,8 @@ class CaptionPrediction:
             "score": best.score,
             "candidates": [each.to_json() for each in self.candidates],
         }
+        if self.confidence is not None:
+            answer |= {"confidence": self.confidence, "abstained": self.abstained}
         if self.grid is not None:
             pairs = zip(best.words, self.weights, strict=True)
             answer["attention"] = {
@@ -96,10 +102,12 @@ class CaptionRun(SearchRun):
         self,
         example: CaptionExample,
         words: tuple[str, ...],
-        grid: tuple[int, int] | None,
+        features: CaptionFeatures,
         states: dict[str, Array],
         contexts: dict[str, Array],
+        photograph: float | None = None,
     ) -> None:
+        """photograph: how likely the image is one, None if the version cannot tell."""
         super().__init__(
             example.search,
             BOS,
@@ -109,7 +117,8 @@ class CaptionRun(SearchRun):
             listener=None if example.listener is None else self._say,
         )
         self._words = words
-        self._grid = grid
+        self._features = features
+        self._photograph = photograph
         self._heard = example.listener
         self._silent = True
 
@@ -122,10 +131,17 @@ class CaptionRun(SearchRun):
         found = self.search.best()
         if not found:
             raise InferenceFailed("the network offered no word that there is")
+        known, photograph = self._features.confidence, self._photograph
+        sure, abstained = None, False
+        if known is not None and photograph is not None:
+            sure = known.of(photograph, found[0].probability)
+            abstained = photograph < known.threshold
         return CaptionPrediction(
             tuple(self._candidate(each) for each in found),
-            self._grid if self.attends else None,
+            self._features.grid if self.attends else None,
             found[0].seen if self.attends else (),
+            sure,
+            abstained,
         )
 
     def _say(self, token: int) -> None:

@@ -1,12 +1,14 @@
 """What a caption request means: an image in, a sentence out. Knows pixels, graphs, words; no HTTP.
 
-Three graphs work together, so that any image encoder can be used:
+Three graphs work together, so that any image encoder can be used, and perhaps a fourth:
 
 * `encoder.onnx`: one input, images (batch, 3, height, width) or (batch, height, width, 3) float32
   -> a feature map or a vector per image.
 * `start.onnx`: `features` -> the first inputs of the decoder, by their names.
 * `decoder.onnx`: one step of any number of rows, as `app.tasks.decoding.decoder` describes it. What
   it takes is called as the outputs of `start.onnx`; if it attends, its places are the map's cells.
+* `familiar.onnx`: `features` -> one logit an image, of its being a photograph; only where the
+  manifest has `confidence`.
 
 The engine takes the steps, so requests join and leave between them: see `SteppingTask`.
 """
@@ -19,8 +21,9 @@ import numpy as np
 
 from app.errors import InferenceFailed, InvalidInput, ModelRefused
 from app.features.image import normalised, read_pixels
+from app.features.logistic import logistic
 from app.serving.models.manifest import Manifest
-from app.serving.runtime.session import Session
+from app.serving.runtime.session import Array, Session
 from app.tasks.caption.content import content_of
 from app.tasks.caption.features import (
     BOS,
@@ -40,6 +43,7 @@ from app.tasks.decoding.repetition import RepetitionOptions
 ENCODER: Final = "encoder.onnx"
 START: Final = "start.onnx"
 DECODER: Final = "decoder.onnx"
+FAMILIAR: Final = "familiar.onnx"
 MAX_PIXELS: Final = 50_000_000
 JOINING: Final = ("and", "or", ",")
 
@@ -54,16 +58,17 @@ class CaptionTask:
         encoder: Session,
         start: Session,
         decoder: Session,
+        familiar: Session | None = None,
     ) -> None:
-        """Check the graphs.
+        """Check the graphs; `familiar` is there if `features` have `confidence`.
 
         Raises:
-            ModelRefused: the three graphs do not fit together.
+            ModelRefused: the graphs do not fit together.
         """
         self.features = features
         self._image = features.image.options()
         self._words = words
-        self._encoder, self._start = encoder, start
+        self._encoder, self._start, self._familiar = encoder, start, familiar
         self._encoder_output = features.encoder_output or encoder.outputs[0].name
         self._decoder = StepDecoder(decoder, attends=self.attends)
         self._check(self._decoder)
@@ -76,7 +81,8 @@ class CaptionTask:
         if VOCABULARY_FILE not in manifest.files:
             raise ModelRefused(f"the manifest does not list {VOCABULARY_FILE}")
         words = read_vocabulary(folder / VOCABULARY_FILE)
-        sessions = [open_session(name) for name in (ENCODER, START, DECODER)]
+        names = [ENCODER, START, DECODER] + [FAMILIAR] * (features.confidence is not None)
+        sessions = [open_session(name) for name in names]
         return cls(features, words, *sessions)
 
     @property
@@ -136,11 +142,26 @@ class CaptionTask:
         if not np.isfinite(features).all():
             raise InferenceFailed("the encoder's answer is not finite")
         first = self._start.run({self._start.inputs[0].name: features})
+        photographs = self._photographs(features)
         runs = []
         for row, example in enumerate(examples):
             states, contexts = self._decoder.split(first, row)
-            runs.append(CaptionRun(example, self._words, self.features.grid, states, contexts))
+            photograph = None if photographs is None else photographs[row]
+            runs.append(
+                CaptionRun(example, self._words, self.features, states, contexts, photograph)
+            )
         return runs
+
+    def _photographs(self, features: Array) -> list[float] | None:
+        """How likely each image is a photograph; None if the version cannot tell."""
+        if self._familiar is None:
+            return None
+        outputs = self._familiar.run({self._familiar.inputs[0].name: features})
+        logits = next(iter(outputs.values()))  # (batch,)
+        if not np.isfinite(logits).all():
+            raise InferenceFailed("the network's answer is not finite")
+        chances: list[float] = logistic(logits).tolist()
+        return chances
 
     def step(self, runs: Sequence[CaptionRun]) -> None:
         """One word for every row of `runs`, none of which is finished; all of them or none."""
@@ -155,7 +176,10 @@ class CaptionTask:
 
     def _check(self, decoder: StepDecoder) -> None:
         problems = decoder.problems(DECODER, {START: {each.name for each in self._start.outputs}})
-        for session, name in ((self._encoder, ENCODER), (self._start, START)):
+        one_input = [(self._encoder, ENCODER), (self._start, START)]
+        if self._familiar is not None:
+            one_input.append((self._familiar, FAMILIAR))
+        for session, name in one_input:
             if len(session.inputs) != 1:
                 problems.append(f"{name} has {len(session.inputs)} inputs, not one")
         if self._encoder_output not in {each.name for each in self._encoder.outputs}:

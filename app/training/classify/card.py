@@ -11,6 +11,9 @@ LICENCE: Final = """\
 The weights were learned from the texts of their maker alone, and nothing else: whoever may use
 the texts commercially may use them so. Their maker states the terms."""
 
+_STARTED: Final = """\
+The weights went on from {name}/{version}, whose terms hold for them, too, beside those of the
+texts that they learned: {license}"""
 _SHOWN: Final = 30  # labels
 
 _CARD: Final = """\
@@ -51,6 +54,12 @@ Not yet evaluated.
 """
 
 
+def licence_of(training: Mapping[str, JsonValue]) -> str:
+    """Who may use the weights: those of a version that they began with have terms of their own."""
+    start: Any = training.get("start")
+    return LICENCE if start is None else _STARTED.format(**start)
+
+
 def classifier_card(
     name: str, features: SentimentFeatures, training: Mapping[str, JsonValue]
 ) -> str:
@@ -80,5 +89,5 @@ def classifier_card(
         most=f"{features.max_tokens:,}",
         rows="\n".join(f"- {part}: {count:,} texts" for part, count in rows.items()),
         split=training["split"],
-        licence=LICENCE,
+        licence=licence_of(training),
     )

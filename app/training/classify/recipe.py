@@ -1,6 +1,5 @@
 """Which recipe of the sentiment network suits one's own texts: sizes by how much there is."""
 
-from dataclasses import replace
 from typing import Final
 
 from app.training.classify.data import Labelled
@@ -70,11 +69,6 @@ def recipe_for(train: Labelled, *, cell: str, hidden_size: int, seed: int) -> Se
         phases=(phase,),
         seed=seed,
     )
-
-
-def without_warm_up(recipe: SentimentRecipe) -> SentimentRecipe:
-    """The same for a network that knows the language already."""
-    return replace(recipe, warm_ups=0)
 
 
 def _ngrams(labels: int) -> NgramOptions:

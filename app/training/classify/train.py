@@ -10,13 +10,19 @@ from pydantic import JsonValue
 from tokenizers import Tokenizer
 
 from app.serving.models.loader import TaskTypes
-from app.serving.models.manifest import Network
+from app.serving.models.manifest import Network, read_manifest
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
-from app.training.classify.card import LICENCE, classifier_card
+from app.training.classify.card import classifier_card, licence_of
 from app.training.classify.data import PLAIN, Labelled, TableForm, Tell, read_labelled, split
 from app.training.classify.recipe import SOURCE, recipe_for
+from app.training.classify.warm_start import (
+    started_network,
+    started_recipe,
+    take_tokens,
+    terms_of,
+)
 from app.training.common.graph import OPSET
-from app.training.common.publish import Draft, publish
+from app.training.common.publish import GRAPH, Draft, publish
 from app.training.common.understanding import Told, fit_understanding
 from app.training.sentiment.batches import Encoded
 from app.training.sentiment.blend import blend
@@ -47,6 +53,7 @@ def train_classifier(
     hidden_size: int = 128,
     steps: int | None = None,
     seed: int = 0,
+    start: Path | None = None,
     name: str = "classifier",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
@@ -56,19 +63,25 @@ def train_classifier(
 
     Returns the folder of the new version and the parts of the texts; of these `train` was learned,
     `select` stopped the training and calibrated, and `report` did nothing. `steps` shortens the
-    training. Checkpoints stand in `work / name`, by what the data are; the same call goes on from
-    them. It is published as a sentiment model if its labels are among those of one.
+    training. `start` is the folder of a published text classifier to begin with: its tokens,
+    embedding and recurrence, and its terms. Checkpoints stand in `work / name`, by what the data
+    are; the same call goes on from them. It is published as a sentiment model if its labels are
+    among those of one.
 
     Raises:
         FileNotFoundError, ValueError: as `read_labelled` and `split`.
-        ModelRefused: the result does not pass the checks of loading.
+        ModelRefused: the result does not pass the checks of loading, or `start` has other layers.
     """
     labelled = read_labelled(data, form, tell)
     parts = split(labelled, tell)
     recipe = recipe_for(parts["train"], cell=cell, hidden_size=hidden_size, seed=seed)
+    if start is not None:
+        recipe = started_recipe(recipe, start)
     if steps is not None:
         recipe = shortened(recipe, steps)
-    folder = work / name / _fingerprint(labelled)
+    folder = work / name / _fingerprint(labelled, start)
+    if start is not None:
+        take_tokens(start, folder)
     texts = parts["train"].texts
     tokenizer = tokenizer_for(lambda: texts, recipe.vocabulary_size, folder / "tokenizer.json")
     material = Material(
@@ -76,7 +89,8 @@ def train_classifier(
         {SOURCE: _encoded(tokenizer, parts["train"])},
         {SOURCE: _encoded(tokenizer, parts["select"])},
     )
-    learned = learn(material, recipe, folder)
+    begun = None if start is None else started_network(material, recipe, start)
+    learned = learn(material, recipe, folder, begun)
     mixture = Mixture(learned.network, train_ngrams(material, recipe))
     factors = blend([group_of(mixture, material.select[SOURCE])])
     training = describe(recipe, learned) | {
@@ -86,6 +100,7 @@ def train_classifier(
         "network": plain(learned.network.describe()),
         "max_tokens": MAX_TOKENS,
         "factors": [round(factor, 4) for factor in factors],
+        "start": None if start is None else terms_of(start),
     }
     rates = () if labelled.several else tuple(parts["train"].marks.mean(axis=0).tolist())
     told = fit_understanding([texts], rates)
@@ -119,7 +134,7 @@ def _draft(
         name=name,
         task="sentiment" if fits else "classify",
         description=f"Tells which of {len(data.labels)} labels a text has, as its maker gave them.",
-        license=LICENCE,
+        license=licence_of(training),
         intended_use="Texts of the kind that it has learned.",
         network=Network(
             cell=recipe.cell,
@@ -141,7 +156,8 @@ def _encoded(tokenizer: Tokenizer, data: Labelled) -> Encoded:
     return Encoded(token_ids(tokenizer, data.texts), data.classes().astype(np.int64))
 
 
-def _fingerprint(data: Labelled) -> str:
-    """Another for other texts or labels: their checkpoints mean nothing to each other."""
-    told = json.dumps([data.labels, data.several, data.texts, data.marks.tolist()])
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+def _fingerprint(data: Labelled, start: Path | None) -> str:
+    """Another for other texts, labels or beginnings: their checkpoints do not mix."""
+    begun = None if start is None else read_manifest(start).files[GRAPH].sha256
+    known = json.dumps([data.labels, data.several, data.texts, data.marks.tolist(), begun])
+    return hashlib.sha256(known.encode()).hexdigest()[:12]

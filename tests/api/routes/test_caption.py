@@ -187,6 +187,24 @@ def test_compressed_and_large_bodies(images: Service) -> None:
         refused(raw(narrow, png(1)), 413)
 
 
+def test_an_image_that_is_no_photograph_is_captioned_and_abstained_from(images: Service) -> None:
+    def count() -> float:
+        labels = {"model": "caption-attending", "version": "1"}
+        return REGISTRY.get_sample_value("unroll_abstentions_total", labels) or 0.0
+
+    before = count()
+    colours = [(255, 0, 0), (0, 0, 255)]
+    files = [as_text(encoded(Image.new("RGB", (9, 9), colour), "PNG")) for colour in colours]
+    body = {"image": files, "model": "caption-attending"}
+    red, blue = images.http.post("/caption", json=body).json()["captions"]
+    assert (red["abstained"], blue["abstained"]) == (False, True)
+    assert blue["text"]
+    assert 0 < blue["confidence"] < 0.01 < red["confidence"] < 1
+    assert count() - before == 1
+    (plain,) = images.http.post("/caption", json={"image": files[1]}).json()["captions"]
+    assert not {"abstained", "confidence"} & plain.keys()  # that version cannot tell
+
+
 def test_the_licence_is_told(images: Service) -> None:
     model = images.http.get("/models/caption").json()
     assert "research use" in model["license"]

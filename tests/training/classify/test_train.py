@@ -6,16 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from app.serving.models.loader import load_version
 from app.serving.models.manifest import read_manifest
+from app.serving.runtime.session import Session
 from app.tasks.sentiment import SentimentTask
 from app.training.classify.data import TableForm, nobody
 from app.training.classify.evaluate import classifier_score, evaluate_classifier, record_classifier
+from app.training.classify.recipe import recipe_for
 from app.training.classify.train import TASKS, train_classifier
+from app.training.classify.warm_start import started_network, started_recipe
 from app.training.sentiment.batches import Encoded
 from app.training.sentiment.blend import blend
 from app.training.sentiment.fit import losses
+from app.training.sentiment.material import Material
 from app.training.sentiment.ngram_fit import fit_ngrams
 from app.training.sentiment.ngram_rows import NgramOptions
 from tests.keywords import spelled
@@ -137,3 +142,35 @@ def test_a_label_that_all_texts_have_or_none_is_answered_so() -> None:
     np.testing.assert_array_equal(said[:, 0] > 0, marks == 1)
     weighed = replace(Encoded(tokens, marks), weights=np.ones(5, np.float32))
     assert weighed.weights.shape == (5,)
+
+
+def test_a_classifier_begins_with_the_language_of_another(tmp_path: Path) -> None:
+    data = tickets(tmp_path, TOPICS)
+    places = {"repository": tmp_path / "models", "work": tmp_path / "work", "tell": nobody}
+    first, _ = train_classifier(data, steps=3, hidden_size=8, **places)  # type: ignore[arg-type]
+    other = tickets(tmp_path, {"money": "invoice", "post": "parcel"}, "other.csv")
+    second, _ = train_classifier(other, steps=3, start=first, name="second", **places)  # type: ignore[arg-type]
+    manifest = read_manifest(second)
+    assert "went on from classifier/1, whose terms hold" in " ".join(manifest.license.split())
+    assert manifest.training["warm_ups"] == []
+    assert (second / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
+    assert manifest.network.hidden_size == 8
+    load_version(second, TASKS).close()
+
+
+def test_the_embedding_and_the_recurrence_are_taken_and_the_head_is_new(tmp_path: Path) -> None:
+    data = tickets(tmp_path, TOPICS)
+    folder, parts = train_classifier(
+        data, steps=3, hidden_size=8, repository=tmp_path, work=tmp_path / "work", tell=nobody
+    )
+    recipe = started_recipe(recipe_for(parts["train"], cell="gru", hidden_size=5, seed=0), folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    material = Material(tokenizer, {}, {})
+    recipe = replace(recipe, labels=("one", "other"))
+    network = started_network(material, recipe, folder)
+    session = Session(folder / "model.onnx")
+    assert (recipe.cell, recipe.hidden_size, recipe.warm_ups) == ("lstm", 8, 0)
+    assert session.outputs[0].shape[-1] == 3
+    assert network.head.weight.shape == (2, 32)
+    assert not network.head.weight.any()
+    assert network.embedding.weight.abs().sum() > 0
