@@ -27,6 +27,7 @@ from app.api.middleware import RequestMiddleware
 from app.api.openapi import add_openapi
 from app.api.origins import OriginMiddleware
 from app.api.routes import (
+    anomalies,
     authorship,
     backtest,
     caption,
@@ -60,6 +61,7 @@ from app.serving.scheduling.cores import Cores
 from app.serving.streams.keeper import keep
 from app.serving.streams.opening import streams_of
 from app.settings import Settings
+from app.tasks.anomalies.task import AnomalyTask
 from app.tasks.authorship import AuthorshipTask
 from app.tasks.caption.task import CaptionTask
 from app.tasks.forecast.task import ForecastTask
@@ -80,6 +82,7 @@ _TASKS: Final = (
     (caption, CaptionTask),
     (translate, TranslateTask),
     (generate, GenerateTask),
+    (anomalies, AnomalyTask),
 )
 TASKS: Final[TaskTypes] = {route.TASK: task for route, task in _TASKS} | {"tensor": TensorTask}
 TASK_PATHS: Final = {route.PATH: route.TASK for route, _ in _TASKS}

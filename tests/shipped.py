@@ -14,6 +14,7 @@ SHIPPED: Final = {  # versions from the oldest to the one that serves
     "authorship-reuters": ("2",),
     "caption": ("2",),
     "forecast": ("1",),
+    "forecast-stream": ("1",),
     "forecast-waves": ("1",),
     "generate": ("1",),
     "sentiment": ("8",),

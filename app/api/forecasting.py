@@ -39,7 +39,7 @@ _INLINE_SERIES: Final = 4
 _INLINE_POINTS: Final = 5_000
 _INLINE_HORIZON: Final = 200
 
-_SERIES_SCHEMA: Final[dict[str, Any]] = {
+SERIES_SCHEMA: Final[dict[str, Any]] = {
     "title": "Series",
     "description": (
         "One series, oldest value first, or a list of series of any lengths; "
@@ -54,7 +54,7 @@ _SERIES_SCHEMA: Final[dict[str, Any]] = {
         },
     ],
 }
-_START_SCHEMA: Final[dict[str, Any]] = {
+START_SCHEMA: Final[dict[str, Any]] = {
     "title": "Start",
     "description": (
         "Timestamp of the first value (ISO 8601), one for all series or one each; "
@@ -88,7 +88,7 @@ class ForecastRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     # Checked by `check_series`: pydantic would take 100,000 points one by one.
-    series: Annotated[Any, WithJsonSchema(_SERIES_SCHEMA)]
+    series: Annotated[Any, WithJsonSchema(SERIES_SCHEMA)]
     horizon: int = Field(ge=1, description="Steps to predict.")
     quantiles: Annotated[list[float], FailFast()] = Field(
         default=[0.1, 0.5, 0.9],
@@ -104,7 +104,7 @@ class ForecastRequest(BaseModel):
         ge=1,
         description="Steps in one season; found from the frequency or the data if absent.",
     )
-    start: Annotated[Any, WithJsonSchema(_START_SCHEMA)] = None
+    start: Annotated[Any, WithJsonSchema(START_SCHEMA)] = None
     past_covariates: Annotated[Any, WithJsonSchema(_COVARIATES_SCHEMA)] = Field(
         None, description="What else was known at each value of the series, by name."
     )

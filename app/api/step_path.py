@@ -28,6 +28,7 @@ from app.api.v2.inference import INLINE_BYTES, limits_of
 from app.api.work import ClientGone
 from app.errors import UnrollError
 from app.serving.streams.records import Key
+from app.tasks.anomalies.task import AnomalyTask
 from app.telemetry import metrics, tracing
 from app.telemetry.log import get_logger
 
@@ -112,6 +113,8 @@ class StepPath:
             model = services.repository.get(record.model.partition(".")[0], record.version)
             if writes(model, record.model):
                 return False
+            if isinstance(model.task, AnomalyTask):
+                return model.scheduler.runs_inline(None)
             return model.scheduler.runs_inline(graph_of(model, record.model).graph)
         except UnrollError:
             return False

@@ -1,4 +1,4 @@
-"""Steps of streams as JSON values: what a request brings, and what is answered. Knows graphs.
+"""Steps of graphs as JSON values: what a request brings, and what is answered. Knows graphs.
 
 Tensors are those of the Open Inference Protocol. Of a graph with one input, plain `values` are
 understood as well, one entry a step, and answered step by step.
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from app.api.fields import shown
 from app.api.responses import answer_json
+from app.api.stream_states import Streamed, of_tensors
 from app.api.v2.head import read_inputs
 from app.api.v2.tensors import to_values
 from app.errors import InvalidInput
@@ -23,8 +24,9 @@ from app.tasks.tensor.streams import StreamGraph, StreamSteps
 Array = npt.NDArray[Any]
 
 
-def read_tensors(items: Any, limits: Limits, graph: StreamGraph) -> StreamSteps:
+def read_tensors(items: Any, limits: Limits, streamed: Streamed) -> StreamSteps:
     """Steps from a list of tensors. Raises InvalidInput."""
+    graph = of_tensors(streamed)
     arrays, _, buffers = read_inputs(items, graph.task)
     if buffers:
         raise InvalidInput(
@@ -72,8 +74,9 @@ def read_values(items: Any, limits: Limits, graph: StreamGraph) -> StreamSteps:
     return graph.read({tensor.name: np.ascontiguousarray(array)}, limits)
 
 
-def write_tensors(graph: StreamGraph, outputs: Mapping[str, Array], count: int) -> bytes:
+def write_tensors(streamed: Streamed, outputs: Mapping[str, Array], count: int) -> bytes:
     """The member `outputs` of an answer. Raises InvalidInput for what JSON cannot hold."""
+    graph = of_tensors(streamed)
     written = [
         {
             "name": name,

@@ -18,20 +18,21 @@ from pydantic_core import from_json
 
 from app.api.context import RequestRecord
 from app.api.services import Services
-from app.api.stream_states import States, digest_of, states_of, stream_graph, writes
+from app.api.stream_states import States, Streamed, digest_of, entry_stream, states_of, writes
 from app.errors import InvalidInput, ModelNotFound, ModelRefused, VersionReplaced
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import Kept, Key, Policy, Record, new_token, now
 from app.serving.streams.steps import Computed, Moved
-from app.tasks.tensor.streams import StreamGraph, StreamSteps
+from app.tasks.anomalies.streams import ValueSteps
+from app.tasks.tensor.streams import StreamSteps
 from app.telemetry import metrics
 from app.telemetry.log import get_logger
 
 Array = npt.NDArray[Any]
 # From a graph to the steps that a request brings for it.
-Read = Callable[[StreamGraph], StreamSteps]
+Read = Callable[[Streamed], StreamSteps | ValueSteps]
 # From a graph, its outputs and the number of steps to what is answered and kept.
-Write = Callable[[StreamGraph, Mapping[str, Array], int], bytes]
+Write = Callable[[Streamed, Mapping[str, Array], int], bytes]
 
 S = TypeVar("S", bound=States)
 _log = get_logger(__name__)
@@ -151,7 +152,7 @@ class Following(Generic[S]):
         return Moved(moved, told)
 
 
-class GraphSteps(Following[StreamGraph]):
+class GraphSteps(Following[Any]):  # of what is `Streamed`, whose kinds have steps of their own
     """Takes the steps of one request. Implements `Network`."""
 
     def __init__(
@@ -184,9 +185,9 @@ class GraphSteps(Following[StreamGraph]):
     async def _run(
         self,
         model: LoadedModel,
-        graph: StreamGraph,
+        graph: Any,
         state: bytes,
-        steps: StreamSteps,
+        steps: Any,
         outputs: Sequence[str],
     ) -> tuple[dict[str, Array], bytes]:
         """(the outputs with their batch axis, the state after the steps)."""
@@ -200,20 +201,20 @@ class GraphSteps(Following[StreamGraph]):
             predictions.append(prediction)
         return graph.joined(predictions, outputs), state
 
-    def _states(self, model: LoadedModel, name: str) -> StreamGraph:
+    def _states(self, model: LoadedModel, name: str) -> Streamed:
         if writes(model, name):
             raise InvalidInput(
                 "the model takes no tensors", field="inputs", allowed="a text, or a max_length"
             )
-        return stream_graph(model, name)
+        return entry_stream(model, name)
 
     async def _fed(
-        self, record: Record, kept: Sequence[Kept], model: LoadedModel, states: StreamGraph
+        self, record: Record, kept: Sequence[Kept], model: LoadedModel, states: Any
     ) -> tuple[bytes, int, float | None]:
-        state, outputs, fed = states.first, dict[str, Array](), 0
+        state, outputs, fed = states.first_again(record.state), dict[str, Array](), 0
         answer = record.answer
         old = {} if answer is None else values_of(answer.content)
-        names = [each for each in old if each in states.task.outputs]
+        names = [each for each in old if each in states.compared]
         parts = [states.unpacked(each.content, each.count) for each in kept]
         most = self._services.settings.max_steps
         # The last part is the last request, whose answer is there to be compared with.

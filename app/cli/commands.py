@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.anomalies import evaluate_forecast_stream, train_forecast_stream
 from app.cli.authorship import evaluate_authorship, train_authorship
 from app.cli.caption import evaluate_caption, train_caption, train_caption_confidence
 from app.cli.classify import evaluate_classifier, train_classifier
@@ -22,6 +23,7 @@ from app.cli.generate import evaluate_generate, train_generate
 from app.cli.import_graph import import_graph
 from app.cli.models import models, promote
 from app.cli.predict import predict
+from app.cli.predict_anomalies import predict_anomalies
 from app.cli.predict_forecast import predict_forecast
 from app.cli.predict_sequences import predict_generate, predict_translate
 from app.cli.sentiment import evaluate_sentiment, train_sentiment
@@ -45,12 +47,14 @@ predict.command("forecast")(predict_forecast)
 cli.command("study")(study)
 predict.command("translate")(predict_translate)
 predict.command("generate")(predict_generate)
+predict.command("anomalies")(predict_anomalies)
 predict.command("stream")(predict_stream)
 cli.add_typer(predict, name="predict")
 
 train = typer.Typer(help="Train a model and publish it.", no_args_is_help=True)
 train.command("forecast")(train_forecast)
 train.command("forecast-waves")(train_forecast_waves)
+train.command("forecast-stream")(train_forecast_stream)
 train.command("sentiment")(train_sentiment)
 train.command("classifier")(train_classifier)
 train.command("authorship")(train_authorship)
@@ -64,6 +68,7 @@ cli.add_typer(train, name="train")
 evaluate = typer.Typer(help="Score a published model against baselines.", no_args_is_help=True)
 evaluate.command("forecast")(evaluate_forecast)
 evaluate.command("forecast-waves")(evaluate_forecast_waves)
+evaluate.command("forecast-stream")(evaluate_forecast_stream)
 evaluate.command("sentiment")(evaluate_sentiment)
 evaluate.command("classifier")(evaluate_classifier)
 evaluate.command("authorship")(evaluate_authorship)

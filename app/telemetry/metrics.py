@@ -52,6 +52,21 @@ INTERVAL_WIDTH: Final = histogram(
     ("model", "version"),
     buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 20.0, 50.0),
 )
+SCORED_VALUES: Final = counter(
+    "unroll_scored_values_total",
+    "Values of series and streams that were scored; missing ones are not.",
+    ("model", "version"),
+)
+ANOMALIES: Final = counter(
+    "unroll_anomalies_total",
+    "Values of series and streams that were called anomalous.",
+    ("model", "version"),
+)
+WARM_UP_VALUES: Final = counter(
+    "unroll_warm_up_values_total",
+    "Values that were scored while too little was known to call any anomalous.",
+    ("model", "version"),
+)
 UNKNOWN_TOKEN_RATIO: Final = histogram(
     "unroll_unknown_token_ratio",
     "Share of one text's tokens that the model's vocabulary does not know, 0 to 1.",

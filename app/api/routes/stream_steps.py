@@ -19,8 +19,9 @@ from app.api.responses import BytesResponse
 from app.api.routes.generate import GeneratedSample
 from app.api.routes.streams import key_of
 from app.api.services import Services
-from app.api.stream_values import read_tensors, read_values, write_steps, write_tensors
-from app.api.streams import Following, GraphSteps
+from app.api.stream_series import Asked, Told, read_entries, write_entries
+from app.api.stream_values import read_tensors, write_tensors
+from app.api.streams import Following, GraphSteps, Read, Write
 from app.api.text_streams import TextSteps
 from app.api.v2.inference import limits_of
 from app.errors import InvalidInput
@@ -68,7 +69,8 @@ class StepsRequest(GenerationFields):
         Any,
         WithJsonSchema(
             {
-                "description": "Of a graph with one input: one entry a step, a number or a list.",
+                "description": "One entry a step: of a forecaster that streams a number, or "
+                "null for a missing value; of a graph with one input a number or a list.",
                 "type": "array",
                 "minItems": 1,
                 "items": {},
@@ -80,6 +82,16 @@ class StepsRequest(GenerationFields):
     )
     max_length: int | None = Field(
         None, ge=0, description="For language models: units to write, at most; 0 if it is absent."
+    )
+    horizon: int | None = Field(
+        None, ge=1, description="Of a forecaster that streams: steps to forecast from here."
+    )
+    feedback: list[Told] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Of a forecaster that streams: which earlier values were anomalies, or not. "
+        "It moves the threshold of this stream before the values are taken.",
     )
     outputs: list[str] | None = Field(
         None, min_length=1, max_length=100, description="Names of outputs; all but the states."
@@ -104,7 +116,15 @@ class StepsAnswer(BaseModel):
     )
     outputs: list[Any] | None = Field(None, description="Tensors, if `inputs` were sent.")
     steps: list[dict[str, Any]] | None = Field(
-        None, description="Of each step its outputs by name, if `values` were sent."
+        None,
+        description="Of each step its outputs by name, if `values` were sent; of a forecaster that "
+        "streams `position`, `value`, `expected`, `quantiles`, `anomaly_score`, `anomalous`, and a "
+        "`note` where there is one.",
+    )
+    forecast: dict[str, Any] | None = Field(
+        None,
+        description="If a `horizon` was sent: `mean`, `median` and `quantiles` of each step from "
+        "here; null before the first known value.",
     )
     sample: GeneratedSample | None = Field(
         None, description="Of a language model: what was written, as `POST /generate` has it."
@@ -113,6 +133,10 @@ class StepsAnswer(BaseModel):
 
 _EXAMPLES: Final[dict[str, Any]] = {
     "values": {"summary": "Two steps", "value": {"position": 0, "values": [0.5, 0.7]}},
+    "forecast": {
+        "summary": "A value of a forecaster that streams, and what comes next",
+        "value": {"values": [12.1, None], "horizon": 3},
+    },
     "inputs": {
         "summary": "One step as tensors",
         "value": {
@@ -180,8 +204,15 @@ async def answer_steps(
     if options:
         network = TextSteps(services, request, record, options)
     else:
+        read: Read
+        write: Write
         if body.values is not None:
-            read, write = partial(read_values, body.values, limits), write_steps
+            asked = Asked(body.values, body.horizon, body.feedback, body.outputs)
+            asked.check(services.settings.max_horizon)
+            read, write = partial(read_entries, asked, limits), write_entries
+        elif body.horizon is not None or body.feedback is not None:
+            field = "feedback" if body.horizon is None else "horizon"
+            raise InvalidInput("it goes with values", field=field, allowed="null, or with values")
         else:
             read, write = partial(read_tensors, body.inputs, limits), write_tensors
         network = GraphSteps(services, request, record, read, write, body.outputs or ())
@@ -204,6 +235,8 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "values": "a list of one entry a step, one at least",
         "text": f"for a language model: a text, at most {settings.max_text_characters} characters",
         "max_length": "for a language model: a whole number from 0",
+        "horizon": f"for a forecaster: a whole number from 1 to {settings.max_horizon}",
+        "feedback": "for a forecaster: a list of {position, anomalous}",
         "outputs": "a list of names of outputs, or null",
         **ALLOWED,
     }
@@ -244,7 +277,9 @@ def _options(body: StepsRequest, settings: Settings) -> dict[str, Any]:
 
 def _digest(body: StepsRequest, options: Mapping[str, Any]) -> bytes:
     """The same for the same steps, and as far as anybody can find for no others."""
-    asked = [options] if options else [body.inputs, body.values, body.outputs]
+    told = [each.model_dump() for each in body.feedback or ()]
+    entries = [body.inputs, body.values, body.outputs, body.horizon, told]
+    asked = [options] if options else entries
     content = to_json(asked, inf_nan_mode="constants")
     return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()
 

@@ -15,7 +15,7 @@ from app.api.fields import clipped, shown
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.services import Services
-from app.api.stream_states import digest_of, states_of
+from app.api.stream_states import digest_of, first_of, states_of
 from app.api.streams import new_record
 from app.errors import InvalidInput, StreamExists, StreamNotFound
 from app.serving.streams.records import Key, Listed, Policy, Record, now
@@ -51,7 +51,11 @@ class StreamRequest(BaseModel):
         description="What happens when another version is served: `pin` (the default), `replay` or "
         "`refuse`.",
     )
-    options: dict[str, Any] | None = Field(None, description="The model's own; tensors have none.")
+    options: dict[str, Any] | None = Field(
+        None,
+        description="The model's own: of a forecaster "
+        "`frequency`, `season_length`, `threshold`, `quantiles`.",
+    )
 
 
 class ForkRequest(BaseModel):
@@ -115,10 +119,6 @@ def routes(services: Services) -> APIRouter:
         """
         key = key_of(services, request, stream)
         body = await read_json(request, services, StreamRequest, allowed)
-        if body.options:
-            raise InvalidInput(
-                "the model has no options", field="options", allowed="{}, or nothing"
-            )
         if (body.ttl_seconds or 0) > settings.stream_ttl_seconds:
             raise InvalidInput(
                 f"{shown(body.ttl_seconds)} seconds are too many",
@@ -218,7 +218,7 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
         "version": 'a version as text, such as "1", or null',
         "ttl_seconds": f"more than 0, at most {settings.stream_ttl_seconds:g}",
         "on_new_version": "pin, replay or refuse",
-        "options": "{}, or nothing",
+        "options": "the model's own, or nothing",
     }
 
 
@@ -259,7 +259,8 @@ def _record(services: Services, request: Request, body: StreamRequest) -> Record
         )
     ttl = body.ttl_seconds or services.settings.stream_ttl_seconds
     digest = digest_of(model, states)
-    return new_record(body.model, model.version, digest, policy, ttl, states.first)
+    first = first_of(states, body.options)
+    return new_record(body.model, model.version, digest, policy, ttl, first)
 
 
 def _stream(name: str, record: Record | Listed) -> Stream:

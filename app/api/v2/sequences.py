@@ -12,7 +12,7 @@ from fastapi import Request
 
 from app.api.context import RequestRecord
 from app.api.services import Services
-from app.api.stream_states import digest_of, stream_graph
+from app.api.stream_states import Streamed, digest_of, of_tensors, stream_graph
 from app.api.streams import GraphSteps, new_record
 from app.api.v2.head import Head
 from app.api.v2.sequence_head import Sequence
@@ -21,7 +21,7 @@ from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import Key
 from app.serving.streams.steps import Steps
 from app.tasks.tensor.checks import Limits
-from app.tasks.tensor.streams import StreamGraph, StreamSteps
+from app.tasks.tensor.streams import StreamSteps
 from app.tasks.tensor.task import TensorTask
 
 Array = npt.NDArray[Any]
@@ -48,10 +48,10 @@ async def run_sequence(
     arrays = head.values
     found: dict[str, Array] = {}
 
-    def read(graph: StreamGraph) -> StreamSteps:
-        return graph.read(arrays, limits)
+    def read(graph: Streamed) -> StreamSteps:
+        return of_tensors(graph).read(arrays, limits)
 
-    def keep(graph: StreamGraph, outputs: Mapping[str, Array], count: int) -> bytes:
+    def keep(graph: Streamed, outputs: Mapping[str, Array], count: int) -> bytes:
         found.clear()
         found.update(outputs)
         return b""
@@ -72,7 +72,7 @@ async def run_sequence(
     if sequence.end:
         await _end(services, key)
     version, graph = network.on
-    return version, graph.task, found
+    return version, of_tensors(graph).task, found
 
 
 async def _start(

@@ -69,6 +69,15 @@ class StreamGraph:
         self.first = self._packed(task.initial)
 
     @property
+    def compared(self) -> Sequence[str]:
+        """Names of what is compared when other weights answer the same steps."""
+        return tuple(self.task.outputs)
+
+    def first_again(self, state: bytes) -> bytes:
+        """The first state of a stream like one that is in `state`."""
+        return self.first
+
+    @property
     def file(self) -> str:
         """The graph's."""
         return self.task.graph

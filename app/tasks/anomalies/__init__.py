@@ -1,0 +1,1 @@
+"""Values that come one by one: how unusual each is, and what comes next."""

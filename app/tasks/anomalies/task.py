@@ -1,0 +1,264 @@
+"""What values one by one mean: how unusual each is, and the distribution of what comes next.
+
+Knows features and the graph's tensors; knows no HTTP, no stream and no torch. A series at rest is
+answered as a stream of its values.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import InferenceFailed, InvalidInput
+from app.features.calendar import timestamps
+from app.features.padding import pad
+from app.features.quantiles import extrapolate, interpolate, stretch
+from app.features.running import AHEAD, ROW, Running
+from app.features.surprise import Surprise
+from app.serving.models.manifest import Manifest
+from app.serving.runtime.session import Session
+from app.tasks.anomalies.features import AnomalyFeatures
+from app.tasks.anomalies.state import (
+    DEFAULT_QUANTILES,
+    REMEMBERED,
+    SeriesState,
+    StreamOptions,
+)
+from app.tasks.anomalies.values import AnomalyExample, AnomalyPrediction
+from app.telemetry import metrics
+
+Array = NDArray[np.float64]
+MAX_SEASON_LENGTH: Final = 100_000
+WARM_UP: Final = 200  # values before the first one that may be called anomalous
+_NORMAL: Final = NormalDist()
+_LARGEST: Final = 1e100  # a value; what is beyond it counts as if it were there
+
+
+class AnomalyTask:
+    """Serves any graph with the tensors of `stream_forecaster_graph`."""
+
+    def __init__(
+        self, features: AnomalyFeatures, session: Session, name: tuple[str, str] = ("", "")
+    ) -> None:
+        """`name` is the model's name and version, for the metrics; ("", "") for no metrics."""
+        self.features = features
+        counters = (metrics.SCORED_VALUES, metrics.ANOMALIES, metrics.WARM_UP_VALUES)
+        self._counters = [each.labels(*name) for each in counters] if any(name) else None
+        self._session = session
+        levels = np.array(features.levels)
+        self._middle = features.levels.index(0.5)
+        self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
+        edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
+        self._shares = np.diff(edges)  # probability mass of each level
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, open_session: Callable[[str], Session]) -> Self:
+        features = AnomalyFeatures.model_validate(manifest.features)
+        return cls(features, open_session("model.onnx"), (manifest.name, manifest.version))
+
+    def first(
+        self,
+        threshold: float | None = None,
+        frequency: str | None = None,
+        season_length: int | None = None,
+        quantiles: Sequence[float] = DEFAULT_QUANTILES,
+    ) -> SeriesState:
+        """A series before its first value.
+
+        Raises:
+            InvalidInput: an option is wrong; it is named.
+        """
+        _check(threshold, season_length, quantiles)
+        options = StreamOptions(
+            self.features.threshold if threshold is None else float(threshold),
+            frequency,
+            season_length,
+            tuple(float(each) for each in quantiles),
+        )
+        return SeriesState.first(options, self.features.state)
+
+    def encode(
+        self,
+        series: Sequence[float | None] | Array,
+        threshold: float | None = None,
+        frequency: str | None = None,
+        season_length: int | None = None,
+        start: str | None = None,
+    ) -> AnomalyExample:
+        """A series from its first value on (None or NaN for missing).
+
+        start: the time of the first value, for the answer; it needs `frequency`.
+
+        Raises:
+            InvalidInput: an option is wrong, or there is no value.
+        """
+        if len(series) == 0:
+            raise InvalidInput("it is empty", field="series", allowed="one value at least")
+        state = self.first(threshold, frequency, season_length)
+        if start is not None:
+            if frequency is None:
+                raise InvalidInput(
+                    "start needs a frequency to count from", field="frequency", allowed="e.g. h"
+                )
+            timestamps(start, frequency, 0, 1)  # says what is wrong with it
+        example = self.follow(state, np.array(series, dtype=np.float64), 0)
+        return replace(example, start=start)
+
+    def follow(self, state: SeriesState, values: Array, horizon: int) -> AnomalyExample:
+        """More values of a series, NaN for missing, and a forecast behind them."""
+        count = len(values)
+        values = np.clip(values, -_LARGEST, _LARGEST)
+        running = Running.unpack(state.running.pack())
+        rows, following = [], []
+        last, units, earlier = np.zeros((3, count))
+        warming = np.zeros(count, np.bool_)
+        for i, value in enumerate(values.tolist()):
+            before = running.before
+            earlier[i] = math.nan if before is None else before
+            rows.append(running.take(None if math.isnan(value) else value))
+            following.append(running.ahead(1))
+            last[i], units[i] = running.last, running.unit
+            warming[i] = running.position <= WARM_UP
+        future = [running.ahead(step) for step in range(1, max(horizon, 1) + 1)]
+        return AnomalyExample(
+            before=state,
+            values=values,
+            told=np.array(rows, np.float32).reshape(count, ROW),
+            following=np.array(following, np.float32).reshape(count, AHEAD),
+            future=np.array(future, np.float32).reshape(-1, AHEAD),
+            last=last,
+            units=units,
+            earlier=earlier,
+            warming=warming,
+            running=running,
+            horizon=horizon,
+        )
+
+    def predict(self, examples: Sequence[AnomalyExample]) -> list[AnomalyPrediction]:
+        """All examples in one padded batch; each answer depends only on its own series."""
+        rows, lengths = pad([e.told for e in examples])  # (batch, time, ROW)
+        following, _ = pad([e.following for e in examples])  # (batch, time, AHEAD)
+        future, _ = pad([e.future for e in examples])  # (batch, horizon, AHEAD)
+        hidden = np.stack([e.before.hidden for e in examples])  # (batch, state)
+        found = self._session.run(
+            {
+                "rows": rows,
+                "lengths": lengths,
+                "state": hidden,
+                "next": following,
+                "future": future,
+            }
+        )
+        if not all(np.isfinite(each).all() for each in found.values()):
+            raise InferenceFailed("the network's answer is not finite")
+        return [
+            self._decode(
+                example,
+                found["quantiles"][i, : example.length].astype(np.float64),
+                found["forecast"][i, : example.horizon].astype(np.float64),
+                found["next_state"][i],
+            )
+            for i, example in enumerate(examples)
+        ]
+
+    def count(self, prediction: AnomalyPrediction) -> None:
+        """Count what somebody asked for in the metrics."""
+        if self._counters is None:
+            return
+        known = ~np.isnan(prediction.values)
+        for counter, each in zip(
+            self._counters, (known, prediction.anomalous, known & prediction.warming), strict=True
+        ):
+            counter.inc(int(each.sum()))
+
+    def _decode(
+        self, example: AnomalyExample, scaled: Array, ahead: Array, hidden: NDArray[np.float32]
+    ) -> AnomalyPrediction:
+        """scaled (time, levels) and ahead (horizon, levels), in units -> values of the series."""
+        before, count = example.before, example.length
+        levels = len(self.features.levels)
+        coming = example.last[:, None] + self._stretched(scaled) * example.units[:, None]
+        known = np.full((count, levels), np.nan)  # foretold of each value, before it came
+        if len(before.foretold):
+            known[0] = before.foretold
+        known[1:] = coming[:-1]
+        began = before.running.known > 0
+        seen = np.cumsum(~np.isnan(example.values)) > 0
+        known[1:][~(seen[:-1] | began)] = np.nan
+        expected = known[:, self._middle]
+        surprise = Surprise(list(before.surprise.numbers))
+        scores = np.zeros(count)
+        columns = (example.values.tolist(), expected.tolist(), example.earlier.tolist())
+        for i, (value, guess, ago) in enumerate(zip(*columns, strict=True)):
+            if value == value and guess == guess:  # neither is NaN
+                scores[i] = surprise.take(value, guess, ago if ago == ago else None)
+        anomalous = (scores >= before.options.threshold) & ~example.warming
+        wanted = np.array([_NORMAL.inv_cdf(p) for p in before.options.quantiles])
+        paths, mean, median = np.zeros((0, len(wanted))), np.zeros(0), np.zeros(0)
+        started = example.running.known > 0
+        if example.horizon and started:
+            values = self._future(example, ahead)
+            paths = self._interpolated(values, wanted)
+            mean, median = values @ self._shares, values[:, self._middle]
+        remembered = np.concatenate([before.scores, scores])[-REMEMBERED:]
+        state = replace(
+            before,
+            running=example.running,
+            surprise=surprise,
+            hidden=hidden,
+            foretold=coming[-1] if started else np.zeros(0),
+            scores=remembered,
+        )
+        return AnomalyPrediction(
+            values=example.values,
+            expected=expected,
+            quantiles=self._interpolated(known, wanted),
+            scores=scores,
+            anomalous=anomalous,
+            warming=example.warming,
+            mean=mean,
+            median=median,
+            paths=paths,
+            state=state,
+            position=before.position,
+            horizon=example.horizon,
+            start=example.start,
+        )
+
+    def _future(self, example: AnomalyExample, ahead: Array) -> Array:
+        """(horizon, levels) in units -> quantiles of the series."""
+        unit = np.full((len(ahead), 1), example.running.unit)
+        trained = self.features.trained_horizon
+        scaled = extrapolate(self._stretched(ahead), trained, self._middle, unit)
+        found: Array = example.running.last + scaled * unit
+        return found
+
+    def _stretched(self, scaled: Array) -> Array:
+        return stretch(scaled, self.features.stretch, self._middle)
+
+    def _interpolated(self, values: Array, wanted: Array) -> Array:
+        """Quantiles (rows, levels) -> at probits `wanted` (rows, wanted), in any order."""
+        return interpolate(values, self._probits, wanted)
+
+
+def _check(threshold: float | None, season_length: int | None, quantiles: Sequence[float]) -> None:
+    if threshold is not None and not 0.0 < threshold <= 1.0:
+        raise InvalidInput(
+            f"{threshold} is no threshold", field="threshold", allowed="more than 0, at most 1"
+        )
+    if season_length is not None and not 1 <= season_length <= MAX_SEASON_LENGTH:
+        raise InvalidInput(
+            f"{season_length} steps are no season",
+            field="season_length",
+            allowed=f"1 to {MAX_SEASON_LENGTH}",
+        )
+    for i, level in enumerate(quantiles):
+        if not 0.0 < level < 1.0:
+            raise InvalidInput(
+                f"{level} is no quantile", field=f"quantiles[{i}]", allowed="between 0 and 1"
+            )

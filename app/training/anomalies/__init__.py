@@ -1,0 +1,1 @@
+"""Trains the forecaster that streams and scores anomalies."""
