@@ -131,11 +131,14 @@ class Candidate(TypedDict):
 
 
 class _CaptionParts(By, total=False):
+    confidence: float
+    abstained: bool
     attention: dict[str, Any]
 
 
 class Caption(_CaptionParts):
-    """Of one image. `attention` is there if it was asked for."""
+    """Of one image. `attention` is there if it was asked for, `confidence` and `abstained` of
+    models that can tell."""
 
     text: str
     score: float
