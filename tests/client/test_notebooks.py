@@ -47,7 +47,7 @@ def test_the_notebooks_work(
     with monkeypatch.context() as context, notebooks.service(models, tmp_path / "log") as url:
         for name in ("UNROLL_URL", "UNROLL_MODELS_DIR", "OMP_NUM_THREADS"):
             context.setenv(name, "")  # put back at the end, whatever the notebooks are given
-        assert len(BOOKS) > 1
+        assert len(BOOKS) == 3
         for path in BOOKS:
             book = notebooks.executed(path, url, models, tmp_path)
             assert "Error" not in shown(book), path.name
