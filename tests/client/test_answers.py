@@ -12,6 +12,8 @@ TYPES = {
     "Forecast": answers.Forecast,
     "Backtest": answers.Backtest,
     "BacktestWindow": answers.Window,
+    "SeriesAnomalies": answers.Anomalies,
+    "Anomaly": answers.Anomaly,
     "Sentiment": answers.Sentiment,
     "SentimentExplanation": answers.Explanation,
     "TokenContribution": answers.TokenContribution,
