@@ -12,6 +12,7 @@ from pathlib import Path
 from app.http.server import serve
 from app.main import create_app
 from app.settings import load_settings
+from app.tasks.anomalies.task import AnomalyTask
 from app.tasks.forecast.task import ForecastExample, ForecastPrediction, ForecastTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.tensor.task import TensorTask
@@ -30,6 +31,7 @@ TASKS = {
     "forecast": UnhurriedTask,
     "sentiment": SentimentTask,
     "authorship": WordTask,
+    "anomalies": AnomalyTask,
     "tensor": TensorTask,
 }
 

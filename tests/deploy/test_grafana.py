@@ -19,6 +19,7 @@ ROWS = [
     "Batching and padding",
     "Inputs and drift",
     "Streams",
+    "Anomalies",
     "Models and versions",
     "Process",
 ]

@@ -30,6 +30,7 @@ from tests.classifier import understand, write_classifier
 from tests.deploy.files import PROMETHEUS, ROOT, load_yaml, rules
 from tests.deploy.test_grafana import DASHBOARD, PANELS, VARIABLES
 from tests.forecaster import write_still_version
+from tests.streamer import write_untrained_version
 from tests.streams import write_stream_version
 
 PATIENCE = 30.0  # seconds until every query must have found something
@@ -93,6 +94,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     understand(write_classifier(folder / "models"))
     write_authors(folder / "models")
     write_stream_version(folder / "models", "lstm")
+    write_untrained_version(folder / "models")
     log = folder / "log"
     command = [sys.executable, "-m", "tests.deploy.service", str(folder / "models")]
     limits = {"UNROLL_MAX_QUEUE_SIZE": "6", "UNROLL_MAX_BATCH_SIZE": "2"}
@@ -135,6 +137,7 @@ def load(service: str) -> Iterator[None]:
                 for path in ("/sentiment", "/authorship"):
                     texts = {"text": ["good film", "depends upon \u6f22"]}
                     statuses.add(http.post(path, json=texts).status_code)
+                http.post("/anomalies", json={"series": [1.0, 3.0, 2.0]})
                 http.post("/streams/moved/steps", json={"values": [0.5]})
                 time.sleep(0.02)
 
@@ -189,7 +192,7 @@ def filled_in(expression: str, service: str) -> str:
     values = {
         "instance": re.escape(service).replace("\\", "\\\\"),
         "task": "(authorship|forecast|sentiment|tensor)",
-        "model": "(authorship|forecast|lstm|sentiment)",
+        "model": "(authorship|forecast|forecast-stream|lstm|sentiment)",
         "__rate_interval": "5s",
     }
     return re.sub(r"\$(\w+)", lambda match: values[match[1]], expression)
@@ -261,8 +264,8 @@ def test_the_refused_version_fires_its_alert(prometheus: httpx.Client) -> None:
 def test_every_choice_of_the_dashboard_has_values(prometheus: httpx.Client, service: str) -> None:
     expected = {
         "instance": [service],
-        "task": ["authorship", "forecast", "sentiment", "tensor"],
-        "model": ["authorship", "forecast", "lstm", "sentiment"],
+        "task": ["anomalies", "authorship", "forecast", "sentiment", "tensor"],
+        "model": ["authorship", "forecast", "forecast-stream", "lstm", "sentiment"],
     }
     for name, variable in VARIABLES.items():
         if variable["type"] == "query":
