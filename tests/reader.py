@@ -99,6 +99,7 @@ def reading(folder: Path) -> Iterator[Reader]:
         "PYTHONPATH": str(ROOT),
         "COLUMNS": "80",
         "OMP_NUM_THREADS": "1",  # many small steps: threads would wait for each other
+        "UNROLL_MODELS_DIR": "models",  # a reader has no models yet
         "UNROLL_PORT": str(port),
         "UNROLL_URL": f"http://127.0.0.1:{port}",
         "UNROLL_WATCH_SECONDS": WATCH_SECONDS,

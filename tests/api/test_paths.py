@@ -16,7 +16,7 @@ from tests.api.service import Service
         ("/v2/models", "/models or "),
         ("/v2/sentiment", "/sentiment?"),
         ("/v1/timeseries/forcast", "/v1/timeseries/forecast?"),
-        ("/models/a/versions", "/models/{name}/versions/{version}?"),
+        ("/models/a/versions", "/models/{name}/versions/{version} or "),
         ("/models/a/", "/models/a or "),
     ],
 )
@@ -27,7 +27,7 @@ def test_the_path_that_is_meant_is_named(service: Service, path: str, meant: str
     assert f"did you mean {meant}" in body.get("detail", body.get("error"))
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing/of/the/kind", "/" + "x/" * 5000])
+@pytest.mark.parametrize("path", ["/nothing/of/the/kind", "/" + "x/" * 5000])
 def test_nothing_is_guessed(service: Service, path: str) -> None:
     assert "did you mean" not in service.http.get(path).json()["detail"]
 

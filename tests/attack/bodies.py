@@ -160,7 +160,7 @@ ATTACKS = [
             {
                 "series": [[1, 2, 3]] * 1000,
                 "horizon": 10,
-                "quantiles": [(1 + level) / 100 for level in range(99)],
+                "quantiles": [(1 + level) / 100 for level in range(98)],
             },
         ),
         [200],

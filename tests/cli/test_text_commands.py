@@ -51,7 +51,7 @@ def test_a_version_that_has_learned_the_texts_is_not_scored(
     server: KeywordServer, data: Path
 ) -> None:
     arguments = ("evaluate", "sentiment", "--data", str(data), "--url", server.url)
-    code, out, err = run(*arguments, "--version", "8")
+    code, out, err = run(*arguments, "--version", "8", "--part", "select")
     assert (code, out) == (1, "")
     assert err.startswith("sentiment/8 has learned these texts")
     assert err.endswith("--version 7\n")

@@ -42,7 +42,7 @@ def test_an_unknown_host() -> None:
 @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\xff\n"])
 def test_something_else_listens(greeting: bytes) -> None:
     with silent(greeting) as url:
-        assert refusal(url).startswith(f"{url} ")
+        assert refusal(url, timeout=0.5).startswith(f"{url} ")
 
 
 def test_it_takes_too_long() -> None:

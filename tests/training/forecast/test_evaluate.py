@@ -28,6 +28,7 @@ class NaiveServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[dict[str, Any]] = []
         self.busy = 0
+        self.retry_after = "0.01"
 
     @property
     def url(self) -> str:
@@ -62,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         payload = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(payload)))
-        self.send_header("Retry-After", "0.01")
+        self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
         self.wfile.write(payload)
 
@@ -149,7 +150,7 @@ def test_limit_and_progress(server: NaiveServer, data: Path) -> None:
 def test_a_busy_server_is_asked_again(server: NaiveServer, data: Path) -> None:
     server.busy = 2
     assert evaluate_forecast("last", data, data, ["m3"], ["report"], url=server.url)
-    server.busy = 99
+    server.busy, server.retry_after = 99, "3600"
     with pytest.raises(UnrollError, match=r"429.*full"):
         evaluate_forecast("last", data, data, ["m3"], ["report"], url=server.url)
 
