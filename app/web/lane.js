@@ -12,9 +12,11 @@ const TTL_SECONDS = 3600; // a page that is left behind leaves nothing behind fo
 const flat = (value) => [value].flat(Infinity).filter((each) => typeof each === "number");
 
 export class Lane {
-  constructor(name, model) {
+  /** horizon: steps to forecast after each value, of a model that does; else 0. */
+  constructor(name, model, horizon = 0) {
     this.name = name;
     this.model = model;
+    this.horizon = horizon;
     this.position = 0;
     this.first = 0; // position of the oldest step that is remembered
     this.inputs = [];
@@ -39,11 +41,11 @@ export class Lane {
 
   /** Takes one step: a number, a list of them, or a text. */
   async step(value) {
-    const given = typeof value === "string" ? { text: value } : { values: [value] };
+    const given = typeof value === "string" ? { text: value } : { values: [value], ...(this.horizon ? { horizon: this.horizon } : {}) };
     this.last = { method: "POST", path: `${this.path}/steps`, json: { position: this.position, ...given } };
     const answer = await ask(this.last);
-    const { position, steps = [], ...rest } = answer.content;
-    const found = steps.at(-1) || rest;
+    const { position, steps = [], forecast = null, ...rest } = answer.content;
+    const found = { ...(steps.at(-1) || rest), ...(forecast ? { forecast } : {}) };
     this.#note(typeof value === "string" ? null : flat(value)[0], found);
     this.position = position;
     await this.look();
@@ -61,7 +63,7 @@ export class Lane {
   async fork(name) {
     this.last = { method: "POST", path: `${this.path}/fork`, json: { stream: name } };
     const answer = await ask(this.last);
-    const other = new Lane(name, this.model);
+    const other = new Lane(name, this.model, this.horizon);
     Object.assign(other, { position: this.position, first: this.first, forkedAt: this.position, ahead: this.ahead });
     for (const each of ["inputs", "outputs", "states", "anomalies"]) other[each] = [...this[each]];
     return [other, answer];
@@ -100,4 +102,4 @@ function aheadOf(found) {
   return { mean: forecast.mean, low: forecast.quantiles[levels[0]], high: forecast.quantiles[levels.at(-1)] };
 }
 
-const isAnomaly = (found) => found.anomaly === true || found.is_anomaly === true;
+const isAnomaly = (found) => found.anomalous === true;

@@ -9,6 +9,7 @@ import { readTable } from "./table.js";
 import { drawTraces } from "./traces.js";
 
 const SHOWN = 120; // steps in the picture
+const HORIZON = 24; // steps that a forecaster looks ahead
 const PATTERNS = {
   "a sine": (index) => Math.sin(index / 4),
   "a sine with jumps": (index) => Math.sin(index / 4) + (index % 37 === 36 ? 3 : 0),
@@ -67,7 +68,8 @@ export function mount(panel, service) {
         const { content } = await ask({ method: "GET", path: `/models/${served.name}/versions/${served.version}` });
         state.width = widthOf(content.features);
       } else state.width = 1;
-      const lane = new Lane(unique(`page-${crypto.randomUUID().slice(0, 8)}`), model.value);
+      const horizon = served.task === "anomalies" ? HORIZON : 0;
+      const lane = new Lane(unique(`page-${crypto.randomUUID().slice(0, 8)}`), model.value, horizon);
       const answer = await lane.open();
       state.lanes = [lane];
       box.show(null, lane.last, answer);
@@ -166,10 +168,12 @@ export function mount(panel, service) {
       ...state.lanes.map((lane, index) => {
         const canvas = h("canvas", { class: "heat", role: "img", "aria-label": `State of ${lane.name}: a column a step, a row a unit` });
         const columns = lane.states.slice(-SHOWN);
-        const units = columns[0]?.length || 1;
+        const units = columns.at(-1)?.length || 0;
+        const whose = index ? "The fork" : "The stream";
+        if (columns.length && !units) return h("p", { class: "hint" }, `${whose} keeps its state as one block of bytes, which has no picture.`);
         heatMap(canvas, Array.from({ length: units }, (_, unit) => columns.map((each) => each[unit])), 1);
         canvas.style.height = "180px";
-        return h("div", {}, h("p", { class: "hint" }, `${index ? "The fork" : "The stream"}: ${units} numbers, ${columns.length} steps`), canvas);
+        return h("div", {}, h("p", { class: "hint" }, `${whose}: ${units} numbers, ${columns.length} steps`), canvas);
       }),
     );
   }

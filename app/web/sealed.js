@@ -1,11 +1,10 @@
 // Reads the state of a stream: a file in safetensors' format. Knows bytes; no task.
 
-// Long whole numbers are places and seeds, which say nothing in a picture.
+// Long whole numbers are places and seeds, bytes are packed states: they say nothing in a picture.
 const READERS = {
   F64: (view, at) => [view.getFloat64(at, true), 8],
   F32: (view, at) => [view.getFloat32(at, true), 4],
   I32: (view, at) => [view.getInt32(at, true), 4],
-  U8: (view, at) => [view.getUint8(at), 1],
   BOOL: (view, at) => [view.getUint8(at), 1],
 };
 const LENGTH_BYTES = 8; // of the header's length, at the beginning
