@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import typer
 
 from app.errors import ConfigurationError, UnrollError
-from app.remote import KEY_VARIABLE
+from app.remote import KEY_VARIABLE, service
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -55,6 +55,12 @@ def address(url: str | None) -> str:
         raise ConfigurationError("UNROLL_PORT=0 takes a free port: say which one with --url")
     host = "127.0.0.1" if settings.host in _ANY else settings.host
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def ask(path: str, body: Mapping[str, Any], url: str | None, api_key: str | None) -> Any:
+    """The answer of a running service to one request. Raises as `service` does."""
+    with service(address(url), api_key=api_key) as client:
+        return client.ask(path, body)
 
 
 def show(

@@ -15,7 +15,7 @@ from app.cli.answers import (
     KeyOption,
     UrlOption,
     VersionOption,
-    address,
+    ask,
     percent,
     plain,
     show,
@@ -24,7 +24,6 @@ from app.cli.answers import (
 from app.cli.common import errors_in_one_line
 from app.errors import ConfigurationError
 from app.features.decoding import decoded
-from app.remote import service
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,10 +55,9 @@ def predict_sentiment(
     Put -- before a text that begins with a dash.
     """
     with errors_in_one_line():
-        known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
+        known = _texts(texts)
         body = _body(known, model, version) | {"explain": explain}
-        with service(address(url), api_key=api_key) as client:
-            answer = client.ask("/sentiment", body)
+        answer = ask("/sentiment", body, url, api_key)
         show(answer, as_json, lambda found: _sentiments(known, found))
 
 
@@ -82,10 +80,9 @@ def predict_classify(
     Put -- before a text that begins with a dash.
     """
     with errors_in_one_line():
-        known = [_content(text) if text == _STANDARD_INPUT else text for text in texts]
+        known = _texts(texts)
         body = _body(known, model, version) | {"explain": explain}
-        with service(address(url), api_key=api_key) as client:
-            answer = client.ask("/classify", body)
+        answer = ask("/classify", body, url, api_key)
         show(answer, as_json, lambda found: _classifications(known, found))
 
 
@@ -107,8 +104,7 @@ def predict_authorship(
     """Tell which of a model's authors wrote the text of a file."""
     with errors_in_one_line():
         body = _body([_content(file) for file in files], model, version) | {"evidence": evidence}
-        with service(address(url), api_key=api_key) as client:
-            answer = client.ask("/authorship", body)
+        answer = ask("/authorship", body, url, api_key)
         show(answer, as_json, lambda found: _authors(files, found))
 
 
@@ -139,8 +135,7 @@ def predict_caption(
             **{"beam_width": beam_width, "num_captions": num_captions, "attention": attention},
             **{"model": model, "version": version},
         }
-        with service(address(url), api_key=api_key) as client:
-            answer = client.ask("/caption", body)
+        answer = ask("/caption", body, url, api_key)
         show(answer, as_json, lambda found: _captions(files, found), "captions")
 
 
@@ -150,6 +145,10 @@ def _body(texts: list[str], model: str, version: str | None) -> dict[str, Any]:
             raise ConfigurationError("the text is not UTF-8")
     # A single text is sent without a list, so that an error names `text` and not `text[0]`.
     return {"text": texts if len(texts) > 1 else texts[0], "model": model, "version": version}
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    return [_content(text) if text == _STANDARD_INPUT else text for text in texts]
 
 
 def _content(file: str) -> str:

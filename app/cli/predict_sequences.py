@@ -10,14 +10,13 @@ from app.cli.answers import (
     KeyOption,
     UrlOption,
     VersionOption,
-    address,
+    ask,
     percent,
     plain,
     show,
     table,
 )
 from app.cli.common import errors_in_one_line
-from app.remote import service
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,8 +57,7 @@ def predict_generate(
             **{"num_samples": num_samples, "model": model, "version": version},
             "log_probabilities": log_probabilities or not max_length,
         }
-        with service(address(url), api_key=api_key) as client:
-            answer = client.ask("/generate", body)
+        answer = ask("/generate", body, url, api_key)
         show(answer, as_json, lambda found: _samples(prompt, found), "samples")
 
 
@@ -89,8 +87,7 @@ def predict_translate(
             **{"beam_width": beam_width, "num_translations": num_translations},
             **{"attention": attention, "model": model, "version": version},
         }
-        with service(address(url), api_key=api_key) as client:
-            answer = client.ask("/translate", body)
+        answer = ask("/translate", body, url, api_key)
         show(answer, as_json, lambda found: _translations(texts, found), "translations")
 
 

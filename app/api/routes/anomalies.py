@@ -19,6 +19,7 @@ from app.api.work import encode_at, in_thread, prepare, run
 from app.serving.models.loader import LoadedModel
 from app.serving.task import Task
 from app.settings import Settings
+from app.tasks.anomalies.task import AnomalyTask
 from app.telemetry import metrics, tracing
 
 TASK: Final = "anomalies"
@@ -161,9 +162,10 @@ def allowed_fields(settings: Settings) -> dict[str, str]:
 
 
 def _written(model: LoadedModel, predictions: Sequence[Any]) -> bytes:
+    assert isinstance(model.task, AnomalyTask)
     parts = []
     for prediction in predictions:
-        model.task.count(prediction)  # type: ignore[attr-defined]
+        model.task.count(prediction)
         parts.append(answer_json(prediction.to_json()))
     facts = answer_json({"model": model.name, "version": model.version})
     return b'%b,"results":[%b]}' % (facts[:-1], b",".join(parts))

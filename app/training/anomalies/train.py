@@ -22,9 +22,9 @@ from app.training.anomalies.fit import draw, train_network
 from app.training.anomalies.material import MOST_AHEAD, Material, build_material
 from app.training.anomalies.network import StreamForecaster, stream_forecaster_graph
 from app.training.anomalies.recipe import AnomalyRecipe
-from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, amend, library_versions, publish, served_version
 from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.card import forecast_license
@@ -171,12 +171,11 @@ def _member(
 
 def _network(network: StreamForecaster) -> Network:
     options = network.options
-    return Network(
+    return network_facts(
+        [network],
         cell=options.cell,
         num_layers=options.num_layers,
         hidden_size=options.hidden_size,
-        parameters=sum(p.numel() for p in network.parameters()),
-        opset=OPSET,
     )
 
 

@@ -24,7 +24,7 @@ from app.training.authorship.scores import (
     coverage_table,
     rescale_across,
 )
-from app.training.common.graph import OPSET
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, library_versions, publish
 from app.training.common.understanding import fit_understanding
 
@@ -108,14 +108,12 @@ def _long_enough(corpus: Corpus, least: int, tell: Callable[[str], None]) -> Cor
 
 def network_of(networks: Sequence[AuthorshipNetwork]) -> Network:
     options = networks[0].options
-    parameters = sum(p.numel() for network in networks for p in network.parameters())
-    return Network(
+    return network_facts(
+        networks,
         cell=options.cell,
         num_layers=options.num_layers,
         hidden_size=options.hidden_size,
-        parameters=parameters + networks[0].profile_weights.numel(),
-        opset=OPSET,
-        members=len(networks),
+        others=networks[0].profile_weights.numel(),
     )
 
 

@@ -12,7 +12,6 @@ import torch
 from pydantic import JsonValue
 
 from app.serving.models.loader import TaskTypes
-from app.serving.models.manifest import Network
 from app.tasks.caption.task import CaptionTask
 from app.training.caption.card import FLICKR_LICENSE, OWN_LICENSE, caption_card
 from app.training.caption.data import PARTS, CaptionData, read_captions
@@ -24,9 +23,9 @@ from app.training.caption.graph import decoder_graph, start_graph
 from app.training.caption.network import Captioner
 from app.training.caption.recipe import CaptionRecipe
 from app.training.caption.words import Vocabulary, build_vocabulary, words_of
-from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, library_versions, publish
 from app.training.common.storage import halved, rounded
 
@@ -148,12 +147,11 @@ def draft_caption(
         description="One sentence in English about a photograph.",
         license=license,
         intended_use="A first description of everyday photographs. Research use.",
-        network=Network(
+        network=network_facts(
+            [network],
             cell=recipe.cell,
             num_layers=1,
             hidden_size=recipe.hidden_size,
-            parameters=sum(p.numel() for p in network.parameters()),
-            opset=OPSET,
         ),
         graphs={
             ENCODER: encoder.content,

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from tokenizers import Tokenizer
 
 from app.serving.models.loader import TaskTypes
-from app.serving.models.manifest import Network, read_manifest
+from app.serving.models.manifest import read_manifest
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
 from app.training.classify.card import classifier_card, licence_of
 from app.training.classify.data import PLAIN, Labelled, TableForm, Tell, read_labelled, split
@@ -21,7 +21,7 @@ from app.training.classify.warm_start import (
     take_tokens,
     terms_of,
 )
-from app.training.common.graph import OPSET
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import GRAPH, Draft, publish
 from app.training.common.understanding import Told, fit_understanding
 from app.training.sentiment.batches import Encoded
@@ -136,12 +136,11 @@ def _draft(
         description=f"Tells which of {len(data.labels)} labels a text has, as its maker gave them.",
         license=licence_of(training),
         intended_use="Texts of the kind that it has learned.",
-        network=Network(
+        network=network_facts(
+            [network],
             cell=recipe.cell,
             num_layers=recipe.num_layers,
             hidden_size=recipe.hidden_size,
-            parameters=sum(p.numel() for p in network.parameters()),
-            opset=OPSET,
         ),
         graphs=files,
         features=features.model_dump(mode="json"),

@@ -14,9 +14,9 @@ from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network, read_manifest
 from app.tasks.forecast.features import ForecastFeatures
 from app.tasks.forecast.task import ForecastTask
-from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, amend, library_versions, publish, served_version
 from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.card import forecast_card, forecast_license
@@ -128,13 +128,11 @@ def record_figures(
 
 def network_of(networks: list[Forecaster]) -> Network:
     options = networks[0].options
-    return Network(
+    return network_facts(
+        networks,
         cell=options.cell,
         num_layers=options.num_layers,
         hidden_size=options.hidden_size,
-        parameters=sum(p.numel() for n in networks for p in n.parameters()),
-        opset=OPSET,
-        members=len(networks),
     )
 
 

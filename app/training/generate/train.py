@@ -13,12 +13,11 @@ from torch import Tensor
 
 from app.features.text import TOKENIZER_FILE
 from app.serving.models.loader import TaskTypes
-from app.serving.models.manifest import Network
 from app.tasks.generate.features import GenerateFeatures
 from app.tasks.generate.task import GRAPH, GenerateTask
-from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, library_versions, publish
 from app.training.common.storage import halved, rounded
 from app.training.generate.card import generate_card, license_of
@@ -115,12 +114,11 @@ def draft_generate(data: TextData, recipe: GenerateRecipe, *, name: str, work: P
         license=license,
         intended_use="To show what a character network learns, and to tell likely text from "
         "unlikely. What it writes says nothing true.",
-        network=Network(
+        network=network_facts(
+            [network],
             cell=recipe.cell,
             num_layers=recipe.num_layers,
             hidden_size=recipe.hidden_size,
-            parameters=sum(p.numel() for p in network.parameters()),
-            opset=OPSET,
         ),
         graphs={
             GRAPH: halved(language_model_graph(network)),

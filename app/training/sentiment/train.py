@@ -12,10 +12,9 @@ from pydantic import JsonValue
 
 from app.features.text import TOKENIZER_FILE
 from app.serving.models.loader import TaskTypes
-from app.serving.models.manifest import Network
 from app.tasks.sentiment import SentimentFeatures, SentimentTask
-from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, library_versions, publish
 from app.training.common.understanding import Told, fit_understanding
 from app.training.sentiment.batches import Encoded
@@ -186,12 +185,11 @@ def _draft(
         description="Sentiment of tweets, reviews and plain sentences in English.",
         license=SENTIMENT_LICENSE,
         intended_use="How a text in English sounds: negative, neutral or positive. Research use.",
-        network=Network(
+        network=network_facts(
+            [network],
             cell=recipe.cell,
             num_layers=recipe.num_layers,
             hidden_size=recipe.hidden_size,
-            parameters=sum(p.numel() for p in network.parameters()),
-            opset=OPSET,
         ),
         graphs=files,
         features=features.model_dump(mode="json"),

@@ -13,12 +13,11 @@ from tokenizers import Tokenizer
 
 from app.features.text import TOKENIZER_FILE
 from app.serving.models.loader import TaskTypes
-from app.serving.models.manifest import Network
 from app.tasks.translate.features import Subwords, TranslateFeatures
 from app.tasks.translate.task import DECODER, ENCODER, TranslateTask
-from app.training.common.graph import OPSET
 from app.training.common.loop import Fit
 from app.training.common.members import Report, train_members
+from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, library_versions, publish
 from app.training.common.storage import halved, rounded
 from app.training.translate.card import license_of, translate_card
@@ -128,12 +127,11 @@ def draft_translate(
         description=f"Translates from {data.source} into {', '.join(data.targets)}.",
         license=license,
         intended_use="Short everyday sentences, to be read with care. Research use.",
-        network=Network(
+        network=network_facts(
+            [network],
             cell=recipe.cell,
             num_layers=recipe.encoder_layers + 1,
             hidden_size=recipe.hidden_size,
-            parameters=sum(p.numel() for p in network.parameters()),
-            opset=OPSET,
         ),
         graphs={
             ENCODER: halved(encoder_graph(network)),
