@@ -168,12 +168,10 @@ export function mount(panel, service) {
       ...state.lanes.map((lane, index) => {
         const canvas = h("canvas", { class: "heat", role: "img", "aria-label": `State of ${lane.name}: a column a step, a row a unit` });
         const columns = lane.states.slice(-SHOWN);
-        const units = columns.at(-1)?.length || 0;
-        const whose = index ? "The fork" : "The stream";
-        if (columns.length && !units) return h("p", { class: "hint" }, `${whose} keeps its state as one block of bytes, which has no picture.`);
+        const units = columns[0]?.length || 1;
         heatMap(canvas, Array.from({ length: units }, (_, unit) => columns.map((each) => each[unit])), 1);
         canvas.style.height = "180px";
-        return h("div", {}, h("p", { class: "hint" }, `${whose}: ${units} numbers, ${columns.length} steps`), canvas);
+        return h("div", {}, h("p", { class: "hint" }, `${index ? "The fork" : "The stream"}: ${units} numbers, ${columns.length} steps`), canvas);
       }),
     );
   }

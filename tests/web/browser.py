@@ -1,8 +1,8 @@
-"""A real Chromium without a window, cut off from every host but this one. Knows no page."""
+"""A real Chromium without a window, cut off from every host but this one. Knows tabs only."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -66,3 +66,10 @@ class Watched:
     def _request(self, request: Any) -> None:
         if not request.url.startswith((self.address + "/", "data:", "blob:")):
             self.complaints.append(f"fetched {request.url}")
+
+
+Open = Callable[..., Watched]
+
+
+def panel(page: Page, name: str) -> Any:
+    return page.locator(f"#panel-{name}")

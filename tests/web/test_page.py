@@ -1,26 +1,16 @@
 """The page in a real Chromium: every tab, drags, forks, keys, errors, accessibility."""
 
-import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from app.main import TASKS
-from app.serving.models.loader import TaskTypes
-from tests.api.authors import WordTask, write_authors
 from tests.api.doubles import write_version
-from tests.api.service import Service, running, until
-from tests.captioner import ATTENDING, png, write_captioner
-from tests.classifier import write_classifier
-from tests.forecaster import write_still_version
-from tests.streams import write_stream_version
-from tests.translator import write_translator
-from tests.web.browser import Watched, chromium
-from tests.writer import write_writer
+from tests.api.service import Service, running
+from tests.captioner import png
+from tests.web.browser import Open, panel
 
 # What a tab shows once it has an answer.
 ANSWERED: Final = {
@@ -35,45 +25,6 @@ ANSWERED: Final = {
     "models": "every version in the repository passed",
 }
 TITLES: Final = {"network": "Your network"}
-Open = Callable[..., Watched]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    root: Path = tmp_path_factory.mktemp("models")
-    write_still_version(root)
-    write_classifier(root)
-    write_authors(root)
-    write_captioner(root, features=ATTENDING)
-    write_translator(root)
-    write_writer(root)
-    write_stream_version(root, hidden=8)
-    tasks: TaskTypes = {**TASKS, "authorship": WordTask}
-    with running(root, tasks=tasks, streams_url="memory://") as service:
-        yield service
-
-
-@pytest.fixture
-def watched(browser: Browser, served: Service) -> Iterator[Open]:
-    pages: list[Watched] = []
-
-    def new(service: Service = served, **options: Any) -> Watched:
-        pages.append(Watched(browser, f"http://127.0.0.1:{service.port}", **options))
-        return pages[-1]
-
-    yield new
-    for each in pages:
-        each.close()
-
-
-def panel(page: Page, name: str) -> Any:
-    return page.locator(f"#panel-{name}")
 
 
 def test_every_tab_answers_and_can_be_used_by_everybody(watched: Open) -> None:
@@ -192,37 +143,6 @@ def test_a_photograph_of_one_s_own_and_where_the_model_looked(watched: Open) -> 
         2,
         2,
     ]
-
-
-def streams(served: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = served.http.get("/streams").json()["streams"]
-    return found
-
-
-def test_a_stream_goes_on_and_forks(watched: Open, served: Service) -> None:
-    page = watched().open("/#live")
-    live = panel(page, "live")
-    expect(live.get_by_text("is open, at position 0")).to_be_visible()
-    for value in ("0.5", "0.7"):
-        live.get_by_label("A value").fill(value)
-        live.get_by_role("button", name="Send").click()
-    expect(live.get_by_text("is at position 2.")).to_be_visible()
-    live.get_by_role("button", name="Fork here").click()
-    expect(live.get_by_text("Forked at position 2")).to_be_visible()
-    live.get_by_label("A value").fill("1")
-    live.get_by_role("button", name="Send").click()
-    expect(live.get_by_text("is at position 3, and so is its fork")).to_be_visible()
-    assert sum(each["position"] == 3 for each in streams(served)) == 2
-    first, second = (
-        live.locator("canvas").nth(each).evaluate("each => each.toDataURL()") for each in (0, 1)
-    )
-    assert first != second
-    live.get_by_role("button", name="Play").click()
-    going_on = re.compile("is at position ([4-9]|[1-9][0-9]+), and so is its fork")
-    expect(live.get_by_text(going_on)).to_be_visible()
-    live.get_by_role("button", name="Pause").click()
-    page.goto("about:blank")
-    until(lambda: not any(each["position"] for each in streams(served)))  # it takes them with it
 
 
 def test_a_text_forks(watched: Open) -> None:

@@ -4,7 +4,7 @@ It is asked as `StreamGraph` of the tensor task is, so that both go the same way
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,9 @@ from app.tasks.anomalies.task import AnomalyTask
 from app.tasks.anomalies.values import AnomalyExample, AnomalyPrediction
 
 Array = npt.NDArray[Any]
-_STATE: Final = "series"  # name of the one tensor of a sealed state
+# Names in a sealed state: what the network knows, and the bytes of all else.
+_HIDDEN: Final = "hidden_state"
+_SERIES: Final = "series"
 _ALLOWED: Final = (
     "frequency as text, season_length as a whole number, threshold between 0 and 1, quantiles as "
     "up to 99 numbers between 0 and 1"
@@ -118,19 +120,19 @@ class ValueStream:
         }
 
     def tensors_of(self, state: bytes) -> dict[str, Array]:
-        """The state as one tensor of bytes. Raises ValueError."""
-        SeriesState.unpack(state)
-        return {_STATE: np.frombuffer(state, np.uint8)}
+        """hidden_state (state,) float32 of the network, all else as bytes. Raises ValueError."""
+        whole = SeriesState.unpack(state)
+        rest = replace(whole, hidden=whole.hidden[:0]).pack()
+        return {_HIDDEN: whole.hidden, _SERIES: np.frombuffer(rest, np.uint8)}
 
     def state_from(self, tensors: Mapping[str, Array]) -> bytes:
         """The same as bytes. Raises ValueError for states of another model."""
-        array = tensors.get(_STATE)
-        if array is None or array.dtype != np.uint8 or len(tensors) != 1:
-            raise ValueError(f"there is no state {_STATE} of bytes")
-        state = array.tobytes()
-        if len(SeriesState.unpack(state).hidden) != self.task.features.state:
+        hidden, rest = tensors.get(_HIDDEN), tensors.get(_SERIES)
+        if hidden is None or rest is None or rest.dtype != np.uint8 or len(tensors) != 2:
+            raise ValueError(f"a state has {_HIDDEN} and {_SERIES}, which is of bytes")
+        if hidden.dtype != np.float32 or hidden.shape != (self.task.features.state,):
             raise ValueError("the state is one of another network")
-        return state
+        return replace(SeriesState.unpack(rest.tobytes()), hidden=hidden).pack()
 
     def packed(self, steps: ValueSteps) -> bytes:
         """The values as bytes, to be fed again."""

@@ -156,3 +156,25 @@ def test_a_state_of_something_else_is_refused() -> None:
     for content in (b"", state[:40], state + b"12345678", bytes(len(state))):
         with pytest.raises(ValueError, match=r"state|series|surprise"):
             SeriesState.unpack(content)
+
+
+def test_a_state_has_the_networks_and_the_rest() -> None:
+    stream = ValueStream(TASK)
+    steps = ValueSteps(np.array([1.0, 2.0, 4.0, 3.0]))
+    [prediction] = TASK.predict([stream.example(stream.first, steps, 0, ())])
+    state = stream.state_after(prediction)
+    tensors = stream.tensors_of(state)
+    assert sorted(tensors) == ["hidden_state", "series"]
+    assert tensors["hidden_state"].shape == (TASK.features.state,)
+    assert np.abs(tensors["hidden_state"]).max() > 0
+    assert stream.state_from(tensors) == state
+    hidden = tensors["hidden_state"]
+    for broken in (
+        {"series": tensors["series"]},
+        tensors | {"hidden_state": hidden[:-1]},
+        tensors | {"hidden_state": hidden.astype(np.float64)},
+        tensors | {"series": tensors["series"][:40]},
+        tensors | {"other": hidden},
+    ):
+        with pytest.raises(ValueError, match=r"state|series|surprise"):
+            stream.state_from(broken)

@@ -1,0 +1,57 @@
+"""The tab Live in a real Chromium: streams that go on, fork and are foretold."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.api.service import Service, until
+from tests.web.browser import Open, panel
+
+
+def streams(served: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = served.http.get("/streams").json()["streams"]
+    return found
+
+
+def test_a_stream_goes_on_and_forks(watched: Open, served: Service) -> None:
+    page = watched().open("/#live")
+    live = panel(page, "live")
+    expect(live.get_by_text("is open, at position 0")).to_be_visible()
+    for value in ("0.5", "0.7"):
+        live.get_by_label("A value").fill(value)
+        live.get_by_role("button", name="Send").click()
+    expect(live.get_by_text("is at position 2.")).to_be_visible()
+    live.get_by_role("button", name="Fork here").click()
+    expect(live.get_by_text("Forked at position 2")).to_be_visible()
+    live.get_by_label("A value").fill("1")
+    live.get_by_role("button", name="Send").click()
+    expect(live.get_by_text("is at position 3, and so is its fork")).to_be_visible()
+    assert sum(each["position"] == 3 for each in streams(served)) == 2
+    first, second = (
+        live.locator("canvas").nth(each).evaluate("each => each.toDataURL()") for each in (0, 1)
+    )
+    assert first != second
+    live.get_by_role("button", name="Play").click()
+    going_on = re.compile("is at position ([4-9]|[1-9][0-9]+), and so is its fork")
+    expect(live.get_by_text(going_on)).to_be_visible()
+    live.get_by_role("button", name="Pause").click()
+    page.goto("about:blank")
+    until(lambda: not any(each["position"] for each in streams(served)))  # it takes them with it
+
+
+def test_a_stream_of_values_shows_what_is_foretold_and_what_is_odd(watched: Open) -> None:
+    page = watched().open("/#live")
+    live = panel(page, "live")
+    live.get_by_label("Model").select_option("values")
+    expect(live.get_by_text("is open, at position 0")).to_be_visible()
+    live.get_by_label("A value").fill("5")
+    live.get_by_role("button", name="Send").click()
+    expect(live.locator("path.band")).to_have_count(1)
+    expect(live.get_by_text("The stream: 6 numbers, 1 steps")).to_be_visible()
+    expect(live.locator("circle.anomaly")).to_have_count(0)
+    odd = {"position": 1, "value": 50.0, "anomaly_score": 1.0, "anomalous": True}
+    page.route("**/steps", lambda route: route.fulfill(json={"position": 2, "steps": [odd]}))
+    live.get_by_label("A value").fill("50")
+    live.get_by_role("button", name="Send").click()
+    expect(live.locator("circle.anomaly")).to_have_count(1)
