@@ -187,5 +187,6 @@ the activation. With weights below one it shrinks by a constant factor a step an
 dozens; above one it grows until the activations are saturated. Gates change that: where a forget
 gate is open, a part of the gradient goes back unchanged. Clipping cuts a gradient to the norm
 {clip:g} and keeps its direction: that saves training from a step that is far too large, and does
-nothing for one that has vanished.
+nothing for one that has vanished. These are norms before training, which moves the weights: what is
+learned across a delay stands in the last table, whose delays are too short to stop most cells.
 """
