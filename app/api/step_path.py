@@ -66,7 +66,7 @@ class StepPath:
             return again
         record = RequestRecord(request_id_of(headers.get("x-request-id")), METERED_AS, headers)
         record.ids = {"request_id": record.request_id}
-        content = await self._answered({**scope, RECORD_KEY: record}, again, key, asked)
+        content = await self._answered({**scope, RECORD_KEY: record}, receive, key, asked)
         if content is None:
             return again
         await send(
@@ -122,7 +122,11 @@ class StepPath:
     async def _answered(
         self, scope: dict[str, Any], receive: Receive, key: Key, asked: StepsRequest
     ) -> bytes | None:
-        """What `answer_steps` gives; None if anything is wrong."""
+        """What `answer_steps` gives; None if anything is wrong.
+
+        receive: what comes behind the body. Who waits for an answer looks there for a client that
+        leaves, and the application must still get the body.
+        """
         services, record = self._services, scope[RECORD_KEY]
         lifecycle = services.lifecycle
         record.is_alone = lifecycle.is_alone

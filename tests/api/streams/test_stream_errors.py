@@ -75,6 +75,18 @@ def test_an_answer_that_is_too_large_to_be_kept_takes_no_step(models_dir: Path) 
         assert response.json()["position"] == 3
 
 
+def test_a_step_that_fails_behind_others_is_told(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"streams_url": "memory://", "max_stream_bytes": 400}
+    with running(models_dir, tasks=TASKS, **settings) as service:
+        service.http.put("/streams/small", json={"model": "lstm"})
+        scheduler = service.app.services.repository.get("lstm").scheduler
+        monkeypatch.setattr(scheduler, "run_inline", lambda *_, **__: [None])  # it must wait
+        kind = problem(service, "POST", "/streams/small/steps", 422, values=[1.0] * 100)
+        assert kind == "invalid-input"
+
+
 def test_a_store_that_cannot_keep_is_told_and_all_else_works(
     models_dir: Path, tmp_path: Path
 ) -> None:
