@@ -24,6 +24,7 @@ export class Lane {
     this.states = [];
     this.anomalies = [];
     this.ahead = null;
+    this.ended = false;
   }
 
   get path() {
@@ -44,6 +45,7 @@ export class Lane {
     const given = typeof value === "string" ? { text: value } : { values: [value], ...(this.horizon ? { horizon: this.horizon } : {}) };
     this.last = { method: "POST", path: `${this.path}/steps`, json: { position: this.position, ...given } };
     const answer = await ask(this.last);
+    if (this.ended) return answer; // the stream is gone, and so is its state
     const { position, steps = [], forecast = null, ...rest } = answer.content;
     const found = { ...(steps.at(-1) || rest), ...(forecast ? { forecast } : {}) };
     this.#note(typeof value === "string" ? null : flat(value)[0], found);
@@ -70,6 +72,7 @@ export class Lane {
   }
 
   end() {
+    this.ended = true;
     return ask({ method: "DELETE", path: this.path }).catch(() => null);
   }
 

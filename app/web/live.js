@@ -42,9 +42,12 @@ export function mount(panel, service) {
   const picture = { input: chart(), output: chart() };
   const heats = h("div", { class: "pair" });
   const words = h("p", { class: "written", hidden: true });
+  const send = h("button", {}, "Send");
   const play = button("Play", toggle, { "aria-pressed": "false" });
   const fork = button("Fork here", forkHere);
   const state = { lanes: [], playing: false, index: 0, value: 0, dropped: [], width: 1, isText: false };
+  let begun = 0; // how often a stream was begun: answers of an earlier one are not shown
+  let turn = Promise.resolve(); // steps and forks, one after the other
 
   box.content.append(
     h("h3", {}, "What goes in"),
@@ -58,42 +61,71 @@ export function mount(panel, service) {
   );
 
   async function start() {
+    const mine = ++begun;
     pause();
     for (const each of state.lanes) each.end();
     Object.assign(state, { lanes: [], index: 0, value: 0 });
+    allow(false);
     const served = models.find((each) => each.name === model.value);
     state.isText = served.task === "generate";
+    box.busy();
+    box.say(`A stream of ${served.name} is being opened …`);
     try {
-      if (served.task === "tensor") {
-        const { content } = await ask({ method: "GET", path: `/models/${served.name}/versions/${served.version}` });
-        state.width = widthOf(content.features);
-      } else state.width = 1;
+      const width = served.task === "tensor" ? await widthOf(served) : 1;
       const horizon = served.task === "anomalies" ? HORIZON : 0;
-      const lane = new Lane(unique(`page-${crypto.randomUUID().slice(0, 8)}`), model.value, horizon);
+      const lane = new Lane(unique(`page-${crypto.randomUUID().slice(0, 8)}`), served.name, horizon);
       const answer = await lane.open();
-      state.lanes = [lane];
+      if (mine !== begun) {
+        lane.end();
+        return;
+      }
+      Object.assign(state, { lanes: [lane], width });
       box.show(null, lane.last, answer);
       box.say(`The stream ${lane.name} is open, at position ${lane.position}.`);
       draw();
+      allow(true);
     } catch (error) {
-      box.fail(error);
+      if (mine === begun) failed(error);
     }
   }
 
+  /** What asks something of the stream can be pressed only while one is open. */
+  function allow(open) {
+    for (const each of [send, play, fork]) each.disabled = !open;
+  }
+
+  function failed(error) {
+    pause();
+    box.say("");
+    box.fail(error);
+  }
+
+  /** Does `act` once what was asked for before is done, unless another stream was begun by then. */
+  function inTurn(act) {
+    const mine = begun;
+    const current = () => mine === begun;
+    turn = turn.then(async () => {
+      if (!current()) return;
+      try {
+        await act(current);
+      } catch (error) {
+        if (current()) failed(error);
+      }
+    });
+    return turn;
+  }
+
   /** One step of every lane: the fork gets another value. */
-  async function step(value) {
-    const [lane, other] = state.lanes;
-    if (!lane) return;
-    try {
+  function step(value) {
+    return inTurn(async (current) => {
+      const [lane, other] = state.lanes;
       const answer = await lane.step(shaped(value));
-      if (other) await other.step(typeof value === "string" ? value : shaped(FORKS[futures.value](value)));
+      if (other && current()) await other.step(typeof value === "string" ? value : shaped(FORKS[futures.value](value)));
+      if (!current()) return;
       box.show(null, lane.last, answer);
       box.say(`${lane.name} is at position ${lane.position}${other ? `, and so is its fork ${other.name}` : ""}.`);
       draw();
-    } catch (error) {
-      pause();
-      box.fail(error);
-    }
+    });
   }
 
   const shaped = (value) => (typeof value === "string" || state.width === 1 ? value : Array(state.width).fill(value));
@@ -135,19 +167,20 @@ export function mount(panel, service) {
     play.setAttribute("aria-pressed", "false");
   }
 
-  async function forkHere() {
-    const [lane, old] = state.lanes;
-    if (!lane) return;
-    if (old) old.end();
-    try {
+  function forkHere() {
+    return inTurn(async (current) => {
+      const [lane, old] = state.lanes;
+      if (old) old.end();
       const [other, answer] = await lane.fork(`${lane.name}-fork-${lane.position}`);
+      if (!current()) {
+        other.end();
+        return;
+      }
       state.lanes = [lane, other];
       box.show(null, lane.last, answer);
       box.say(`Forked at position ${lane.position}: from here on ${other.name} gets ${futures.value}.`);
       draw();
-    } catch (error) {
-      box.fail(error);
-    }
+    });
   }
 
   function draw() {
@@ -198,9 +231,9 @@ export function mount(panel, service) {
     const headers = key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
     for (const each of state.lanes) fetch(`.${each.path}`, { method: "DELETE", keepalive: true, headers });
   });
-  const send = (event) => {
+  const sendTyped = (event) => {
     event.preventDefault();
-    if (!typed.value) return;
+    if (!typed.value || send.disabled) return;
     step(state.isText ? typed.value : Number(typed.value.replace(",", ".")));
     typed.value = "";
   };
@@ -212,7 +245,7 @@ export function mount(panel, service) {
         "div",
         { class: "inputs" },
         field("Model", model),
-        h("form", { class: "inputs", onsubmit: send }, field("A value", typed), h("p", { class: "row" }, h("button", {}, "Send"))),
+        h("form", { class: "inputs", onsubmit: sendTyped }, field("A value", typed), h("p", { class: "row" }, send)),
         h("div", { class: "grid" }, field("Or let come", pattern), field("Steps a second", speed)),
         field("A column of your own", drop),
         h("p", { class: "row" }, play, button("Begin anew", start, { class: "quiet" })),
@@ -228,7 +261,9 @@ export function mount(panel, service) {
 const chart = () => svg("svg", { class: "chart", role: "img" });
 
 /** How many numbers a step of the one input that is no state and no length has. */
-function widthOf({ inputs, states, lengths }) {
+async function widthOf({ name, version }) {
+  const { content } = await ask({ method: "GET", path: `/models/${name}/versions/${version}` });
+  const { inputs, states, lengths } = content.features;
   const data = inputs.find((each) => !(each.name in (states || {})) && each.name !== lengths);
   const sizes = data.shape.filter((each, axis) => axis !== data.batch_axis && axis !== data.time_axis);
   return sizes.reduce((all, each) => all * (typeof each === "number" && each > 0 ? each : 1), 1);

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.api.service import Service, until
 from tests.web.browser import Open, panel
@@ -44,6 +44,7 @@ def test_a_stream_of_values_shows_what_is_foretold_and_what_is_odd(watched: Open
     page = watched().open("/#live")
     live = panel(page, "live")
     live.get_by_label("Model").select_option("values")
+    # What was said of the stream before is gone at once, so this is the one of "values".
     expect(live.get_by_text("is open, at position 0")).to_be_visible()
     live.get_by_label("A value").fill("5")
     live.get_by_role("button", name="Send").click()
@@ -55,3 +56,50 @@ def test_a_stream_of_values_shows_what_is_foretold_and_what_is_odd(watched: Open
     live.get_by_label("A value").fill("50")
     live.get_by_role("button", name="Send").click()
     expect(live.locator("circle.anomaly")).to_have_count(1)
+
+
+def test_nothing_is_asked_of_a_stream_before_it_is_open(watched: Open) -> None:
+    page = watched().open("/#live")
+    live = panel(page, "live")
+    opened = live.get_by_text("is open, at position 0")
+    expect(opened).to_be_visible()
+    first = opened.inner_text()
+    held: list[Route] = []
+    page.route("**/streams/*", lambda route: held.append(route))
+    live.get_by_label("Model").select_option("values")
+    expect(live.get_by_text("A stream of values is being opened")).to_be_visible()
+    expect(opened).to_have_count(0)
+    for name in ("Send", "Play", "Fork here"):
+        expect(live.get_by_role("button", name=name)).to_be_disabled()
+    for each in held:
+        each.continue_()
+    page.unroute("**/streams/*")
+    expect(opened).to_be_visible()
+    assert opened.inner_text() != first
+    for name in ("Send", "Play", "Fork here"):
+        expect(live.get_by_role("button", name=name)).to_be_enabled()
+
+
+def test_a_late_answer_of_an_earlier_stream_is_not_shown(watched: Open) -> None:
+    page = watched().open("/#live")
+    live = panel(page, "live")
+    opened = live.get_by_text("is open, at position 0")
+    expect(opened).to_be_visible()
+    first = opened.inner_text()
+    held: list[Route] = []
+    page.route("**/steps", lambda route: held.append(route))
+    live.get_by_label("A value").fill("5")
+    with page.expect_request("**/steps"):
+        live.get_by_role("button", name="Send").click()
+    live.get_by_label("Model").select_option("values")
+    expect(opened).to_be_visible()
+    second = opened.inner_text()
+    assert second != first
+    with page.expect_response("**/steps"):
+        held[0].fulfill(json={"position": 7, "steps": [{"output": [1.0]}]})
+    page.unroute("**/steps")
+    live.get_by_label("A value").fill("5")
+    live.get_by_role("button", name="Send").click()
+    name = second.split()[2]
+    expect(live.get_by_text(f"{name} is at position 1.")).to_be_visible()
+    expect(live.locator("path.band")).to_have_count(1)
