@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from app.main import TASKS
 from app.serving.runtime.session import Session
@@ -15,6 +16,8 @@ from app.telemetry import log
 from tests.api.doubles import write_version
 from tests.api.service import LOG, Service, running, until
 from tests.forecaster import FEATURES, quantile_graph, write_still_version
+
+pytestmark = pytest.mark.slow
 
 CYCLES = 20
 CLIENTS = 4

@@ -14,6 +14,8 @@ MODULES = (heads, connections, bodies, images, values)
 ATTACKS: list[Attack] = [*chain.from_iterable(each.ATTACKS for each in MODULES)]
 SLOWEST_SECONDS = 20.0  # for an answer of /health/live, by the clock, on however busy a machine
 
+pytestmark = pytest.mark.slow
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = [each for each in ATTACKS if metafunc.config.getoption("--attack") or not each.long]

@@ -17,6 +17,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.attack.conftest import Serve
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 12, 500
 _PATIENT = (501, 503, 504)  # statuses that say what the service does not do, or not now
 

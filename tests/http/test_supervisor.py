@@ -22,6 +22,8 @@ from tests.api.doubles import write_version
 ROOT = Path(__file__).resolve().parents[2]
 BODY = {"series": [1, 2, 3], "horizon": 1}
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Fleet:

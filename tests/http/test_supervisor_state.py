@@ -13,6 +13,8 @@ import pytest
 from tests.api.doubles import write_version
 from tests.http.test_supervisor import BODY, Fleet, fleet, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(name="root")
 def versions(tmp_path: Path) -> Path:

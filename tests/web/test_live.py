@@ -3,10 +3,13 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.api.service import Service, until
 from tests.web.browser import Open, panel
+
+pytestmark = pytest.mark.slow
 
 
 def streams(served: Service) -> list[dict[str, Any]]:

@@ -26,6 +26,8 @@ ANSWERED: Final = {
 }
 TITLES: Final = {"network": "Your network"}
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_tab_answers_and_can_be_used_by_everybody(watched: Open) -> None:
     one = watched()
