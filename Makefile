@@ -35,7 +35,7 @@ PARALLEL ?= --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-lowest test-models attack coverage check audit format train evaluate bench soak image clean
+.PHONY: help serve test test-lowest test-models test-ray attack coverage check audit format train evaluate bench soak image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -48,6 +48,9 @@ test: $(DEVELOPMENT) ## run every test (OPTIONS="-k name" picks some)
 
 test-lowest: $(LOWEST)/.installed ## run every test with the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) $(OPTIONS)
+
+test-ray: $(DEVELOPMENT) ## run the tests that start a Ray cluster of two node processes, a minute or two
+	$(BIN)/python -m pytest tests/ray --ray $(OPTIONS)
 
 attack: $(DEVELOPMENT) ## every known attack on a service, the long ones too, and what each did (OPTIONS="-k name" picks)
 	$(BIN)/python -m pytest tests/attack --attack -s $(OPTIONS)
@@ -104,7 +107,7 @@ $(TRAINING): $(MANIFESTS) constraints.txt | $(BIN)/pip
 	@touch $@ $(SERVICE)
 
 $(DEVELOPMENT): $(MANIFESTS) constraints.txt | $(BIN)/pip
-	$(PIP) $(CLIENT) --editable '.[train,dev,tracing,redis]'
+	$(PIP) $(CLIENT) --editable '.[train,dev,tracing,redis,ray]'
 	@touch $@ $(SERVICE) $(TRAINING)
 
 $(AUDIT): $(MANIFESTS) constraints.txt | $(BIN)/pip

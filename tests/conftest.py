@@ -22,6 +22,7 @@ log.configure("json", "WARNING", io.StringIO())
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--attack", action="store_true", help="carry out the long attacks, too")
+    parser.addoption("--ray", action="store_true", help="start a Ray cluster")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "api": LEAVES | {"tasks", "serving"},
     "main": LEAVES | {"api", "tasks", "serving"},
     "http": LEAVES | {"api", "main"},
+    "ray": LEAVES | {"api", "http", "main", "serving"},
     "cli": LEAVES
     | {"environment", "features", "http", "main", "remote", "serving", "tasks", "training"},
     "__main__": {"cli"},
@@ -95,7 +96,7 @@ def test_imports_run_one_way(path: Path) -> None:
             assert target in allowed, module
         if part != "training":
             assert top not in TRAINING_ONLY, module
-        if part not in {"api", "http", "main"}:
+        if part not in {"api", "http", "main", "ray"}:
             assert top not in WEB, module
 
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-EXTRAS: Final = ("train", "tracing", "redis", "dev")
+EXTRAS: Final = ("train", "tracing", "redis", "ray", "dev")
 DECLARED: Final = [
     *PROJECT["project"]["dependencies"],
     *(each for extra in EXTRAS for each in PROJECT["project"]["optional-dependencies"][extra]),

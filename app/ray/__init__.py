@@ -1,0 +1,1 @@
+"""The service on Ray Serve. Knows Ray; no route and no model. Nothing else imports it."""

@@ -1,0 +1,1 @@
+"""The service on Ray Serve. Skipped where Ray is not installed."""
