@@ -141,10 +141,12 @@ class StepScheduler(QueuedScheduler[E, P]):
         """Begin new entries, end runs that are over, take one step with the others."""
         if taken:
             active += self._begin(stepper, taken)
-        active[:] = [each for each in active if self._continues(each)]
+        now = time.monotonic()
+        active[:] = [each for each in active if self._continues(each, now)]
         if active:
             self._step(stepper, active)
-            active[:] = [each for each in active if self._continues(each)]
+            now = time.monotonic()
+            active[:] = [each for each in active if self._continues(each, now)]
 
     def _begin(self, stepper: Stepper, entries: Sequence[Entry[E, P]]) -> list[_ActiveRun[E, P]]:
         """Begin the runs of entries; if that fails, each alone, so that only the bad one fails."""
@@ -189,18 +191,20 @@ class StepScheduler(QueuedScheduler[E, P]):
             return
         seconds = time.monotonic() - start
         network_runs = tracing.runs_since(start)
+        total, batch_size = sum(rows), len(active)
         self._step_seconds.observe(seconds)
-        self._step_rows.observe(sum(rows))
+        self._step_rows.observe(total)
         for each, own in zip(active, rows, strict=True):
-            each.seconds += seconds * own / sum(rows)
+            each.seconds += seconds * own / total
             each.row_steps += own
-            each.batch_size = max(each.batch_size, len(active))
-            each.network_runs += network_runs
+            if batch_size > each.batch_size:
+                each.batch_size = batch_size
+            if network_runs:
+                each.network_runs += network_runs
 
-    def _continues(self, active: _ActiveRun[E, P]) -> bool:
+    def _continues(self, active: _ActiveRun[E, P], now: float) -> bool:
         """Whether a run takes another step; if not, its future is resolved here."""
         entry = active.entry
-        now = time.monotonic()
         if active.run.finished:
             self._finish(active, now)
         elif entry.future.cancel_requested:

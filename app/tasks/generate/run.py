@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import JsonValue
 
@@ -129,25 +128,24 @@ class _Writer:
         self.ids: list[int] = []
         self.drawn = 0
         drawn = 0 if example.begin is None else example.begin.drawn
-        self._sampler = Sampler(example.sampling, self.seed, drawn)
+        self.sampler = Sampler(example.sampling, self.seed, drawn)
         self._pieces = pieces
         self._whole = example.begin is not None  # whether a text may end in its units only
         self._stop = example.stop
         self._longest = max(map(len, example.stop), default=0)
         self._left = example.max_length
         self._text = ""
-        self._units: list[Scored] = []
+        self._scores: list[float] = []
         self._told = 0
 
-    def take(self, log_probabilities: Array) -> None:
-        """Draw the next unit from (vocabulary,)."""
-        self.last = self._sampler.draw(log_probabilities)
-        self.ids.append(self.last)
+    def take(self, unit: int, log_probability: float) -> None:
+        """Take the next unit, which its sampler has drawn."""
+        self.last = unit
+        self.ids.append(unit)
+        self._scores.append(log_probability)
         self.drawn += 1
-        piece = self._pieces[self.last]
         start = len(self._text)
-        self._text += piece
-        self._units.append(Scored(piece, float(log_probabilities[self.last])))
+        self._text += self._pieces[unit]
         self._left -= 1
         # A stop may have begun before this unit.
         places = [self._text.find(each, max(0, start + 1 - len(each))) for each in self._stop]
@@ -170,18 +168,19 @@ class _Writer:
         return self._text[told:certain]
 
     def sample(self) -> Sample:
-        return Sample(self._text, self.finish, self.seed, tuple(self._units))
+        pieces = (self._pieces[each] for each in self.ids)
+        return Sample(self._text, self.finish, self.seed, tuple(map(Scored, pieces, self._scores)))
 
     def _cut(self, end: int) -> None:
         """The text ends at `end`; so do its units, without one that reaches over it."""
+        length = len(self._text)
         self._text = self._text[:end]
         self.finish = "stop"
-        length = sum(len(each.text) for each in self._units)
-        while self._units and length > end:
-            length -= len(self._units.pop().text)
-        del self.ids[len(self._units) :]
+        while self.ids and length > end:
+            length -= len(self._pieces[self.ids.pop()])
+        del self._scores[len(self.ids) :]
         if self._whole:
-            self._text = "".join(each.text for each in self._units)
+            self._text = self._text[:length]
 
 
 class GenerateRun:
@@ -226,16 +225,22 @@ class GenerateRun:
     def finished(self) -> bool:
         return not self.rows
 
-    def tokens(self) -> Array:
-        """What it reads in its next step: (rows, time) int64."""
+    @property
+    def samplers(self) -> list[Sampler]:
+        """Those of the samples that have not ended, a row each."""
+        return [writer.sampler for writer in self._open]
+
+    def tokens(self) -> list[Sequence[int]]:
+        """What each row reads in its next step."""
         if self.reading:
-            return np.array([self._known[self._at : self._next]], np.int64)
-        return np.array([[writer.last] for writer in self._open], np.int64)
+            return [self._known[self._at : self._next]]
+        return [[writer.last] for writer in self._open]
 
     def read(self, log_probabilities: Array) -> list[int]:
         """Take a step of the prompt, (time, vocabulary).
 
-        Returns, for each row of the next step, the row that it continues.
+        Returns, for each of `samplers`, the time that its first unit is drawn from; nothing if none
+        is drawn yet: there is more to read, or it is a text that goes on.
         """
         at, self._at = self._at, self._next
         if self._example.log_probabilities:
@@ -243,21 +248,27 @@ class GenerateRun:
                 value = float(log_probabilities[time, token])
                 self._scored.append(Scored(self._pieces[token], value))
         if self.reading:
-            return [0]
+            return []
         if self._example.begin is not None:
             self._go_on()
-            return [0]
+            return []
         self._open = [writer for writer in self._writers if not writer.finish]
-        last = log_probabilities[self._at - at - 1]
-        return self._take([last] * len(self._open), [0] * len(self._open))
+        return [self._at - at - 1] * len(self._open)
 
-    def write(self, log_probabilities: Array) -> list[int]:
-        """Take a step of the samples, (rows, vocabulary); returns as `read` does."""
-        if self._example.begin is None:
-            return self._take(list(log_probabilities), list(range(len(self._open))))
-        self._past.append(self.states)
-        self._take(list(log_probabilities), [0])
-        return [0]  # also of a text that has ended: it may go on
+    def write(self, units: Sequence[int], log_probabilities: Sequence[float]) -> list[int]:
+        """Take the units that `samplers` have drawn.
+
+        Returns, for each row of the next step, its place among them.
+        """
+        if self._example.begin is not None:
+            self._past.append(self.states)
+        for writer, unit, value in zip(self._open, units, log_probabilities, strict=True):
+            writer.take(unit, value)
+            if self._example.listener is not None and (news := writer.news()):
+                self._example.listener(news)
+        kept = [place for place, writer in enumerate(self._open) if not writer.finish]
+        self._open = [self._open[place] for place in kept]
+        return kept if self._example.begin is None else [0]  # a text that has ended may go on
 
     def prediction(self) -> GeneratePrediction:
         """The samples, in the order of their seeds."""
@@ -286,14 +297,3 @@ class GenerateRun:
         self._open = [writer for writer in self._writers if not writer.finish]
         for writer in self._open:
             writer.last = self._known[-1]
-
-    def _take(self, values: Sequence[Array], parents: Sequence[int]) -> list[int]:
-        kept = []
-        for writer, value, parent in zip(self._open, values, parents, strict=True):
-            writer.take(value)
-            if self._example.listener is not None and (news := writer.news()):
-                self._example.listener(news)
-            if not writer.finish:
-                kept.append((writer, parent))
-        self._open = [writer for writer, _ in kept]
-        return [parent for _, parent in kept]

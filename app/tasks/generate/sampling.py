@@ -1,10 +1,13 @@
-"""Draws the next unit of a text. Knows log-probabilities and a seed; no network and no text.
+"""Draws the next units of texts. Knows log-probabilities and seeds; no network and no text.
 
-A text depends on its seed and its own log-probabilities alone. NumPy promises that the raw numbers
-of a bit generator stay the same from version to version; of what it makes of them it does not.
+Many texts draw at once, since most of what it costs are calls of NumPy. Nothing goes from row to
+row: a text depends on its seed and its own log-probabilities alone. NumPy promises that the raw
+numbers of a bit generator stay the same from version to version; of what it makes of them it does
+not.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,30 +35,45 @@ class SamplingOptions:
 
 
 class Sampler:
-    """Draws one unit after the other."""
+    """The random numbers of one text, and how it draws with them."""
 
     def __init__(self, options: SamplingOptions, seed: int, drawn: int = 0) -> None:
         """drawn: units that were drawn by this seed before."""
-        self._options = options
+        self.options = options
         self._bits = np.random.PCG64(seed).advance(drawn)
 
-    def draw(self, log_probabilities: Floats) -> int:
-        """The next id, from (vocabulary,); one random number each, whatever the options are."""
-        options = self._options
-        uniform = (int(self._bits.random_raw()) >> (64 - _MANTISSA)) * 2.0**-_MANTISSA  # [0, 1)
-        logs = log_probabilities.astype(np.float64)
-        if options.temperature == 0:
-            return int(logs.argmax())
-        order = np.argsort(-logs, kind="stable")[: options.top_k]
-        # Relative to the likeliest, so that a low temperature cannot overflow.
-        with np.errstate(over="ignore"):
-            weights = np.exp((logs[order] - logs[order[0]]) / options.temperature)
-        sums = np.cumsum(weights)
-        if options.top_p < 1:
-            wanted = options.top_p * float(sums[-1])
-            sums = sums[: int(np.searchsorted(sums, wanted)) + 1]
-        place = int(np.searchsorted(sums, uniform * float(sums[-1]), side="right"))
-        return int(order[min(place, len(sums) - 1)])
+    def uniform(self) -> float:
+        """The next number of [0, 1), 0 if the likeliest unit is wanted.
+
+        Each unit uses up a raw number, whatever the options are.
+        """
+        raw = int(self._bits.random_raw())
+        return (raw >> (64 - _MANTISSA)) * 2.0**-_MANTISSA if self.options.temperature else 0.0
+
+
+def draw(samplers: Sequence[Sampler], log_probabilities: Floats) -> list[int]:
+    """The next id of each text, from (texts, vocabulary)."""
+    texts, vocabulary = log_probabilities.shape
+    options = [each.options for each in samplers]
+    starts = np.arange(0, texts * vocabulary, vocabulary)  # of the rows, one behind the other
+    order = (-log_probabilities).argsort(axis=1, kind="stable")
+    ranked = log_probabilities.take(order + starts[:, None]).astype(np.float64)
+    temperatures = np.array([each.temperature or 1.0 for each in options])
+    # Relative to the likeliest, so that a low temperature cannot overflow.
+    with np.errstate(over="ignore"):
+        weights = np.exp((ranked - ranked[:, :1]) / temperatures[:, None])
+    sums = weights.cumsum(axis=1)
+    # The place of the last unit that may be drawn.
+    last = np.array([min(each.top_k or vocabulary, vocabulary) - 1 for each in options])
+    if any(each.top_p < 1 for each in options):
+        shares = np.array([each.top_p for each in options])
+        reached = (sums < (shares * sums.take(starts + last))[:, None]).sum(axis=1)
+        last = np.where(shares < 1, np.minimum(reached, last), last)
+    uniforms = np.array([each.uniform() for each in samplers])
+    goals = uniforms * sums.take(starts + last)
+    places = (sums <= goals[:, None]).sum(axis=1)
+    found: list[int] = order.take(starts + np.minimum(places, last)).tolist()
+    return found
 
 
 def drawn_seed() -> int:

@@ -25,7 +25,7 @@ from app.tasks.decoding.decoder import joined
 from app.tasks.decoding.options import within
 from app.tasks.generate.features import BEGIN, GenerateFeatures, Units
 from app.tasks.generate.run import GenerateExample, GeneratePrediction, GenerateRun, TextState
-from app.tasks.generate.sampling import MAX_SEED, SamplingOptions, drawn_seed
+from app.tasks.generate.sampling import MAX_SEED, Sampler, SamplingOptions, draw, drawn_seed
 
 Array = npt.NDArray[Any]
 
@@ -207,13 +207,11 @@ class GenerateTask:
         return [run.prediction() for run in runs]
 
     def _computed(self, runs: Sequence[GenerateRun]) -> dict[str, Array]:
-        tokens = [run.tokens() for run in runs]  # each (rows, time)
-        lengths = np.array([each.shape[1] for each in tokens for _ in each], np.int64)
-        padded = np.zeros((len(lengths), int(lengths.max())), np.int64)
-        row = 0
-        for each in tokens:
-            padded[row : row + len(each), : each.shape[1]] = each
-            row += len(each)
+        rows = [row for run in runs for row in run.tokens()]
+        lengths = np.array([len(row) for row in rows], np.int64)
+        padded = np.zeros((len(rows), int(lengths.max())), np.int64)
+        for place, row in enumerate(rows):
+            padded[place, : len(row)] = row
         feeds = {_TOKENS: padded, _LENGTHS: lengths}
         for name in self._initial:
             feeds[name] = joined([run.states[name] for run in runs])
@@ -224,14 +222,40 @@ class GenerateTask:
 
     def _advance(self, runs: Sequence[GenerateRun], outputs: dict[str, Array]) -> None:
         values = outputs[_ANSWER]  # (rows, time, vocabulary)
+        samplers: list[Sampler] = []
+        rows: list[int] = []  # those that each sampler draws from
+        times: list[int] = []
+        spans = []
         first = 0
         for run in runs:
             last = first + run.rows
-            rows = values[first:last]  # (rows, time, vocabulary)
-            parents = run.read(rows[0]) if run.reading else run.write(rows[:, 0])
-            places = [first + parent for parent in parents]
-            run.states = {name: outputs[f"{_NEXT}{name}"][places] for name in self._initial}
+            if run.reading:
+                found = run.read(values[first])
+                rows += [first] * len(found)
+                times += found
+            else:
+                rows += range(first, last)
+                times += [0] * (last - first)
+            spans.append((first, len(samplers), len(rows)))
+            samplers += run.samplers[: len(rows) - len(samplers)]
             first = last
+        seen = values[rows, times]  # (samplers, vocabulary)
+        units = draw(samplers, seen) if samplers else []
+        scores = seen[range(len(units)), units].tolist()
+        parents: list[int] = []
+        sizes = []
+        for run, (row, begin, end) in zip(runs, spans, strict=True):
+            kept = run.write(units[begin:end], scores[begin:end]) if end > begin else None
+            own = [row] if kept is None else [rows[begin + place] for place in kept]
+            parents += own
+            sizes.append(len(own))
+        states = {name: outputs[f"{_NEXT}{name}"] for name in self._initial}
+        if parents != list(range(first)):
+            states = {name: value[parents] for name, value in states.items()}
+        first = 0
+        for run, size in zip(runs, sizes, strict=True):
+            run.states = {name: value[first : first + size] for name, value in states.items()}
+            first += size
 
 
 def _number(name: str, value: float | None, default: float, most: float, *, zero: bool) -> float:

@@ -5,15 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tasks.generate.sampling import MAX_SEED, Sampler, SamplingOptions, next_seed
+from app.tasks.generate.sampling import MAX_SEED, Sampler, SamplingOptions, draw, next_seed
 
 PROBABILITIES = np.array([0.05, 0.4, 0.1, 0.3, 0.15])
 LOGS = np.log(PROBABILITIES).astype(np.float32)
 
 
+def alone(sampler: Sampler, logs: np.ndarray) -> int:
+    [drawn] = draw([sampler], logs[None])
+    return drawn
+
+
 def shares(options: SamplingOptions, draws: int = 20_000) -> np.ndarray:
     sampler = Sampler(options, 3)
-    counts = np.bincount([sampler.draw(LOGS) for _ in range(draws)], minlength=5)
+    counts = np.bincount([alone(sampler, LOGS) for _ in range(draws)], minlength=5)
     return counts / draws
 
 
@@ -46,15 +51,38 @@ def test_what_is_drawn_is_possible_and_repeats(
     logs[1] = -np.inf
     options = SamplingOptions(temperature, top_k, top_p)
     first, again = (Sampler(options, seed) for _ in range(2))
-    drawn = [first.draw(logs) for _ in range(10)]
-    assert drawn == [again.draw(logs) for _ in range(10)]
+    drawn = [alone(first, logs) for _ in range(10)]
+    assert drawn == [alone(again, logs) for _ in range(10)]
     assert 1 not in drawn
+
+
+OPTIONS = st.builds(
+    SamplingOptions,
+    st.sampled_from([0.0, 1e-300, 0.8, 1.0, 10.0]),
+    st.sampled_from([None, 1, 3, 100]),
+    st.sampled_from([1.0, 0.9, 0.3, 1e-9]),
+)
+
+
+@given(st.lists(OPTIONS, min_size=2, max_size=20), st.integers(1, 70), st.integers(0, 1000))
+def test_who_draws_at_the_same_time_changes_nothing(
+    options: list[SamplingOptions], vocabulary: int, seed: int
+) -> None:
+    scores = np.random.default_rng(seed).normal(size=(len(options), vocabulary), scale=4)
+    logs = np.round(scores).astype(np.float32)  # some of them are equal
+    together, single = (
+        [Sampler(each, seed + place) for place, each in enumerate(options)] for _ in range(2)
+    )
+    for _ in range(3):
+        assert draw(together, logs) == [
+            alone(each, row) for each, row in zip(single, logs, strict=True)
+        ]
 
 
 def test_a_seed_draws_what_it_always_drew() -> None:
     """Another version of NumPy, or of this module, must not change what users have seen."""
     sampler = Sampler(SamplingOptions(), 42)
-    assert [sampler.draw(LOGS) for _ in range(12)] == [4, 3, 2, 3, 1, 0, 4, 4, 1, 3, 1, 2]
+    assert [alone(sampler, LOGS) for _ in range(12)] == [4, 3, 2, 3, 1, 0, 4, 4, 1, 3, 1, 2]
 
 
 def test_seeds_of_samples_stay_numbers_of_json() -> None:
