@@ -59,6 +59,8 @@ class RequestMiddleware:
                     (b"x-request-id", record.request_id.encode()),
                     (b"server-timing", record.server_timing()),
                 ]
+                if self._lifecycle.draining:  # or its next request would meet the end of it
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         if record.task:

@@ -1,0 +1,1 @@
+"""`--workers` beside what libraries bring for the same. Knows processes; no part of either."""
