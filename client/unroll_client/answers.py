@@ -16,13 +16,24 @@ class By(TypedDict):
     version: str
 
 
+class ImputedPast(TypedDict):
+    """A series with its missing values filled in; `quantiles` are null where nothing is known."""
+
+    values: list[float]
+    quantiles: dict[str, list[float | None]]
+
+
 class _ForecastParts(By, total=False):
+    past: ImputedPast
     timestamps: list[str]
     covariates: dict[str, Any]
 
 
 class Forecast(_ForecastParts):
-    """Of one series; `quantiles` has a list of `horizon` numbers a level, such as "0.9"."""
+    """Of one series; `quantiles` has a list of `horizon` numbers a level, such as "0.9".
+
+    `past` is there with `return_imputed`, `covariates` with some.
+    """
 
     mean: list[float]
     median: list[float]

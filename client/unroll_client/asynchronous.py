@@ -14,8 +14,8 @@ import httpx
 from unroll_client import tensors
 from unroll_client.answers import Model
 from unroll_client.errors import NotUnroll, Refused
+from unroll_client.forecasts import ForecastTasks
 from unroll_client.options import Deadline, Options
-from unroll_client.series import SeriesTasks
 from unroll_client.streams import AsyncStream, opening
 from unroll_client.texts import TextTasks
 from unroll_client.transport import Transport
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unroll_client.tensors import Array
 
 
-class AsyncClient(TextTasks, SeriesTasks, WordTasks):
+class AsyncClient(TextTasks, ForecastTasks, WordTasks):
     """Asks one service. Use it with `async with`, in one event loop.
 
     Every method that takes any number of inputs comes twice: `iter_NAME` gives the answers one by

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from unroll_client import values
 from unroll_client.errors import NotUnroll, UnrollError
-from unroll_client.many import Items, Size, Work, answers
+from unroll_client.many import Items, Size, Work, answers, each_of
 from unroll_client.options import Deadline
 from unroll_client.progress import Bar
 from unroll_client.transport import Transport
@@ -54,6 +54,28 @@ def ask_many(
                 yield each
         finally:
             bar.end()
+
+    return Items(lists())
+
+
+def ask_together(
+    transport: Transport,
+    path: str,
+    inputs: Any,
+    *,
+    prepare: Callable[[int, Any], Any],
+    body: Callable[[list[Any]], Mapping[str, Any]],
+    answer: str,
+    deadline: float | None,
+) -> Items[Any]:
+    """The same for inputs that depend on each other: one request, and the first error is raised."""
+    end = Deadline.after(deadline)
+
+    async def lists() -> AsyncIterator[list[Any]]:
+        sent: list[Any] = []
+        async for value in each_of(inputs):
+            sent.append(prepare(len(sent), value))
+        yield listed(await transport.ask("POST", path, body(sent), deadline=end), answer)
 
     return Items(lists())
 

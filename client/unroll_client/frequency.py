@@ -1,4 +1,6 @@
-"""Which frequency a series of times has, and which step of it each time is. Knows datetimes alone.
+"""Which frequency a series of times has, which step of it each time is, and the times of its steps.
+
+Knows datetimes alone.
 
 Names are pandas' aliases, which the service takes: `15min`, `h`, `D`, `B`, `W-MON`, `MS`, `ME`,
 `QS-JAN`, `YE-DEC` and multiples of them.
@@ -6,6 +8,8 @@ Names are pandas' aliases, which the service takes: `15min`, `h`, `D`, `B`, `W-M
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import reduce
@@ -21,6 +25,8 @@ _MONTHS: Final = (
     *("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
 )
 _UNITS: Final = ((3600, "h"), (60, "min"), (1, "s"))
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "D": _DAY, "W": 7 * _DAY}
+_MONTHS_OF: Final = {"M": 1, "Q": 3, "Y": 12}
 _SHORTEST_MONTH: Final = timedelta(days=28)
 
 
@@ -38,6 +44,27 @@ def regular(times: Sequence[datetime], name: str) -> tuple[str, list[int]]:
     gaps = [other - one for one, other in pairwise(times)]
     found = _months(times) if min(gaps) >= _SHORTEST_MONTH else None
     return found or _business_days(times, gaps) or _fixed(times, gaps, name)
+
+
+def moments(first: datetime, frequency: str, count: int) -> list[datetime]:
+    """The times of `count` steps from `first`, of a frequency that `regular` has found."""
+    parts = re.fullmatch(r"(\d*)([A-Za-z]+)(-[A-Z]+)?", frequency)
+    assert parts is not None
+    size, unit = int(parts[1] or 1), parts[2]
+    if unit in _SECONDS:
+        return [first + timedelta(seconds=size * _SECONDS[unit]) * step for step in range(count)]
+    if unit == "B":
+        day = first.weekday()
+        monday = first - timedelta(days=day)
+        weeks = (divmod(day + step, 5) for step in range(count))
+        return [monday + timedelta(days=7 * week + rest) for week, rest in weeks]
+    found = []
+    for step in range(count):
+        years, month = divmod(first.month - 1 + step * size * _MONTHS_OF[unit[0]], 12)
+        year = first.year + years
+        last = monthrange(year, month + 1)[1]
+        found.append(first.replace(year=year, month=month + 1, day=last if unit[1] == "E" else 1))
+    return found
 
 
 def _months(times: Sequence[datetime]) -> tuple[str, list[int]] | None:

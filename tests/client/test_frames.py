@@ -8,7 +8,7 @@ import pytest
 
 from unroll_client import Client, WrongArgument
 from unroll_client.frames import Columns, table_of
-from unroll_client.frequency import regular
+from unroll_client.frequency import moments, regular
 
 NO_NAMES = Columns(None, None, None)
 ALIASES = [
@@ -23,6 +23,7 @@ def test_frequencies_are_those_of_pandas(alias: str) -> None:
     found, steps = regular([each.to_pydatetime() for each in times], "x")
     assert steps == list(range(30))
     assert pd.date_range(times[0], periods=30, freq=found).equals(times)
+    assert moments(times[0].to_pydatetime(), found, 30) == [each.to_pydatetime() for each in times]
     # Left out values are found by their times.
     kept = [i for i in range(30) if i not in (4, 5, 17, 22)]
     assert regular([times[i].to_pydatetime() for i in kept], "x") == (found, kept)
