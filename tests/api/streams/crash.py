@@ -81,8 +81,15 @@ class Process:
     def kill(self) -> None:
         """End it and all of its processes at once, as a machine does that runs out of memory."""
         assert self._child is not None
-        os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait(30)
+        if self._child.poll() is None:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait(30)
+
+    def stop(self) -> int:
+        """Have it finish what it has accepted and end; the exit status."""
+        assert self._child is not None
+        self._child.terminate()
+        return self._child.wait(60)
 
 
 class Client:
@@ -135,7 +142,7 @@ class Client:
                 connection.close()
             if response.status in (200, 201):
                 return json.loads(answer)
-            if response.status not in (429, 503, 504):
+            if response.status not in (429, 502, 503, 504):
                 break
             self.retried += 1
             time.sleep(_PAUSE)
@@ -183,11 +190,12 @@ def crash_test(
         for thread in threads:
             thread.join()
         for client in asking:
-            _compare(report, client, ports[0])
+            compare(report, client, ports[0])
     return report
 
 
-def _compare(report: Report, client: Client, port: int) -> None:
+def compare(report: Report, client: Client, port: int) -> None:
+    """Add to the report what has become of a client's steps, as the service on `port` has them."""
     base = f"http://127.0.0.1:{port}"
     there = httpx.get(f"{base}/streams/{client.name}", timeout=30).json()["position"]
     answered = len(client.answers)
