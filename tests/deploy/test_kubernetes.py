@@ -1,21 +1,30 @@
 """The manifests follow Kubernetes' schema and the service's own numbers. Needs no cluster."""
 
 import re
-import shutil
-import subprocess
+import runpy
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 
+from app.api.keys import KeyRing
 from app.http.server import CLOSING_SECONDS
 from app.main import create_app
 from app.settings import Settings
-from tests.deploy.files import DEFAULTS, FIELDS, ROOT, last_stage, load_yaml, unknown_metrics
+from tests.deploy.files import (
+    DEFAULTS,
+    FIELDS,
+    PROMETHEUS,
+    ROOT,
+    last_stage,
+    load_yaml,
+    unknown_metrics,
+)
 
-FOLDER = ROOT / "deploy" / "kubernetes"
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+FOLDER = KUBERNETES / "base"
+MONITORING = KUBERNETES / "monitoring"
 # `preStop.sleep` is in every release since 1.30; both ends of what clusters run.
 RELEASES = ("1.30", "1.37")
 LABELS = {"app.kubernetes.io/name": "unroll"}
@@ -30,6 +39,8 @@ DEPLOYMENT = manifest("deployment")
 POD: dict[str, Any] = DEPLOYMENT["spec"]["template"]["spec"]
 CONTAINER: dict[str, Any] = POD["containers"][0]
 ENVIRONMENT = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
+VOLUMES = {volume["name"]: volume for volume in POD["volumes"]}
+MOUNTS = {mount["name"]: mount for mount in CONTAINER["volumeMounts"]}
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -43,30 +54,6 @@ def test_the_schema_is_looked_at_closely() -> None:
     wrong["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, RELEASES[0], strict=True)
-
-
-def test_kustomizations_list_every_manifest() -> None:
-    for folder in (FOLDER, FOLDER / "monitoring"):
-        kustomization = load_yaml(folder / "kustomization.yaml")
-        assert kustomization["kind"] == "Kustomization"
-        files = {path.name for path in folder.glob("*.yaml")}
-        # Not for kubectl: values of a Helm chart.
-        files -= {"kustomization.yaml", "adapter-values.yaml"}
-        assert set(kustomization["resources"]) == files
-
-
-@pytest.mark.parametrize("folder", [FOLDER, FOLDER / "monitoring"], ids=lambda path: path.name)
-def test_kubectl_agrees(folder: Path) -> None:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed")
-    done = subprocess.run(
-        [kubectl, "kustomize", str(folder)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    for document in yaml.safe_load_all(done.stdout):
-        if document["kind"] != "ServiceMonitor":
-            kubernetes_validate.validate(document, RELEASES[-1], strict=True)
 
 
 def test_selectors_find_the_pods() -> None:
@@ -87,8 +74,63 @@ def test_probes_ask_routes_that_exist(tmp_path: Path) -> None:
         assert asked["path"] in paths
 
 
-def test_a_pod_gets_the_time_to_finish_its_work() -> None:
+def test_the_environment_is_one_of_settings() -> None:
     assert set(ENVIRONMENT) <= FIELDS
+
+
+def test_nobody_is_served_without_a_key(tmp_path: Path) -> None:
+    folder, file = ENVIRONMENT["UNROLL_API_KEYS_FILE"].rsplit("/", 1)
+    mount, volume = MOUNTS["api-keys"], VOLUMES["api-keys"]
+    # A folder: files that are mounted one by one stay as they were when a Secret changes.
+    assert (mount["mountPath"], mount["readOnly"], "subPath" in mount) == (folder, True, False)
+    secret = volume["secret"]
+    assert [item["path"] for item in secret["items"]] == [file]
+    assert not secret.get("optional"), "a pod that started without it would serve everybody"
+    # And the service reads it as the kubelet mounts it: through two links, of which one changes.
+    data, link, keys = tmp_path / "..data", tmp_path / file, tmp_path / "first"
+    keys.mkdir()
+    (keys / file).write_text("a-key-of-some-length\n", encoding="utf-8")
+    data.symlink_to("first")
+    link.symlink_to(f"..data/{file}")
+    ring = KeyRing((), link, check_seconds=0)
+    assert ring.knows(b"a-key-of-some-length")
+    other = tmp_path / "second"
+    other.mkdir()
+    (other / file).write_text("another-key-of-some-length\n", encoding="utf-8")
+    (tmp_path / "new").symlink_to("second")
+    (tmp_path / "new").replace(data)
+    assert ring.knows(b"another-key-of-some-length")
+    assert not ring.knows(b"a-key-of-some-length")
+
+
+def test_models_are_controlled_by_the_repository_alone() -> None:
+    assert ENVIRONMENT["UNROLL_MODEL_CONTROL"] == "false"
+    assert MOUNTS["models"]["mountPath"] == ENVIRONMENT["UNROLL_MODELS_DIR"]
+    assert MOUNTS["models"]["readOnly"]
+    claim = manifest("persistentvolumeclaim")
+    claimed = VOLUMES["models"]["persistentVolumeClaim"]
+    assert claimed == {"claimName": claim["metadata"]["name"], "readOnly": True}
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"], "pods run on many nodes"
+
+
+def test_pods_spread_over_zones_and_nodes() -> None:
+    spread = POD["topologySpreadConstraints"]
+    keys = {each["topologyKey"] for each in spread}
+    assert keys == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    assert all(each["labelSelector"] == {"matchLabels": LABELS} for each in spread)
+
+
+def test_the_network_lets_in_who_is_marked_and_nobody_out() -> None:
+    policy = manifest("networkpolicy")["spec"]
+    assert policy["podSelector"]["matchLabels"] == LABELS
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["egress"] == []
+    (rule,) = policy["ingress"]
+    assert rule["ports"] == [{"port": CONTAINER["ports"][0]["name"]}]
+    assert {} not in rule["from"]
+
+
+def test_a_pod_gets_the_time_to_finish_its_work() -> None:
     asleep = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     drain = float(ENVIRONMENT["UNROLL_DRAIN_TIMEOUT_SECONDS"])
     readiness = CONTAINER["readinessProbe"]
@@ -118,7 +160,7 @@ def test_the_autoscaler_follows_the_queue() -> None:
     assert scaler["minReplicas"] > 1, "one may be evicted"
     metric = scaler["metrics"][0]["pods"]["metric"]["name"]
     assert unknown_metrics(metric) == set()
-    (rule,) = load_yaml(FOLDER / "monitoring" / "adapter-values.yaml")["rules"]["custom"]
+    (rule,) = load_yaml(MONITORING / "adapter-values.yaml")["rules"]["custom"]
     assert rule["name"]["as"] == metric
     assert rule["seriesQuery"].startswith(metric)
     cores = CONTAINER["resources"]
@@ -127,9 +169,26 @@ def test_the_autoscaler_follows_the_queue() -> None:
     assert share < 0.8 * float(cores["limits"]["cpu"])
 
 
+def test_the_operators_rules_are_those_of_prometheus() -> None:
+    file = MONITORING / "prometheusrule.yaml"
+    program = runpy.run_path(str(MONITORING / "prometheusrule.py"))
+    assert file.read_text(encoding="utf-8") == program["written"](), (
+        "run: python deploy/kubernetes/monitoring/prometheusrule.py"
+    )
+    rule = load_yaml(file)
+    assert rule.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert (rule["apiVersion"], rule["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    groups = [
+        group
+        for name in ("rules.yml", "alerts.yml")
+        for group in load_yaml(PROMETHEUS / name)["groups"]
+    ]
+    assert rule["spec"] == {"groups": groups}
+
+
 def test_the_service_monitor_scrapes_the_service() -> None:
     """A custom resource has no schema here: its structure, by the operator's own definition."""
-    monitor = load_yaml(FOLDER / "monitoring" / "servicemonitor.yaml")
+    monitor = load_yaml(MONITORING / "servicemonitor.yaml")
     assert monitor.keys() == {"apiVersion", "kind", "metadata", "spec"}
     assert monitor["apiVersion"] == "monitoring.coreos.com/v1"
     assert monitor["kind"] == "ServiceMonitor"

@@ -21,15 +21,18 @@ NO_REDIS: Final = "there is no redis-server; Debian's package redis-server has i
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """The URL of a Redis of its own, which writes nothing."""
+def redis_server(folder: Path, *more: str) -> Iterator[str]:
+    """The URL of a Redis of its own, which writes nothing if no option says `more`."""
     assert REDIS is not None
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     environment = {key: value for key, value in os.environ.items() if key != "REDIS_URL"}
     process = subprocess.Popen(
-        [REDIS, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        [REDIS, *options, *more],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
     )
     try:
         end = time.monotonic() + 30
