@@ -6,28 +6,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 import redis
 import uvicorn
-from prometheus_client.parser import text_string_to_metric_families
 
 from app.api.errors import ERRORS
 from app.errors import StoreFailed
-from tests.api.streams.crash import MODEL, Client, Process, Report, compare, running
+from tests.api.streams.crash import MODEL, Client, Report, compare
 from tests.deploy.files import DEFAULTS, seconds
-from tests.deploy.proxy import CONFIGURATION, NGINX, NO_NGINX, Proxy, proxy
-from tests.serving.streams.stores import NO_REDIS, REDIS, redis_server
+from tests.deploy.proxy import CONFIGURATION, NGINX, NO_NGINX
+from tests.deploy.replicas import WATCH_SECONDS, Replicas, get, infer, post, put, started
+from tests.serving.streams.stores import NO_REDIS, REDIS
 from tests.streams import write_stream_version
-from tests.writer import write_writer
 
 CLIENTS: Final = 8
 STEPS: Final = 400  # of each client
-WATCH_SECONDS: Final = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -36,62 +32,6 @@ def nginx_and_redis() -> None:
         pytest.skip(NO_NGINX)
     if REDIS is None:
         pytest.skip(NO_REDIS)
-
-
-@dataclass(frozen=True)
-class Replicas:
-    """Services that share a repository and a Redis, and what stands before them."""
-
-    processes: list[Process]
-    proxy: Proxy
-    models: Path
-    redis: str
-
-    @property
-    def url(self) -> str:
-        """Of the proxy."""
-        return f"http://127.0.0.1:{self.proxy.port}"
-
-    @property
-    def urls(self) -> list[str]:
-        """Of each replica."""
-        return [f"http://127.0.0.1:{each.port}" for each in self.processes]
-
-    def counted(self, sample: str) -> list[float]:
-        """The sum of all samples of this name, of each replica."""
-        pages = [httpx.get(f"{url}/metrics").text for url in self.urls]
-        return [
-            sum(
-                each.value
-                for family in text_string_to_metric_families(page)
-                for each in family.samples
-                if each.name == sample
-            )
-            for page in pages
-        ]
-
-    def served(self) -> list[str | None]:
-        """The version of the network that each replica serves."""
-        found = []
-        for url in self.urls:
-            models = httpx.get(f"{url}/models").json()["models"]
-            found.append(next((each["version"] for each in models if each["name"] == MODEL), None))
-        return found
-
-
-def started(folder: Path, stack: ExitStack) -> Replicas:
-    models = folder / "models"
-    write_stream_version(models, MODEL, hidden=8)
-    write_writer(models)
-    (folder / "redis").mkdir()
-    url = stack.enter_context(redis_server(folder / "redis"))
-    environment = {
-        "UNROLL_STREAMS_URL": url,
-        "UNROLL_WATCH_SECONDS": str(WATCH_SECONDS),
-    }
-    processes = stack.enter_context(running(models, 2, environment))
-    ports = [each.port for each in processes]
-    return Replicas(processes, stack.enter_context(proxy(folder / "nginx", ports)), models, url)
 
 
 @pytest.fixture(name="replicas", scope="module")
@@ -129,11 +69,6 @@ def report_of(clients: list[Client], port: int) -> Report:
     assert report.steps == len(clients) * STEPS
     assert (report.lost, report.twice, report.different) == (0, 0, 0), report
     return report
-
-
-def infer(url: str) -> httpx.Response:
-    tensor = {"name": "values", "datatype": "FP32", "shape": [1, 1, 1], "data": [0.5]}
-    return httpx.post(f"{url}/v2/models/{MODEL}/infer", json={"inputs": [tensor]})
 
 
 def both_answer(replicas: Replicas) -> None:
@@ -174,7 +109,7 @@ def test_a_stream_steps_on_either_replica(replicas: Replicas) -> None:
     # The position tells a replica that what it holds in memory has passed: nothing was in vain.
     assert sum(replicas.counted("unroll_stream_conflicts_total")) == 0
     # Opened, looked at, copied and ended by whichever has the turn.
-    with httpx.Client(base_url=replicas.url) as http:
+    with httpx.Client(base_url=replicas.url, timeout=60) as http:
         assert http.get("/streams/s-0").json()["position"] == STEPS
         fork = http.post("/streams/s-0/fork", json={"stream": "what-if"})
         assert (fork.status_code, fork.json()["position"]) == (201, STEPS)
@@ -189,12 +124,12 @@ def test_a_stream_steps_on_either_replica(replicas: Replicas) -> None:
 def test_load_and_unload_are_one_replicas(replicas: Replicas) -> None:
     assert replicas.served() == ["1", "1"]
     path = f"/v2/repository/models/{MODEL}"
-    assert httpx.post(f"{replicas.url}{path}/unload").status_code == 200
+    assert post(f"{replicas.url}{path}/unload").status_code == 200
     served = replicas.served()
     assert sorted(served, key=str) == ["1", None]
     # To reach all of them each is asked.
     for url in replicas.urls:
-        assert httpx.post(f"{url}{path}/load").status_code == 200
+        assert post(f"{url}{path}/load").status_code == 200
     assert replicas.served() == ["1", "1"]
 
 
@@ -209,7 +144,7 @@ def test_what_is_published_is_alls(replicas: Replicas) -> None:
         time.sleep(WATCH_SECONDS / 5)
     # To go back one is asked, and the others see it in the repository.
     path = f"/v2/repository/models/{MODEL}/versions/1/promote"
-    assert httpx.post(f"{replicas.url}{path}").status_code == 200
+    assert post(f"{replicas.url}{path}").status_code == 200
     while replicas.served() != ["1", "1"]:
         assert time.monotonic() < end, replicas.served()
         time.sleep(WATCH_SECONDS / 5)
@@ -217,7 +152,7 @@ def test_what_is_published_is_alls(replicas: Replicas) -> None:
 
 @pytest.mark.slow
 def test_metrics_are_asked_of_each_replica(replicas: Replicas) -> None:
-    assert httpx.get(f"{replicas.url}/metrics").status_code == 404
+    assert get(f"{replicas.url}/metrics").status_code == 404
     both_answer(replicas)
 
 
@@ -225,7 +160,9 @@ def test_metrics_are_asked_of_each_replica(replicas: Replicas) -> None:
 def test_pieces_pass_as_they_come(replicas: Replicas) -> None:
     body: dict[str, Any] = {"prompt": "abc", "max_length": 400, "seed": 1}
     events = {"Accept": "text/event-stream"}
-    with httpx.stream("POST", f"{replicas.url}/generate", json=body, headers=events) as response:
+    with httpx.stream(
+        "POST", f"{replicas.url}/generate", json=body, headers=events, timeout=60
+    ) as response:
         pieces = list(response.iter_raw())
     assert response.status_code == 200
     assert b"event: answer" in pieces[-1] or b"event: answer" in b"".join(pieces[-2:])
@@ -236,13 +173,13 @@ def test_pieces_pass_as_they_come(replicas: Replicas) -> None:
 def test_what_is_refused_is_told_in_words(replicas: Replicas) -> None:
     too_long = b" " * (DEFAULTS.max_body_bytes + 1)
     path = f"{replicas.url}/v2/models/{MODEL}/infer"
-    response = httpx.post(path, content=too_long, timeout=60)
+    response = post(path, content=too_long)
     assert response.status_code == 413
     assert str(DEFAULTS.max_body_bytes) in response.json()["error"]
     # A page that the service itself has sent, as a browser says.
     own_page = {"Origin": replicas.url}
-    assert httpx.post(path, json={}, headers=own_page).status_code == 422
-    assert httpx.post(path, json={}, headers={"Origin": "http://else"}).status_code == 403
+    assert post(path, json={}, headers=own_page).status_code == 422
+    assert post(path, json={}, headers={"Origin": "http://else"}).status_code == 403
 
 
 @pytest.mark.slow
@@ -277,13 +214,13 @@ def test_one_that_is_not_ready_is_passed_over(replicas: Replicas) -> None:
     unready = replicas.urls[0]
     for name in (MODEL, "generate"):
         path = f"/v2/repository/models/{name}/unload"
-        assert httpx.post(f"{unready}{path}").status_code == 200
-    assert httpx.get(f"{unready}/health/ready").status_code == 503
+        assert post(f"{unready}{path}").status_code == 200
+    assert get(f"{unready}/health/ready").status_code == 503
     for _ in range(10):
         assert infer(replicas.url).status_code == 200
     for name in (MODEL, "generate"):
         path = f"/v2/repository/models/{name}/load"
-        assert httpx.post(f"{unready}{path}").status_code == 200
+        assert post(f"{unready}{path}").status_code == 200
 
 
 @pytest.mark.slow
@@ -293,7 +230,7 @@ def test_a_store_that_fails_is_told_and_asked_once(replicas: Replicas) -> None:
     with redis.Redis.from_url(replicas.redis) as store:
         store.config_set("maxmemory", 1)
         try:
-            response = httpx.put(opened, json={"model": MODEL})
+            response = put(opened, json={"model": MODEL})
         finally:
             store.config_set("maxmemory", 0)
     assert response.status_code == 503
@@ -303,7 +240,7 @@ def test_a_store_that_fails_is_told_and_asked_once(replicas: Replicas) -> None:
     told = response.json()
     assert (told["type"], told["title"], told["status"]) == (kind.type, kind.title, kind.status)
     assert sum(replicas.counted("unroll_stream_store_failures_total")) == before + 1
-    assert httpx.put(opened, json={"model": MODEL}).status_code == 201
+    assert put(opened, json={"model": MODEL}).status_code == 201
 
 
 @pytest.mark.slow
@@ -312,6 +249,6 @@ def test_ready_is_whether_anybody_is(replicas: Replicas) -> None:
     url = f"{replicas.url}/health/ready"
     first, second = replicas.processes
     first.kill()
-    assert {httpx.get(url).status_code for _ in range(4)} == {200}
+    assert {get(url).status_code for _ in range(4)} == {200}
     second.kill()
-    assert httpx.get(url).status_code == 502
+    assert get(url).status_code == 502
