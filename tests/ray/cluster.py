@@ -23,7 +23,6 @@ _SETTINGS: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_raylet_start_wait_time_s": "120",
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-    "RAY_metrics_report_interval_ms": "1000",
 }
 
 
@@ -59,8 +58,11 @@ class Site:
 
 
 @contextmanager
-def cluster(environment: Mapping[str, str]) -> Iterator[Site]:
-    """Two node processes with a core each, whose replicas have this environment."""
+def cluster(environment: Mapping[str, str], *, one_proxy: bool = False) -> Iterator[Site]:
+    """Two node processes with a core each, whose replicas have this environment.
+
+    one_proxy: on the first node; else each has one.
+    """
     with ExitStack() as stack:
         before = dict(os.environ)
         stack.callback(_restore, before)
@@ -77,7 +79,8 @@ def cluster(environment: Mapping[str, str]) -> Iterator[Site]:
             )
         ray.init(address=nodes.address, log_to_driver=False)
         stack.callback(ray.shutdown)
-        serve.start(http_options={"host": "127.0.0.1", "port": ports[0]})
+        http = {"host": "127.0.0.1", "port": ports[0]}
+        serve.start(proxy_location="HeadOnly" if one_proxy else "EveryNode", http_options=http)
         stack.callback(serve.shutdown)
         yield Site(ports[0], tuple(ports[1:]))
 

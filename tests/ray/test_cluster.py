@@ -39,6 +39,7 @@ def two_nodes(
         "UNROLL_MODELS_DIR": str(folder / "models"),
         "UNROLL_STREAMS_DIR": str(folder / "streams"),
         "UNROLL_LOG_LEVEL": "WARNING",
+        "RAY_metrics_report_interval_ms": "1000",
     }
     with cluster(environment) as site:
         site.deploy(2, request_router_config={"request_router_class": STICKY})
