@@ -20,7 +20,6 @@ from app.api.stream_values import read_values, write_steps
 from app.api.work import encode_at
 from app.errors import InvalidInput
 from app.tasks.anomalies.streams import Feedback, ValueSteps, ValueStream
-from app.tasks.anomalies.task import WARM_UP
 from app.tasks.tensor.checks import Limits
 from app.tasks.tensor.streams import StreamSteps
 
@@ -112,7 +111,7 @@ def write_entries(graph: Streamed, outputs: Mapping[str, Array], count: int) -> 
         elif not foretold:
             step["note"] = "the first value: nothing was foretold"
         elif warming:
-            step["note"] = f"warming up: {position + 1} of {WARM_UP} values"
+            step["note"] = f"warming up: {position + 1} of {graph.warm_up} values"
         steps.append(step)
     content = b'"steps":' + answer_json(steps)
     if outputs["horizon"]:

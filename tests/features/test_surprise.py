@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.features.surprise import LEAST_KNOWN, Surprise
+from app.features.surprise import LEAST_KNOWN, WARM_UP, Surprise
 
 NOISE = np.random.default_rng(3).normal(size=900)
 
@@ -59,3 +59,22 @@ def test_scores_are_between_0_and_1_for_any_numbers() -> None:
 def test_another_list_of_numbers_is_refused() -> None:
     with pytest.raises(ValueError, match="no surprise"):
         Surprise([0.0])
+
+
+def test_what_was_there_before_scores_less_than_a_record() -> None:
+    values = NOISE.copy()
+    values[300], values[700], values[800] = 12.0, 12.0, 14.0
+    scores = np.array(scores_of(values.tolist()))
+    lost = -np.log10(1 - scores)
+    assert lost[300] > 1.5 * lost[700]
+    assert scores[WARM_UP:].max() == scores[300]
+
+
+def test_the_fewer_are_known_the_larger_a_surprise_must_be() -> None:
+    found = []
+    for at in (12, 25, 50, 100, 250):
+        values = NOISE[:300].copy()
+        values[at] = 30.0
+        found.append(scores_of(values.tolist())[at])
+    assert found == sorted(found)
+    assert found[0] < found[-1]

@@ -73,7 +73,9 @@ class SeriesAnomalies(BaseModel):
     anomalies: list[Anomaly]
     threshold: float = Field(description="The score from which values were called anomalous.")
     season_length: int = Field(description="The season that was followed at the end; 1: none.")
-    warm_up: int = Field(description="First values, none of which is called anomalous.")
+    warm_up: int = Field(
+        description="First values, of which only what is beyond doubt is called anomalous."
+    )
 
 
 class AnomaliesAnswer(BaseModel):

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from app.features.running import Running
 from app.features.surprise import Surprise
+from app.features.widths import Widths
 
 REMEMBERED: Final = 256  # scores that feedback may be about
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9)
-_HEAD: Final = struct.Struct("<dqqqqqq")
+_FORMAT: Final = 2  # of the bytes; another one is not read
+_HEAD: Final = struct.Struct("<qdddqqqqqq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class SeriesState:
     options: StreamOptions
     running: Running
     surprise: Surprise
+    widths: Widths
     hidden: NDArray[np.float32]
     foretold: NDArray[np.float64]
     scores: NDArray[np.float64]
@@ -51,6 +54,7 @@ class SeriesState:
             options,
             Running(options.frequency, options.season_length),
             Surprise(),
+            Widths(),
             np.zeros(state, np.float32),
             np.zeros(0),
             np.zeros(0),
@@ -72,7 +76,10 @@ class SeriesState:
         surprise = np.array(self.surprise.numbers)
         quantiles = np.array(o.quantiles)
         head = _HEAD.pack(
+            _FORMAT,
             o.threshold,
+            self.widths.below,
+            self.widths.above,
             o.season_length or 0,
             len(frequency),
             len(quantiles),
@@ -88,12 +95,14 @@ class SeriesState:
     def unpack(cls, content: bytes) -> Self:
         """What `pack` made. Raises ValueError for anything else."""
         try:
-            threshold, season, letters, levels, state, foretold, scores = _HEAD.unpack_from(content)
+            form, threshold, below, above, season, letters, *counts = _HEAD.unpack_from(content)
+            if form != _FORMAT:
+                raise ValueError(f"a state of format {form} cannot be read, only {_FORMAT}")
             at = _HEAD.size + letters
             frequency = content[_HEAD.size : at].decode()
             arrays: list[NDArray[np.float64]] = []
             hidden = np.zeros(0, np.float32)
-            for index, count in enumerate((levels, state, foretold, scores)):
+            for index, count in enumerate(counts):
                 kind = np.float32 if index == 1 else np.float64
                 part = np.frombuffer(content, kind, count, at)
                 at += part.nbytes
@@ -110,4 +119,5 @@ class SeriesState:
             threshold, frequency or None, season or None, tuple(quantiles.tolist())
         )
         running = Running.unpack(content[at + size :])
-        return cls(options, running, surprise, hidden, known, remembered)
+        widths = Widths(below, above)
+        return cls(options, running, surprise, widths, hidden, known, remembered)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InvalidInput
+from app.features.surprise import WARM_UP
 from app.tasks.anomalies.state import DEFAULT_QUANTILES, REMEMBERED, SeriesState
 from app.tasks.anomalies.task import AnomalyTask
 from app.tasks.anomalies.values import AnomalyExample, AnomalyPrediction
@@ -56,6 +57,7 @@ class ValueStream:
     outputs: tuple[str, ...] = ()
     compared: Final = ("anomaly_score",)
     can_be_fed_again: Final = True
+    warm_up: Final = WARM_UP  # values of which little is known yet
 
     def __init__(self, task: AnomalyTask) -> None:
         self.task = task

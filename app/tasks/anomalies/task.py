@@ -19,10 +19,12 @@ from app.features.calendar import timestamps
 from app.features.padding import pad
 from app.features.quantiles import extrapolate, interpolate, stretch
 from app.features.running import AHEAD, ROW, Running
-from app.features.surprise import Surprise
+from app.features.surprise import WARM_UP, Surprise
+from app.features.widths import Widths
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.tasks.anomalies.features import AnomalyFeatures
+from app.tasks.anomalies.scoring import Interval, scored, widened
 from app.tasks.anomalies.state import (
     DEFAULT_QUANTILES,
     REMEMBERED,
@@ -34,7 +36,6 @@ from app.telemetry import metrics
 
 Array = NDArray[np.float64]
 MAX_SEASON_LENGTH: Final = 100_000
-WARM_UP: Final = 200  # values before the first one that may be called anomalous
 _NORMAL: Final = NormalDist()
 _LARGEST: Final = 1e100  # a value; what is beyond it counts as if it were there
 
@@ -52,6 +53,7 @@ class AnomalyTask:
         self._session = session
         levels = np.array(features.levels)
         self._middle = features.levels.index(0.5)
+        self._interval = Interval.of(features.levels)
         self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
         edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
         self._shares = np.diff(edges)  # probability mass of each level
@@ -183,6 +185,10 @@ class AnomalyTask:
         before, count = example.before, example.length
         levels = len(self.features.levels)
         coming = example.last[:, None] + self._stretched(scaled) * example.units[:, None]
+        surprise = Surprise(before.surprise.numbers.copy())
+        widths = Widths(before.widths.below, before.widths.above)
+        scores, factors = scored(example, coming, self._interval, surprise, widths)
+        coming = widened(coming, factors, self._middle)
         known = np.full((count, levels), np.nan)  # foretold of each value, before it came
         if len(before.foretold):
             known[0] = before.foretold
@@ -191,18 +197,12 @@ class AnomalyTask:
         seen = np.cumsum(~np.isnan(example.values)) > 0
         known[1:][~(seen[:-1] | began)] = np.nan
         expected = known[:, self._middle]
-        surprise = Surprise(list(before.surprise.numbers))
-        scores = np.zeros(count)
-        columns = (example.values.tolist(), expected.tolist(), example.earlier.tolist())
-        for i, (value, guess, ago) in enumerate(zip(*columns, strict=True)):
-            if value == value and guess == guess:  # neither is NaN
-                scores[i] = surprise.take(value, guess, ago if ago == ago else None)
-        anomalous = (scores >= before.options.threshold) & ~example.warming
+        anomalous = scores >= before.options.threshold
         wanted = np.array([_NORMAL.inv_cdf(p) for p in before.options.quantiles])
         paths, mean, median = np.zeros((0, len(wanted))), np.zeros(0), np.zeros(0)
         started = example.running.known > 0
         if example.horizon and started:
-            values = self._future(example, ahead)
+            values = widened(self._future(example, ahead), factors[-1:], self._middle)
             paths = self._interpolated(values, wanted)
             mean, median = values @ self._shares, values[:, self._middle]
         remembered = np.concatenate([before.scores, scores])[-REMEMBERED:]
@@ -210,6 +210,7 @@ class AnomalyTask:
             before,
             running=example.running,
             surprise=surprise,
+            widths=widths,
             hidden=hidden,
             foretold=coming[-1] if started else np.zeros(0),
             scores=remembered,

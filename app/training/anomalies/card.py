@@ -10,7 +10,7 @@ _CARD = """\
 
 A recurrent network ({cell}, {layers} of {hidden} units, {parameters:,} parameters) reads a series
 value by value and says before each one how it will be distributed: {levels} quantiles of any step
-ahead. How far the value then lies from that, against how far values lay of late, is its score.
+ahead. How far the value then lies from that, against how far values lay before, is its score.
 
 ## Use
 
@@ -20,9 +20,11 @@ series has a state, the network does not change.
 
 ## Limits
 
-- For the first {warm_up} values nothing is called anomalous, and the first forecasts are wide.
+- Among the first {warm_up} values only what is beyond doubt is called anomalous, and the first
+  forecasts are wide.
 - A season that nobody told of is found only after three of them, up to 341 steps long.
-- In the 400 values after a surprise only a clearly larger one is called anomalous.
+- In the 350 values after a surprise only a clearly larger one is called anomalous, and what a
+  series has done before counts half.
 - A score says how rare a distance is in this series. Whether that matters it cannot know.
 
 ## Data
@@ -30,8 +32,9 @@ series has a state, the network does not change.
 {series:,} series of {collections}, and {generated:,} generated ones of many kinds. {split}
 No series of the Numenta Anomaly Benchmark was learned from. The constants of the score, which are
 no weights, were chosen by trial on the 27 files that are reported: on other files it may do worse
-or better. Recipe, seeds, checksums and library
-versions stand in `manifest.json`.
+or better. Constants chosen on one half of these files, drawn twenty times, scored 66 on the other
+half; any of those that were tried in this neighbourhood scored 62 on average. Recipe, seeds,
+checksums and library versions stand in `manifest.json`.
 
 ## Licence
 

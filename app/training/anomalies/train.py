@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from app.features.surprise import WARM_UP
 from app.serving.models.loader import TaskTypes
 from app.serving.models.manifest import Network, read_manifest
 from app.serving.runtime.session import Session
 from app.tasks.anomalies.features import AnomalyFeatures
-from app.tasks.anomalies.task import WARM_UP, AnomalyTask
+from app.tasks.anomalies.task import AnomalyTask
 from app.training.anomalies.card import anomaly_card
 from app.training.anomalies.fit import draw, train_network
 from app.training.anomalies.material import MOST_AHEAD, Material, build_material
@@ -61,7 +62,8 @@ def train_anomalies(
         ModelRefused: the result does not pass the checks of loading.
     """
     series = [one for one in read_series(data, collections) if one.part != "unseen"]
-    select = [one for one in series if one.part == "select"][::_VALIDATED] or series[:1]
+    ordinary = [one for one in series if one.part == "select"] or series[:1]
+    select = ordinary[::_VALIDATED]
     material = build_material(series, recipe.generated, recipe.longest, recipe.seed)
     validation = build_material(
         select, recipe.generated // 13, recipe.longest, _VALIDATION_SEED + recipe.seed
@@ -78,7 +80,7 @@ def train_anomalies(
         threshold=_USUAL_THRESHOLD,
         trained_horizon=MOST_AHEAD,
     )
-    threshold = threshold_of(AnomalyTask(features, Session(graph)), select, recipe)
+    threshold = threshold_of(AnomalyTask(features, Session(graph)), ordinary, recipe)
     features = features.model_copy(update={"threshold": threshold})
     found = sorted({one.dataset for one in series})
     training = _describe(recipe, fit, network, series) | {"data": dict(sha256_of(data, set(found)))}

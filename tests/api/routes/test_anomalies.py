@@ -234,3 +234,26 @@ def test_a_service_without_the_model_says_so(service: Service) -> None:
 def test_the_threshold_is_the_model_s(values: Service) -> None:
     assert found(values)["results"][0]["threshold"] == FEATURES.threshold
     assert found(values, threshold=0.5)["results"][0]["threshold"] == 0.5
+
+
+def test_a_threshold_decides_which_values_are_marked(values: Service) -> None:
+    for threshold in (0.3, 0.9, 1.0):
+        [result] = found(values, threshold=threshold)["results"]
+        wanted = [at for at, score in enumerate(result["scores"]) if score >= threshold]
+        assert [each["index"] for each in result["anomalies"]] == wanted
+    counts = [
+        len(found(values, threshold=each)["results"][0]["anomalies"]) for each in (0.3, 0.9, 1.0)
+    ]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[1] > counts[2] == 0
+
+
+def test_what_is_beyond_doubt_is_marked_in_a_short_series(values: Service) -> None:
+    series = [*WAVE[:40], 300.0, *WAVE[41:60]]
+    opened(values, "short")
+    steps = stepped(values, "short", series)["steps"]
+    [result] = found(values, series=series)["results"]
+    assert [each["index"] for each in result["anomalies"]] == [40]
+    assert [step["position"] for step in steps if step["anomalous"]] == [40]
+    assert steps[40]["note"] == "warming up: 41 of 200 values"
+    assert found(values, series=WAVE[:60])["results"][0]["anomalies"] == []

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidInput
+from app.features.surprise import WARM_UP
 from app.tasks.anomalies.state import SeriesState
 from app.tasks.anomalies.streams import Feedback, ValueSteps, ValueStream
-from app.tasks.anomalies.task import WARM_UP, AnomalyTask
+from app.tasks.anomalies.task import AnomalyTask
 from app.tasks.anomalies.values import AnomalyPrediction
 from tests.streamer import untrained_task
 
@@ -70,7 +71,8 @@ def test_every_kind_of_series_is_answered(name: str) -> None:
     found = TASK.follow(TASK.first(), values, 12)
     [prediction] = TASK.predict([found])
     assert ((prediction.scores >= 0) & (prediction.scores <= 1)).all()
-    assert not prediction.anomalous[:WARM_UP].any()
+    assert (prediction.anomalous == (prediction.scores >= prediction.options.threshold)).all()
+    assert prediction.warming.sum() == min(len(values), WARM_UP)
     known = ~np.isnan(prediction.expected)
     assert (np.diff(prediction.quantiles[known], axis=1) >= 0).all()
     if name == "all missing":
@@ -95,6 +97,15 @@ def test_what_stands_out_is_found() -> None:
 @pytest.mark.parametrize("name", ["constant", "counter", "two in turn"])
 def test_nothing_stands_out_of_what_goes_on(name: str) -> None:
     assert not answer(KINDS[name], untrained_task()).anomalous.any()
+
+
+def test_what_is_beyond_doubt_is_found_in_a_short_series() -> None:
+    values = WAVE[:60].copy()
+    values[40] += 300
+    found = answer(values, untrained_task())
+    assert np.flatnonzero(found.anomalous).tolist() == [40]
+    assert found.warming.all()
+    assert not answer(WAVE[:60], untrained_task()).anomalous.any()
 
 
 def test_no_score_looks_ahead() -> None:
@@ -149,6 +160,22 @@ def test_wrong_options_are_named(options: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         ValueStream(TASK).first_with(options)
     assert refused.value.field == field
+
+
+def test_a_state_of_another_format_is_refused() -> None:
+    state = ValueStream(TASK).first
+    assert SeriesState.unpack(state).pack() == state
+    with pytest.raises(ValueError, match="format 1"):
+        SeriesState.unpack((1).to_bytes(8, "little") + state[8:])
+
+
+def test_intervals_cover_what_they_say_in_the_long_run() -> None:
+    rng = np.random.default_rng(4)
+    values = np.concatenate([rng.normal(0, 1, 1000), rng.normal(0, 6, 1000)])
+    low, _, high = answer(values, untrained_task()).quantiles[200:].T
+    inside = (values[200:] >= low) & (values[200:] <= high)
+    assert 0.78 < inside.mean() < 0.82
+    assert 0.77 < inside[-500:].mean() < 0.83
 
 
 def test_a_state_of_something_else_is_refused() -> None:
