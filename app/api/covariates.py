@@ -16,6 +16,7 @@ from app.serving.models.loader import LoadedModel
 from app.tasks.forecast.covariates.build import plan_of
 from app.tasks.forecast.covariates.columns import MOST
 from app.tasks.forecast.covariates.plan import Plan
+from app.tasks.forecast.task import ForecastTask
 
 # Values by the name of a covariate, which the task checks.
 Covariates: TypeAlias = Mapping[str, Any]
@@ -67,6 +68,22 @@ def with_others(covariates: Sequence[Covariates], series: Sequence[Series]) -> l
         {**own, **{name: each for name, each in channels.items() if name != f"series[{index}]"}}
         for index, own in enumerate(covariates)
     ]
+
+
+def has_learned(model: LoadedModel, holidays: str | None) -> bool:
+    """Whether the network itself takes covariates, so that nothing is fitted to the request.
+
+    Raises InvalidInput for holidays, which no network has learned.
+    """
+    task = model.task
+    learned = isinstance(task, ForecastTask) and task.learned is not None
+    if learned and holidays is not None:
+        raise InvalidInput(
+            "this model takes the covariates that it has learned, and no holidays",
+            field="holidays",
+            allowed="null; or a covariate of holidays, if the model has learned one",
+        )
+    return learned
 
 
 async def forecast_with_covariates(

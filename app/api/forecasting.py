@@ -18,6 +18,7 @@ from app.api.covariates import (
     Covariates,
     check_covariates,
     forecast_with_covariates,
+    has_learned,
     with_others,
 )
 from app.api.fields import shown
@@ -38,6 +39,7 @@ TASK: Final = "forecast"
 _INLINE_SERIES: Final = 4
 _INLINE_POINTS: Final = 5_000
 _INLINE_HORIZON: Final = 200
+_COVARIATES: Final = ("past_covariates", "future_covariates")
 
 SERIES_SCHEMA: Final[dict[str, Any]] = {
     "title": "Series",
@@ -185,11 +187,13 @@ async def answer_asked(
 ) -> list[Any]:
     """A prediction for each of `asked`, in order. Raises what preparing and computing raise."""
     record = record_of(request.scope)
-    if body.holidays is not None or any(each.past or each.future for each in asked):
+    given = body.holidays is not None or any(each.past or each.future for each in asked)
+    learned = has_learned(model, body.holidays)
+    if given and not learned:
         options = [_options(body, each) | _covariates(body, each) for each in asked]
         places = [each.index for each in asked]
         return await forecast_with_covariates(request, model, options, places)
-    steps = [partial(_encode, model.task, body, each) for each in asked]
+    steps = [partial(_encode, model.task, body, each, learned) for each in asked]
     with tracing.span("encode"):
         examples = await prepare(request, record, steps, inline=_is_short(body, asked))
     return await run(request, record, model, examples)
@@ -249,12 +253,15 @@ def _check_size(body: ForecastRequest, series: int, max_horizon: int, max_points
         )
 
 
-def _encode(task: Task[Any, Any], body: ForecastRequest, asked: Asked) -> Any:
+def _encode(task: Task[Any, Any], body: ForecastRequest, asked: Asked, learned: bool) -> Any:
     """One example; errors name the place of the series in the request."""
-    places = {"series": f"series{asked.index}"}
+    places = {name: f"{name}{asked.index}" for name in ("series", *_COVARIATES)}
     if isinstance(body.start, list):
         places["start"] = f"start{asked.index}"
-    return encode_at(places, task.encode, **_options(body, asked))
+    options = _options(body, asked)
+    if learned:
+        options |= {"past_covariates": asked.past, "future_covariates": asked.future}
+    return encode_at(places, task.encode, **options)
 
 
 def _options(body: ForecastRequest, asked: Asked) -> dict[str, Any]:

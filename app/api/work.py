@@ -6,6 +6,7 @@ passes, when another input of the same request fails.
 
 import asyncio
 import contextvars
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from app.serving.scheduling.entry import Outcome
 from app.telemetry import tracing
 
 T = TypeVar("T")
+_NAME = re.compile(r"[\[.]")  # what ends the name of a field, within the name of a part of it
 
 
 class ClientGone(Exception):
@@ -92,7 +94,7 @@ def encode_at(places: Mapping[str, str], encode: Callable[..., T], **request: An
     try:
         return encode(**request)
     except InvalidInput as error:
-        name = error.field.partition("[")[0]
+        name = _NAME.split(error.field, maxsplit=1)[0]
         if name not in places:
             raise
         field = places[name] + error.field[len(name) :]

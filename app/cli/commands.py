@@ -13,12 +13,8 @@ from app.cli.authorship import evaluate_authorship, train_authorship
 from app.cli.caption import evaluate_caption, train_caption, train_caption_confidence
 from app.cli.classify import evaluate_classifier, train_classifier
 from app.cli.encoder import train_encoder
-from app.cli.forecast import (
-    evaluate_forecast,
-    evaluate_forecast_waves,
-    train_forecast,
-    train_forecast_waves,
-)
+from app.cli.forecast import evaluate_forecast, train_forecast
+from app.cli.forecast_waves import evaluate_forecast_waves, train_forecast_waves
 from app.cli.generate import evaluate_generate, train_generate
 from app.cli.import_graph import import_graph
 from app.cli.models import models, promote

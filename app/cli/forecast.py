@@ -24,12 +24,14 @@ from app.cli.common import (
 )
 from app.cli.publishing import PromoteOption, PublishNameOption, name_to_publish, settle
 from app.cli.tables import (
+    CovariateOption,
     DayFirstOption,
     DecimalOption,
     EncodingOption,
     FrequencyOption,
     HeaderOption,
     MissingOption,
+    PastCovariateOption,
     SeparatorOption,
     SeriesOption,
     TargetOption,
@@ -40,6 +42,7 @@ from app.cli.tables import (
     tell_left_out,
     tell_table,
 )
+from app.errors import ConfigurationError
 
 DataOption: TypeAlias = Annotated[
     Path,
@@ -49,9 +52,18 @@ DataOption: TypeAlias = Annotated[
         metavar="PATH",
     ),
 ]
-LayersOption: TypeAlias = Annotated[int, typer.Option(help="Layers of each stack.", min=1)]
+LayersOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Layers of each stack; else 2, with covariates 1.", min=1)
+]
 MembersOption: TypeAlias = Annotated[int, typer.Option(help="Networks that are averaged.", min=1)]
-StepsOption: TypeAlias = Annotated[int, typer.Option(help="Batches per network.", min=1)]
+_STEPS = 5000  # batches per network without covariates
+StepsOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Batches per network; else 5000, with covariates 1200.", min=1)
+]
+HorizonOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="Steps ahead to learn, with covariates; else about a season.", min=1),
+]
 JobsOption: TypeAlias = Annotated[int, typer.Option(help="Networks trained side by side.", min=1)]
 CollectionOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Only this collection of the data; may be repeated.")
@@ -62,9 +74,10 @@ def train_forecast(
     data: DataOption,
     cell: CellOption = "gru",
     hidden_size: HiddenOption = 64,
-    num_layers: LayersOption = 2,
+    num_layers: LayersOption = None,
     members: MembersOption = 4,
-    steps: StepsOption = 5000,
+    steps: StepsOption = None,
+    horizon: HorizonOption = None,
     jobs: JobsOption = 1,
     collection: CollectionOption = None,
     seed: SeedOption = 0,
@@ -76,6 +89,8 @@ def train_forecast(
     time: TimeOption = None,
     target: TargetOption = None,
     series: SeriesOption = None,
+    covariate: CovariateOption = None,
+    past_covariate: PastCovariateOption = None,
     separator: SeparatorOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
@@ -86,13 +101,19 @@ def train_forecast(
 ) -> None:
     """Train the general forecaster on series and publish it.
 
-    What was read of your own files is told before training begins.
+    A table with a column y and others learns a network that takes those as
+    covariates. What was read of your own files is told before training begins.
 
     Ctrl-C stops early and publishes the best networks so far; running the same
     command again goes on from the checkpoints in the work folder.
     """
     with errors_in_one_line(), training_extra():
+        from dataclasses import replace
+
         from app.training.common.loop import LoopOptions
+        from app.training.forecast.covariates.network import CovariateSizes
+        from app.training.forecast.covariates.recipe import CovariateRecipe, covariate_loop
+        from app.training.forecast.covariates.train import train_with_covariates
         from app.training.forecast.data import read_series
         from app.training.forecast.evaluate import forecast_score
         from app.training.forecast.network import ForecasterOptions
@@ -111,26 +132,50 @@ def train_forecast(
             header=header,
             frequency=frequency,
             missing=missing,
+            covariates=[*(covariate or ()), *(past_covariate or ())],
+            others=True,
         )
         tell_left_out(data)
         found = read_series(data, tuple(collection or ()), own=own, tell=tell_table)
         if not confirmed(f"Train on these {len(found)} series?", yes):
             raise typer.Exit(1)
-        recipe = ForecastRecipe(
-            network=ForecasterOptions(cell=cell, hidden_size=hidden_size, num_layers=num_layers),
-            loop=LoopOptions(steps=steps, validate_every=min(500, steps)),
-            members=members,
-            seed=seed,
-        )
-        folder = run(
-            data,
-            recipe,
-            name=name,
-            repository=out,
-            work=work,
-            jobs=jobs,
-            series=found,
-        )
+        beside = any(one.beside.past for one in found)
+        if horizon is not None and not beside:
+            raise ConfigurationError("--horizon: only networks with covariates have one")
+        if horizon is not None:
+            found = [replace(one, horizon=horizon) for one in found]
+        if beside:
+            folder = train_with_covariates(
+                data,
+                found,
+                CovariateRecipe(
+                    network=CovariateSizes(cell, hidden_size, num_layers or 1),
+                    loop=covariate_loop(steps),
+                    members=members,
+                    seed=seed,
+                ),
+                past_only=past_covariate or (),
+                name=name,
+                repository=out,
+                work=work,
+                jobs=jobs,
+            )
+        else:
+            steps = steps or _STEPS
+            folder = run(
+                data,
+                ForecastRecipe(
+                    network=ForecasterOptions(cell, hidden_size, num_layers or 2),
+                    loop=LoopOptions(steps=steps, validate_every=min(500, steps)),
+                    members=members,
+                    seed=seed,
+                ),
+                name=name,
+                repository=out,
+                work=work,
+                jobs=jobs,
+                series=found,
+            )
         settle(
             folder,
             promote,
@@ -138,41 +183,6 @@ def train_forecast(
                 folder.parent.name, out, data, version, collections=tuple(collection or ()), own=own
             ),
         )
-
-
-def train_forecast_waves(
-    cell: Annotated[str | None, typer.Option(help="As of forecast; else the recipe's.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Batches; else the recipe's.", min=1)] = None,
-    series: Annotated[
-        int | None, typer.Option(help="Train on so many series; else fresh ones.", min=1)
-    ] = None,
-    seed: SeedOption = 0,
-    name: PublishNameOption = None,
-    promote: PromoteOption = False,
-    out: OutOption = REPOSITORY,
-    work: WorkOption = Path("runs"),
-) -> None:
-    """Train the forecaster of the generated two-sine series; needs no data.
-
-    Ctrl-C stops early and publishes the best network so far.
-    """
-    with errors_in_one_line(), training_extra():
-        from dataclasses import replace
-
-        from app.training.waves.evaluate import waves_score
-        from app.training.waves.recipe import WavesRecipe
-        from app.training.waves.train import train_waves
-
-        name = name_to_publish(name, "forecast-waves", out, promote)
-        recipe = WavesRecipe(series=series, seed=seed)
-        if cell is not None:
-            recipe = replace(recipe, network=replace(recipe.network, cell=cell))
-        if steps is not None:
-            every = min(recipe.loop.validate_every, steps)
-            loop = replace(recipe.loop, steps=steps, validate_every=every)
-            recipe = replace(recipe, loop=loop)
-        folder = train_waves(recipe, name=name, repository=out, work=work)
-        settle(folder, promote, lambda version: waves_score(out, folder.parent.name, version))
 
 
 def evaluate_forecast(
@@ -201,6 +211,7 @@ def evaluate_forecast(
     time: TimeOption = None,
     target: TargetOption = None,
     series: SeriesOption = None,
+    covariate: CovariateOption = None,
     separator: SeparatorOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
@@ -235,6 +246,8 @@ def evaluate_forecast(
             header=header,
             frequency=frequency,
             missing=missing,
+            covariates=covariate,
+            others=True,
         )
         tell_left_out(data)
         root = load_settings(models_dir=models_dir).models_dir
@@ -257,20 +270,3 @@ def evaluate_forecast(
         if record:
             record_figures(root, name, rows, version)
         print_rows(forecast_table(rows), [row.to_json() for row in rows], as_json)
-
-
-def evaluate_forecast_waves(
-    name: NameOption = "forecast-waves",
-    version: VersionOption = None,
-    models_dir: ModelsOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Score the forecaster of the generated series on fresh ones."""
-    with errors_in_one_line(), training_extra():
-        from app.settings import load_settings
-        from app.training.waves.evaluate import evaluate_waves, wave_table
-
-        root = load_settings(models_dir=models_dir).models_dir
-        rows = evaluate_waves(root, name, version=version, url=url)
-        print_rows(wave_table(rows), [row.to_json() for row in rows], as_json)

@@ -38,6 +38,14 @@ CovariateOption: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+PastCovariateOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--past-covariate",
+        help="The same, not known ahead; may be repeated.",
+        rich_help_panel=_PANEL,
+    ),
+]
 SeparatorOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -102,6 +110,7 @@ def table_options(
     frequency: str | None,
     missing: list[str] | None,
     covariates: list[str] | None = None,
+    others: bool = False,
 ) -> "TableOptions":
     """The options of a command as the reader takes them.
 
@@ -118,6 +127,7 @@ def table_options(
         target=tuple(target or ()),
         series=tuple(series or ()),
         covariates=tuple(covariates or ()),
+        others=others,
         separator=separator,
         decimal=decimal,
         encoding=encoding,

@@ -36,6 +36,7 @@ _LAGS = 3
 _STATICS = 17
 _FAR_BELOW = -20.0  # units
 _FAR = 6.9  # log of a thousand
+_STEEP = 20.0  # its hyperbolic sine is a quarter of a billion
 _LARGE = 1e300  # from here on sums and differences may leave the range of doubles
 _SHRINK = 2.0**-20
 _EXACT = 1e-6  # of the size of a series: smaller moves are those of rounding
@@ -80,6 +81,7 @@ class Window:
     factor: float
     lowest: float
     imputed: int
+    bent: bool = False  # whether the network answers the inverse hyperbolic sine of units
 
     def unit(self, horizon: int) -> Array:
         """What one unit of the network's answer is worth per step: (horizon, 1)."""
@@ -167,6 +169,8 @@ def restore(window: Window, scaled: Array) -> Array:
     positive one stays within a thousand times what was seen.
     """
     horizon = len(scaled)
+    if window.bent:
+        scaled = np.sinh(np.clip(scaled, -_STEEP, _STEEP))
     x = window.level + window.unit(horizon) * scaled + seasonal_path(window, horizon)[:, None]
     if window.exact and not window.log and not window.x.any():
         return np.zeros_like(x)
@@ -181,6 +185,8 @@ def restore(window: Window, scaled: Array) -> Array:
 def scale(window: Window, values: Array) -> Array:
     """Inverse of `restore` for one path of values (horizon,), NaN kept; for training."""
     horizon = len(values)
+    if window.bent:
+        return np.arcsinh((values / window.factor - window.level) / window.unit(horizon)[:, 0])
     # a future at or below zero has no logarithm: it becomes a value that is merely far below
     x = np.log(np.maximum(values, 1e-300)) if window.log else values / window.factor
     scaled = (x - window.level - seasonal_path(window, horizon)) / window.unit(horizon)[:, 0]

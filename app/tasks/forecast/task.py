@@ -3,11 +3,11 @@
 Knows features and the graph's tensors; knows no HTTP and no torch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from app.features.series import Window, future, prepare, restore
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
+from app.tasks.forecast.covariates.learned import Codes, Encoded, LearnedCovariates
 from app.tasks.forecast.distribution import Bounds, nodes
 from app.tasks.forecast.features import ForecastFeatures
 from app.tasks.forecast.notes import note_on_trend, notes_on_points, notes_on_season
@@ -42,7 +43,8 @@ _INTERVAL = np.array(
 class ForecastExample(ExampleDefaults):
     """One series, encoded for the graph.
 
-    context: (time, features). future: (horizon, features).
+    context: (time, features). future: (horizon, features). codes: of categories, in the past
+    (time, categories) and ahead (horizon, categories), where the graph takes some.
     """
 
     window: Window
@@ -54,6 +56,7 @@ class ForecastExample(ExampleDefaults):
     season_length: int
     imputed: int
     notes: tuple[str, ...]
+    codes: tuple[Codes, Codes] | None = None
 
     @property
     def length(self) -> int:
@@ -95,7 +98,10 @@ class ForecastPrediction:
 
 
 class ForecastTask:
-    """Serves any forecaster with the inputs context, lengths, future and the output quantiles."""
+    """Serves any forecaster with the inputs context, lengths, future and the output quantiles.
+
+    One that has learned categories also takes context_codes and future_codes.
+    """
 
     def __init__(
         self, features: ForecastFeatures, session: Session, name: tuple[str, str] = ("", "")
@@ -105,6 +111,7 @@ class ForecastTask:
         self._features = features
         self._session = session
         self._options = features.series_options()
+        self.learned = None if features.covariates is None else LearnedCovariates(features)
         self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
         self._nodes = nodes(features.levels)
         self._fine_nodes = nodes(features.levels, fine=True)
@@ -141,12 +148,16 @@ class ForecastTask:
         minimum: float | None = None,
         maximum: float | None = None,
         integer: bool = False,
+        past_covariates: Mapping[str, Sequence[Any]] | None = None,
+        future_covariates: Mapping[str, Sequence[Any]] | None = None,
     ) -> ForecastExample:
         """Encode one series (oldest first, None or NaN for missing) and the options.
 
+        Covariates are for a network that has learned some; see `covariates.build` for others.
+
         Raises:
             InvalidInput: too short, all missing, a bad quantile, horizon, frequency, start or
-                bounds.
+                bounds; covariates that are not what was learned.
         """
         bounds = Bounds.of(minimum, maximum, integer)
         # a series may have 100,000 points: convert only the tail that is used
@@ -155,9 +166,21 @@ class ForecastTask:
         _check(len(series), values, horizon, quantiles, season_length)
         known = np.flatnonzero(~np.isnan(values))
         trimmed = values[known[0] :]
-        cycles = choose_cycles(trimmed, frequency, season_length)
-        window = prepare(trimmed, cycles, self._options)
-        steps = future(window, horizon, self._features.trained_horizon)
+        season = season_length
+        if self.learned is not None:
+            frequency = frequency or self.learned.frequency
+            season = season or (None if frequency else self.learned.season_length)
+        cycles = choose_cycles(trimmed, frequency, season)
+        if self.learned is None:
+            window = prepare(trimmed, cycles, self._options)
+            steps = future(window, horizon, self._features.trained_horizon)
+            encoded = Encoded(window, window.context, steps)
+        else:
+            past, ahead = past_covariates or {}, future_covariates or {}
+            encoded = self.learned.encode(
+                trimmed, len(series), horizon, past, ahead, start, frequency, cycles
+            )
+        window = encoded.window
         stamps = moved = None
         if start is not None:
             if frequency is None:
@@ -166,7 +189,7 @@ class ForecastTask:
                 )
             stamps, moved = timestamps(start, frequency, len(series), horizon)
         cycles = window.cycles
-        notes = [] if moved is None else [moved]
+        notes = [*encoded.notes, *([] if moved is None else [moved])]
         notes += notes_on_points(values, missing_before, bounds)
         notes += notes_on_season(season_length, window)
         if horizon > self._features.trained_horizon:
@@ -175,8 +198,9 @@ class ForecastTask:
         looked_for = cycles.short if cycles.short > 1 else cycles.long
         return ForecastExample(
             window=window,
-            context=window.context.astype(np.float32),
-            future=steps.astype(np.float32),
+            context=encoded.context.astype(np.float32),
+            future=encoded.future.astype(np.float32),
+            codes=encoded.codes,
             quantiles=tuple(quantiles),
             bounds=bounds,
             timestamps=stamps,
@@ -190,6 +214,10 @@ class ForecastTask:
         context, lengths = pad([e.context for e in examples])  # (batch, time, features)
         steps, _ = pad([e.future for e in examples])  # (batch, horizon, features)
         feeds = {"context": context, "lengths": lengths, "future": steps}
+        codes = [e.codes for e in examples if e.codes is not None]
+        if codes:  # of all examples, or of none
+            feeds["context_codes"], _ = pad([past for past, _ in codes])
+            feeds["future_codes"], _ = pad([ahead for _, ahead in codes])
         levels = self._session.run(feeds)["quantiles"]  # (batch, horizon, levels)
         if not np.isfinite(levels).all():
             raise InferenceFailed("the network's answer is not finite")
@@ -222,7 +250,8 @@ class ForecastTask:
         paths, median, of_nodes = np.split(values, [len(order), len(order) + 1], axis=1)
         paths = np.maximum.accumulate(paths, axis=1)  # (horizon, wanted): no crossing by rounding
         by_level = {example.quantiles[j]: paths[:, i] for i, j in enumerate(order)}
-        trend = note_on_trend(window, scaled[:, middle]) if self._options.normalise else None
+        trended = self._options.normalise and not window.bent
+        trend = note_on_trend(window, scaled[:, middle]) if trended else None
         return ForecastPrediction(
             mean=(of_nodes @ grid.weights).tolist(),  # (horizon,)
             median=median[:, 0].tolist(),

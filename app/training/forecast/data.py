@@ -15,7 +15,7 @@ import csv
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.training.forecast.own import own_files, read_own
+from app.training.forecast.tables.covariates import Beside, Cells
 from app.training.forecast.tables.options import TableOptions
 from app.training.forecast.tables.series import Table
 
@@ -34,7 +35,10 @@ _FREQUENCIES = {"yearly": "YS", "quarterly": "QS", "monthly": "MS", "other": Non
 
 @dataclass(frozen=True)
 class Series:
-    """One series: `values` (time,) float64 with NaN where missing, oldest first."""
+    """One series: `values` (time,) float64 with NaN where missing, oldest first.
+
+    first: when the first value was, in ISO 8601, where that is known; beside: its covariates.
+    """
 
     dataset: str
     id: str
@@ -42,6 +46,8 @@ class Series:
     frequency: str | None
     season_length: int
     horizon: int
+    first: str | None = None
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def part(self) -> Part:
@@ -57,6 +63,19 @@ class Series:
     def future(self) -> NDArray[np.float64]:
         """The last horizon: what a backtest is scored on."""
         return self.values[-self.horizon :]
+
+    def covariates(self) -> tuple[dict[str, Cells], dict[str, Cells]]:
+        """By name the cells beside `known()` and those beside `future()`, where a missing cell is
+        as the one before it."""
+        count = len(self.known())
+        past = {name: cells[:count] for name, cells in self.beside.past.items()}
+        ahead: dict[str, Cells] = {}
+        for name, cells in self.beside.past.items():
+            last = next((cell for cell in reversed(past[name]) if cell is not None), None)
+            filled = [last := last if cell is None else cell for cell in cells[count:]]
+            if None not in filled:
+                ahead[name] = filled
+        return past, ahead
 
 
 def read_series(
@@ -189,7 +208,16 @@ def _own(
 ) -> Iterator[Series]:
     for one in read_own(root, options, tell=tell):
         table = one.table
-        yield Series(OWN, one.id, table.values, table.frequency, one.season_length, one.horizon)
+        yield Series(
+            OWN,
+            one.id,
+            table.values,
+            table.frequency,
+            one.season_length,
+            one.horizon,
+            table.first,
+            table.beside,
+        )
 
 
 def _classic(name: str, path: Path) -> Iterator[Series]:

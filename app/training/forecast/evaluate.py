@@ -102,7 +102,9 @@ def _backtest(
 ) -> list[Row]:
     collection = series[0].dataset
     name = f"{model.model}/{model.version}"
-    questions = [Question(s.known(), s.horizon, s.frequency) for s in series]
+    questions = [
+        Question(s.known(), s.horizon, s.frequency, s.first, *s.covariates()) for s in series
+    ]
     answers: list[Answer] = []
     for start in range(0, len(series), 500):
         answers += model.ask(questions[start : start + 500], LEVELS)

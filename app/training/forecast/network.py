@@ -81,14 +81,7 @@ class Forecaster(nn.Module):
         entry = torch.cat([future.transpose(0, 1), summary], dim=2)
         decoded, _ = self.decoder(entry, None, state)
         raw = self.head(torch.relu(self.hidden(decoded))).transpose(0, 1)
-        return self.spread_out(raw)  # (batch, horizon, levels)
-
-    def spread_out(self, raw: Tensor) -> Tensor:
-        middle = self.middle
-        median = raw[..., middle : middle + 1]
-        below = functional.softplus(raw[..., :middle]).flip(-1).cumsum(-1).flip(-1)
-        above = functional.softplus(raw[..., middle + 1 :]).cumsum(-1)
-        return torch.cat([median - below, median, median + above], dim=-1)
+        return fan(raw, self.middle)  # (batch, horizon, levels)
 
     def to_onnx(self, graph: Graph, context: str, lengths: str, future: str) -> str:
         """Add `forward` to a graph, dropout left out; same arguments and result, as names."""
@@ -107,21 +100,33 @@ class Forecaster(nn.Module):
         with graph.scope("head"):
             hidden = graph.op("Relu", graph.linear(decoded, self.hidden))
             raw = graph.op("Transpose", graph.linear(hidden, self.head), perm=[1, 0, 2])
-            middle, count = self.middle, len(self.options.levels)
-            # Softplus rounds whole vector registers otherwise than what is left over at the end
-            # of a batch. With rows that fill registers there is never a rest, and an answer is
-            # the same to the bit in every batch.
-            rest = np.array([0, 0, 0, 0, 0, -count % _REGISTER], np.int64)
-            widths = graph.op("Softplus", graph.op("Pad", raw, rest))
-            median = graph.slices(raw, middle, middle + 1, axis=2)
-            axis = np.array(2, np.int64)
-            below = graph.op("CumSum", graph.slices(widths, 0, middle, axis=2), axis, reverse=1)
-            above = graph.op("CumSum", graph.slices(widths, middle + 1, count, axis=2), axis)
-            parts = (graph.op("Sub", median, below), median, graph.op("Add", median, above))
-            return graph.op("Concat", *parts, axis=2)
+            return fan_to_onnx(graph, raw, self.middle, len(self.options.levels))
 
     def describe(self) -> dict[str, object]:
         return asdict(self.options) | {"parameters": sum(p.numel() for p in self.parameters())}
+
+
+def fan(raw: Tensor, middle: int) -> Tensor:
+    """Medians and widths (..., levels) -> quantiles, increasing along the last axis."""
+    median = raw[..., middle : middle + 1]
+    below = functional.softplus(raw[..., :middle]).flip(-1).cumsum(-1).flip(-1)
+    above = functional.softplus(raw[..., middle + 1 :]).cumsum(-1)
+    return torch.cat([median - below, median, median + above], dim=-1)
+
+
+def fan_to_onnx(graph: Graph, raw: str, middle: int, count: int) -> str:
+    """Add `fan` over (batch, horizon, count) to a graph."""
+    # Softplus rounds whole vector registers otherwise than what is left over at the end
+    # of a batch. With rows that fill registers there is never a rest, and an answer is
+    # the same to the bit in every batch.
+    rest = np.array([0, 0, 0, 0, 0, -count % _REGISTER], np.int64)
+    widths = graph.op("Softplus", graph.op("Pad", raw, rest))
+    median = graph.slices(raw, middle, middle + 1, axis=2)
+    axis = np.array(2, np.int64)
+    below = graph.op("CumSum", graph.slices(widths, 0, middle, axis=2), axis, reverse=1)
+    above = graph.op("CumSum", graph.slices(widths, middle + 1, count, axis=2), axis)
+    parts = (graph.op("Sub", median, below), median, graph.op("Add", median, above))
+    return graph.op("Concat", *parts, axis=2)
 
 
 def forecaster_graph(members: Sequence[Forecaster]) -> onnx.ModelProto:

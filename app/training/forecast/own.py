@@ -12,6 +12,7 @@ from app.training.forecast.tables.options import TableOptions, TableRefused
 from app.training.forecast.tables.series import SHORTEST, Table, TableSeries, read_table
 
 _ENDINGS: Final = (".csv", ".tsv", ".tab", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
+_WITH_COVARIATES: Final = 8  # steps ahead at least, where a season is shorter
 _OTHER_TABLES: Final = (".xlsx", ".xls", ".ods", ".txt", ".dat", ".json", ".feather", ".zip")
 
 
@@ -22,7 +23,8 @@ class OwnSeries:
     id: str  # file and column, or file and series
     table: TableSeries
     season_length: int
-    # of its covariates' future, if there is one; else a season, a tenth to a quarter of the length
+    # of its covariates' future, if there is one; else a season, a tenth to a quarter of the length,
+    # and with covariates no more than a season
     horizon: int
 
 
@@ -77,6 +79,8 @@ def _own(stem: str, one: TableSeries) -> OwnSeries:
     length = len(one.values)
     season = max(choose_cycles(one.values, one.frequency, None).short, 1)
     horizon = int(np.clip(season, length // 10 or 1, max(length // 4, 1)))
+    if one.beside.past:  # what is known ahead is known for a season or so
+        horizon = min(horizon, max(season, _WITH_COVARIATES))
     horizon = one.beside.steps or horizon
     return OwnSeries(f"{stem}-{one.name}" if one.name else stem, one, season, horizon)
 

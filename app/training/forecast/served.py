@@ -1,9 +1,9 @@
 """Asks a published forecaster as a client does; knows requests and answers, not scores or torch."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.serving.models.loader import LoadedModel
+from app.tasks.forecast.covariates.build import plan_of
 from app.tasks.forecast.task import ForecastTask
 from app.training.common.served import (
     RemoteModel,
@@ -18,6 +19,7 @@ from app.training.common.served import (
     predictions_of,
     remote_model,
 )
+from app.training.forecast.tables.covariates import Cells
 
 Array = NDArray[np.float64]
 
@@ -26,11 +28,17 @@ _CHUNK = 100  # series in one request; the service takes more, but a request has
 
 @dataclass(frozen=True)
 class Question:
-    """One series: `values` (time,), NaN where missing, and how far to look ahead."""
+    """One series: `values` (time,), NaN where missing, and how far to look ahead.
+
+    start: of its first value; past and future: its covariates by name, a cell for each step.
+    """
 
     values: Array
     horizon: int
     frequency: str | None = None
+    start: str | None = None
+    past: Mapping[str, Cells] = field(default_factory=dict)
+    future: Mapping[str, Cells] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,18 +76,39 @@ def served(
 
 
 def _in_process(loaded: LoadedModel) -> Served:
+    task = loaded.task
+    learned = isinstance(task, ForecastTask) and task.learned is not None
+
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: list[Answer] = []
         for start in range(0, len(questions), _CHUNK):
             chunk = questions[start : start + _CHUNK]
-            examples = [
-                loaded.task.encode(series=_numbers(one.values), **_request(one, levels))
-                for one in chunk
-            ]
-            answers += [_answer(one.to_json(), levels) for one in predictions_of(loaded, examples)]
+            plain = [one for one in chunk if learned or not one.past]
+            examples = [task.encode(**_encoded(one, levels)) for one in plain]
+            given = iter(predictions_of(loaded, examples))
+            for one in chunk:
+                direct = learned or not one.past
+                forecast = next(given).to_json() if direct else _planned(loaded, one, levels)
+                answers.append(_answer(forecast, levels))
         return answers
 
     return Served(loaded.name, loaded.version, ask)
+
+
+def _encoded(one: Question, levels: Sequence[float]) -> dict[str, Any]:
+    """The keywords of `encode`, and of `plan_of`."""
+    request = {"series": _numbers(one.values), **_request(one, levels)}
+    if one.past:
+        request |= {"past_covariates": one.past, "future_covariates": one.future}
+        request |= {"start": one.start}
+    return request
+
+
+def _planned(loaded: LoadedModel, one: Question, levels: Sequence[float]) -> dict[str, Any]:
+    """The forecast with a regression on the covariates, as the service makes it."""
+    plan = plan_of(**_encoded(one, levels))
+    examples = [loaded.task.encode(**ask.request) for ask in plan.asks]
+    return plan.combine([each.to_json() for each in predictions_of(loaded, examples)]).to_json()
 
 
 def _over_http(remote: RemoteModel) -> Served:
@@ -88,6 +117,10 @@ def _over_http(remote: RemoteModel) -> Served:
         for chunk in _alike(questions):
             series = [_numbers(questions[i].values) for i in chunk]
             body = _request(questions[chunk[0]], levels) | {"series": series}
+            if any(questions[i].past for i in chunk):
+                body["start"] = [questions[i].start for i in chunk]
+                body["past_covariates"] = [questions[i].past for i in chunk]
+                body["future_covariates"] = [questions[i].future for i in chunk]
             forecasts = remote.ask("forecast", body)["forecasts"]
             for i, forecast in zip(chunk, forecasts, strict=True):
                 answers[i] = _answer(forecast, levels)

@@ -20,6 +20,7 @@ from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, amend, library_versions, publish, served_version
 from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.card import forecast_card, forecast_license
+from app.training.forecast.covariates.card import covariate_card
 from app.training.forecast.data import Series, read_series, sha256_of
 from app.training.forecast.fit import Material, build_material, predict, train_member
 from app.training.forecast.network import Forecaster, forecaster_graph
@@ -122,7 +123,11 @@ def record_figures(
     manifest = read_manifest(folder)
     evaluation: dict[str, JsonValue] = {"rows": [row.to_json() for row in rows]}
     evaluation["table"] = forecast_markdown(rows)
-    card = forecast_card(name, manifest.training, evaluation)
+    features = ForecastFeatures.model_validate(manifest.features)
+    if features.covariates is None:
+        card = forecast_card(name, manifest.training, evaluation)
+    else:
+        card = covariate_card(name, manifest.training, features, evaluation)
     amend(folder, evaluation=evaluation, card=card)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from app.errors import InvalidInput
 from app.features.seasonal import impute
 
 Array = NDArray[np.float64]
+Kind = Literal["number", "text"]
 
 MOST: Final = 50  # covariates of one series
 MOST_CATEGORIES: Final = 50
@@ -43,6 +44,14 @@ def covariates_of(
     Raises:
         InvalidInput: a name, a length or a value that will not do.
     """
+    check_names(past, future)
+    return [
+        _covariate(name, values, future.get(name), points, horizon) for name, values in past.items()
+    ]
+
+
+def check_names(past: Mapping[str, Any], future: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for too many covariates, and for one that has a future and no past."""
     if len(past) > MOST:
         raise InvalidInput(
             f"{len(past)} covariates are too many",
@@ -56,12 +65,14 @@ def covariates_of(
                 field=f"future_covariates.{name[:MOST_CHARACTERS]}",
                 allowed=f"names of past_covariates: {', '.join(past)[:200] or 'none'}",
             )
-    return [
-        _covariate(name, values, future.get(name), points, horizon) for name, values in past.items()
-    ]
 
 
-def _covariate(name: str, past: Any, future: Any, points: int, horizon: int) -> Covariate:
+def kind_of(name: str, past: Any, future: Any, points: int, horizon: int) -> Kind:
+    """What the values of a covariate are; `future` is None where it is not known.
+
+    Raises:
+        InvalidInput: a name, a length or a value that will not do.
+    """
     if not name or len(name) > MOST_CHARACTERS:
         raise InvalidInput(
             "a name has to be short",
@@ -69,7 +80,7 @@ def _covariate(name: str, past: Any, future: Any, points: int, horizon: int) -> 
             allowed=f"names of 1 to {MOST_CHARACTERS} characters",
         )
     parts = {"past_covariates": (past, points), "future_covariates": (future, horizon)}
-    kinds = set()
+    kinds: set[Kind] = set()
     for part, (values, length) in parts.items():
         if values is None:
             continue
@@ -88,23 +99,28 @@ def _covariate(name: str, past: Any, future: Any, points: int, horizon: int) -> 
         elif np.isfinite(values).any():  # another series, which was checked
             kinds.add("number")
     if len(kinds) != 1:
-        kind = "texts and numbers are mixed" if kinds else "every value is missing"
-        raise InvalidInput(kind, field=f"past_covariates.{name}", allowed=_VALUES)
+        what = "texts and numbers are mixed" if kinds else "every value is missing"
+        raise InvalidInput(what, field=f"past_covariates.{name}", allowed=_VALUES)
+    return kinds.pop()
+
+
+def _covariate(name: str, past: Any, future: Any, points: int, horizon: int) -> Covariate:
+    kind = kind_of(name, past, future, points, horizon)
     both = [*past, *(future or [])]
-    columns = _numbers(both) if kinds == {"number"} else _categories(both, name)
+    columns = _numbers(both) if kind == "number" else _categories(both, name)
     if future is None:
         columns = np.concatenate([columns, np.full((horizon, columns.shape[1]), np.nan)])
     return Covariate(name, columns, future is not None)
 
 
-def _kinds(values: list[Any], field: str, may_miss: bool) -> set[str]:
+def _kinds(values: list[Any], field: str, may_miss: bool) -> set[Kind]:
     if set(map(type, values)) <= {float, int, bool}:  # nearly always, and far quicker than a loop
         try:
             if np.isfinite(np.array(values, dtype=np.float64)).all():
                 return {"number"}
         except OverflowError:
             pass
-    found = set()
+    found: set[Kind] = set()
     for index, value in enumerate(values):
         if isinstance(value, bool | int | float):
             try:

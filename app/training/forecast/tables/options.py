@@ -18,6 +18,7 @@ class TableOptions:
     target: tuple[str, ...] = ()  # columns of the values; empty: every column of numbers
     series: tuple[str, ...] = ()  # columns that name the series of a row (long form)
     covariates: tuple[str, ...] = ()  # columns of what else is known of a step
+    others: bool = False  # beside a column `y` all others are covariates, if none is named
     separator: str | None = None  # between cells: one character, "tab" or "space"
     decimal: str | None = None  # "." or ","; the other one then separates thousands
     encoding: str | None = None  # as Python calls it

@@ -72,6 +72,8 @@ def find_roles(grid: Grid, place: Place, options: TableOptions) -> Roles:
     for column in targets:
         if column.kind != "number":
             raise place.refuse(f"--target: column {column.label} holds {column.kind}, no numbers")
+    if not targets and options.others and not beside and when is not None:
+        targets, beside = _beside_target(rest, notes)
     if not targets:
         targets = _targets(rest, ids, when, notes, place)
     return Roles(when, ids, targets, beside, notes)
@@ -248,6 +250,24 @@ def _is_fixed(column: Column, ids: Sequence[Column]) -> bool:
         if column.known[row] and found.setdefault(_key(ids, row), cell) != cell:
             return False
     return True
+
+
+def _beside_target(
+    columns: Sequence[Column], notes: list[str]
+) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """The column of the values, if it is called so, and the others, which are covariates."""
+    named = [one for one in columns if one.name.strip().casefold() in _TARGETS]
+    if len(named) != 1 or named[0].kind != "number":
+        return (), ()
+    others = [one for one in columns if one is not named[0]]
+    for one in others:
+        if one.kind not in ("number", "text"):
+            notes.append(f"column {one.label} left out: it holds {one.kind}")
+    chosen = tuple(one for one in others if one.kind in ("number", "text"))
+    if chosen:
+        listed = ", ".join(one.label for one in chosen)
+        notes.append(f"covariates of {named[0].label}: {listed} (--covariate names others)")
+    return tuple(named), chosen
 
 
 def _targets(

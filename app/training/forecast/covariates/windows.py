@@ -1,0 +1,156 @@
+"""Cuts series with covariates into windows, and says which part of the time each is in.
+
+Knows arrays; no network. What a window holds is made by the code that serves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.features.series import scale
+from app.tasks.forecast.covariates.learned import Encoded, LearnedCovariates
+from app.training.forecast.covariates.learn import Laid
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+_LEAST_KNOWN = 2  # values that stand before a window
+_MOST_ALIGNED = 2000  # windows that are in phase with the end of their series, at most
+
+
+@dataclass(frozen=True)
+class Windows:
+    """context (n, time, features) left-aligned, lengths (n,), future (n, horizon, features), target
+    (n, horizon) as the network answers it with NaN where nothing is known; codes of categories
+    (n, time, categories) and (n, horizon, categories); folds (n, 2): the parts of the time that the
+    first and the last step of the target are in; aligned (n,): in phase with the series' end."""
+
+    context: Floats
+    lengths: Integers
+    future: Floats
+    target: Floats
+    context_codes: Integers
+    future_codes: Integers
+    folds: Integers
+    aligned: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.int64]) -> "Windows":
+        longest = int(self.lengths[rows].max())
+        return Windows(
+            self.context[rows, :longest],
+            self.lengths[rows],
+            self.future[rows],
+            self.target[rows],
+            self.context_codes[rows, :longest],
+            self.future_codes[rows],
+            self.folds[rows],
+            self.aligned[rows],
+        )
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+def cut(
+    series: Sequence[Laid],
+    learned: LearnedCovariates,
+    *,
+    horizon: int,
+    memory: int,
+    folds: int,
+    most: int,
+    seed: int,
+) -> Windows:
+    """At most `most` windows of all series, those that are in phase with the end first.
+
+    Raises:
+        ValueError: no series is long enough for one.
+    """
+    rng = np.random.default_rng(seed)
+    places = [_origins(one, horizon) for one in series]
+    aligned = [
+        (i, int(origin), True)
+        for i, (one, origins) in enumerate(zip(series, places, strict=True))
+        for origin in origins[(len(one.values) - horizon - origins) % max(one.cycles.short, 1) == 0]
+    ]
+    if len(aligned) > _MOST_ALIGNED:
+        chosen = rng.choice(len(aligned), _MOST_ALIGNED, replace=False)
+        aligned = [aligned[i] for i in sorted(chosen)]
+    there = {(i, origin) for i, origin, _ in aligned}
+    others = [
+        (i, int(origin), False)
+        for i, origins in enumerate(places)
+        for origin in origins
+        if (i, int(origin)) not in there
+    ]
+    room = max(most - len(aligned), 0)
+    if len(others) > room:
+        chosen = rng.choice(len(others), room, replace=False)
+        others = [others[i] for i in sorted(chosen)]
+    rows = [
+        (*_window(series[i], origin, horizon, memory, learned), series[i], origin, phase)
+        for i, origin, phase in (*aligned, *others)
+    ]
+    if not rows:
+        raise ValueError("no series is long enough to learn from")
+    return _stacked(rows, horizon, folds)
+
+
+def _origins(one: Laid, horizon: int) -> Integers:
+    """Where windows may begin: something known before, half a horizon known after."""
+    known = np.concatenate([[0], np.cumsum(np.isfinite(one.values))])
+    first = min(max(2 * one.cycles.short, _LEAST_KNOWN), max(len(one.values) // 3, _LEAST_KNOWN))
+    origins = np.arange(first, len(one.values) - (horizon + 1) // 2 + 1)
+    ends = np.minimum(origins + horizon, len(one.values))
+    return origins[(known[origins] >= _LEAST_KNOWN) & (known[ends] > known[origins])]
+
+
+def _window(
+    one: Laid, origin: int, horizon: int, memory: int, learned: LearnedCovariates
+) -> tuple[Encoded, NDArray[np.float64]]:
+    """(the window's arrays, its target)."""
+    first = max(0, origin - memory)
+    known = np.flatnonzero(np.isfinite(one.values[first:origin]))
+    first += int(known[0]) if len(known) else 0
+    last = origin + horizon
+    missing = max(last - len(one.values), 0)
+
+    def rows(table: NDArray[Any]) -> NDArray[Any]:
+        part = table[first:last]
+        return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+
+    encoded = learned.arrays(
+        one.values[first:origin], rows(one.rows), rows(one.codes), rows(one.calendar), one.cycles
+    )
+    ahead = np.full(horizon, np.nan)
+    ahead[: horizon - missing] = one.values[origin:last]
+    return encoded, scale(encoded.window, ahead)
+
+
+def _stacked(rows: list[Any], horizon: int, folds: int) -> Windows:
+    first: Encoded = rows[0][0]
+    longest = max(len(row[0].context) for row in rows)
+    categories = 0 if first.codes is None else first.codes[0].shape[1]
+    context = np.zeros((len(rows), longest, first.context.shape[1]), np.float32)
+    context_codes = np.zeros((len(rows), longest, categories), np.int64)
+    future_codes = np.zeros((len(rows), horizon, categories), np.int64)
+    ends = np.zeros((len(rows), 2), np.int64)
+    for i, (encoded, _, one, origin, _) in enumerate(rows):
+        context[i, : len(encoded.context)] = encoded.context
+        if encoded.codes is not None:
+            context_codes[i, : len(encoded.context)], future_codes[i] = encoded.codes
+        last = min(origin + horizon, len(one.values)) - 1
+        ends[i] = np.array([origin, last]) * folds // len(one.values)
+    return Windows(
+        context=context,
+        lengths=np.array([len(row[0].context) for row in rows], np.int64),
+        future=np.stack([row[0].future for row in rows]).astype(np.float32),
+        target=np.stack([row[1] for row in rows]).astype(np.float32),
+        context_codes=context_codes,
+        future_codes=future_codes,
+        folds=ends,
+        aligned=np.array([row[4] for row in rows], bool),
+    )
