@@ -1,4 +1,4 @@
-"""Day-ahead electricity prices with covariates in the request, from day to day. Asks a service.
+"""Day-ahead electricity prices with covariates, from day to day. Asks a service.
 
 Every day's 24 hours are forecast at once from the hours before and from the load and wind that were
 forecast for the day, as in Lago et al. (2021), Applied Energy 293.
@@ -26,7 +26,10 @@ def main(
     url: str = "http://127.0.0.1:8000",
     first: Annotated[str, typer.Option(help="The first day that is forecast.")] = "2016-01-03",
     every: Annotated[int, typer.Option(help="Days from one that is forecast to the next.")] = 6,
-    model: str = "forecast",
+    model: Annotated[str, typer.Option(help="Who is asked.")] = "forecast",
+    learned: Annotated[
+        bool, typer.Option(help="It has learned the covariates, and answers nothing without them.")
+    ] = False,
 ) -> None:
     """Print mean absolute errors of medians with and without covariates, and of naive methods."""
     table = pd.read_csv(data)
@@ -42,7 +45,6 @@ def main(
             actual = price[origin : origin + DAY]
             options: dict[str, Any] = {"frequency": "h", "model": model}
             options["start"] = str(table["time"].iloc[0]).replace(" ", "T")
-            (plain,) = client.forecast([price[:origin]], DAY, **options)
             began = time.perf_counter()
             (one,) = client.forecast(
                 [price[:origin]],
@@ -56,10 +58,12 @@ def main(
             seconds.append(time.perf_counter() - began)
             guesses = {
                 "with covariates": np.array(one["median"]),
-                "without": np.array(plain["median"]),
                 "the day before": price[origin - DAY : origin],
                 "the week before": price[origin - 7 * DAY : origin - 6 * DAY],
             }
+            if not learned:
+                (plain,) = client.forecast([price[:origin]], DAY, **options)
+                guesses["without"] = np.array(plain["median"])
             for name, guess in guesses.items():
                 errors.setdefault(name, []).append(np.abs(guess - actual))
             low, high = (np.array(one["quantiles"][level]) for level in ("0.1", "0.9"))

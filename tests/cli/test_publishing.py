@@ -10,9 +10,12 @@ from app.cli.commands import cli
 from app.cli.publishing import name_to_publish, settle
 from app.errors import ConfigurationError
 from app.serving.models.folders import is_candidate
+from app.serving.models.manifest import read_manifest
 from app.serving.models.promotion import mark
+from app.tasks.forecast.features import ForecastFeatures
 from app.training.common.comparison import Score
 from tests.doubles import write_version
+from tests.training.forecast.covariates.made import write_shops
 from tests.training.forecast.test_own import monthly, wave
 
 RUN = CliRunner()
@@ -103,3 +106,26 @@ def test_promote_and_back(tmp_path: Path) -> None:
     code, output = promote("2")
     assert (code, "not sound" in output) == (1, True)
     assert is_candidate(tmp_path / "mean" / "2")
+
+
+def test_a_table_with_covariates_learns_them(tmp_path: Path) -> None:
+    path, models = write_shops(tmp_path), tmp_path / "models"
+    past = ["--covariate", "promotion", "--covariate", "region", "--past-covariate", "visitors"]
+    code, output = train(path, models, "--name", "shops", "--horizon", "5", *past)
+    assert code == 0, output
+    manifest = read_manifest(models / "shops" / "1")
+    features = ForecastFeatures.model_validate(manifest.features)
+    assert features.trained_horizon == 5
+    assert features.covariates is not None
+    ahead = {one.name: one.ahead for one in features.covariates.columns}
+    assert ahead == {"promotion": True, "region": True, "visitors": False}
+    code, output = train(path, models, "--name", "others")
+    assert code == 0, output
+    assert "covariates of 'y': 'promotion', 'region', 'visitors'" in output
+    code, output = train(path, models, "--name", "shops", "--promote")
+    assert code == 0, output
+    assert "OWA" in output or "cannot be compared" in output
+    plain = monthly(tmp_path / "plain", "air", wave(60))
+    code, output = train(plain, models, "--name", "plain", "--horizon", "5")
+    assert code != 0
+    assert "--horizon: only networks with covariates have one" in " ".join(output.split())

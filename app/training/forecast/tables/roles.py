@@ -264,9 +264,8 @@ def _beside_target(
         if one.kind not in ("number", "text"):
             notes.append(f"column {one.label} left out: it holds {one.kind}")
     chosen = tuple(one for one in others if one.kind in ("number", "text"))
-    if chosen:
-        listed = ", ".join(one.label for one in chosen)
-        notes.append(f"covariates of {named[0].label}: {listed} (--covariate names others)")
+    listed = ", ".join(one.label for one in chosen)
+    notes += [f"covariates of {named[0].label}: {listed} (--covariate names others)"] * bool(chosen)
     return tuple(named), chosen
 
 

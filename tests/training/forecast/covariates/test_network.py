@@ -1,10 +1,12 @@
 """The network with covariates: torch and ONNX agree, rows do not depend on each other."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from app.features.covariates import context_features, future_features
 from app.serving.runtime.session import Session
@@ -28,12 +30,12 @@ def networks(
     return members
 
 
-def feeds(categories: Sequence[int], rows: int = 5, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
+def feeds(categories: Sequence[int], rows: int = 5) -> dict[str, NDArray[Any]]:
+    rng = np.random.default_rng(0)
     lengths = rng.integers(2, 20, rows)
     lengths[0] = 20
     horizon = 7
-    found = {
+    found: dict[str, NDArray[Any]] = {
         "context": rng.normal(size=(rows, 20, context_features(COLUMNS))).astype(np.float32),
         "lengths": lengths.astype(np.int64),
         "future": rng.normal(size=(rows, horizon, future_features(COLUMNS))).astype(np.float32),

@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from app.serving.models.manifest import read_manifest
+from app.tasks.forecast.features import ForecastFeatures
+from app.training.forecast.covariates.train import train_with_covariates
 from app.training.forecast.evaluate import evaluate_forecast
 from app.training.forecast.tables.options import TableOptions
 from app.training.forecast.train import record_figures
-from tests.training.forecast.covariates.made import errors, tiny, train
+from tests.training.forecast.covariates.made import errors, read_shops, tiny, train, write_shops
 
 
 def test_what_the_covariates_do_is_learned(tmp_path: Path) -> None:
-    # `python -m tests.training.forecast.covariates.made`: LEARNED
+    # Five seeds, one thread and two (`python -m tests.training.forecast.covariates.made 2`): told
+    # 1.05 to 1.80, turned 12.7 to 14.8, the level 3.2 to 4.4.
     folder, series = train(tmp_path, tiny(150))
     found = errors(folder, series)
     assert found["told"] < 2.5
@@ -25,7 +27,9 @@ def test_a_version_tells_what_it_has_learned_and_is_scored(tmp_path: Path) -> No
     folder, series = train(tmp_path, tiny(members=2))
     manifest = read_manifest(folder)
     assert manifest.network.members == 2
-    assert manifest.features["covariates"]["columns"][1]["categories"] == ["north", "south"]
+    about = ForecastFeatures.model_validate(manifest.features).covariates
+    assert about is not None
+    assert about.columns[1].categories == ("north", "south")
     assert len(manifest.golden) == 4
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "`promotion`: true or false; known ahead" in card
@@ -50,11 +54,9 @@ def test_the_same_seed_gives_the_same_graph(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("days", [24, 40])
 def test_little_is_enough(tmp_path: Path, days: int) -> None:
-    from app.training.forecast.covariates.train import train_with_covariates
-    from tests.training.forecast.covariates.made import read_shops, write_shops
-
     path = write_shops(tmp_path, days=days)
     folder = train_with_covariates(
         path, read_shops(path), tiny(), name="few", repository=tmp_path, work=tmp_path / "work"
     )
-    assert np.isfinite(read_manifest(folder).training["members"][0]["best_score"])
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "nan" not in card
