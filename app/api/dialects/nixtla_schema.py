@@ -28,7 +28,7 @@ ALLOWED: Final = {
     "step_size": "a whole number from 1, or null",
     "full_history": "true or false",
     "refit": "true or false; it changes nothing",
-    "hist_exog": "null",
+    "hist_exog": "numbers of rows of X, or null",
     "detection_size": "a whole number from 1",
     "threshold_method": "univariate",
     "model_parameters": "null",
@@ -86,7 +86,7 @@ class NixtlaRequest(BaseModel):
                 field="finetune_steps",
                 allowed="0",
             )
-        for name in ("finetuned_model_id", "model_parameters", "multivariate", "hist_exog"):
+        for name in ("finetuned_model_id", "model_parameters", "multivariate"):
             if getattr(self, name, None):
                 raise InvalidInput("this is not served", field=name, allowed=ALLOWED[name])
 
@@ -105,7 +105,7 @@ class NixtlaValidationRequest(NixtlaForecastRequest):
     step_size: int | None = Field(None, ge=1, description="Steps between them; h if absent.")
     full_history: bool = Field(False, description="All but the first fifth.")
     refit: bool = Field(True, description="Changes nothing.")
-    hist_exog: list[int] | None = Field(None, description="null: there are none.")
+    hist_exog: list[int] | None = Field(None, description="Rows whose future nobody knew.")
 
 
 class NixtlaAnomalyRequest(NixtlaRequest):
@@ -124,7 +124,7 @@ class NixtlaOnlineRequest(NixtlaAnomalyRequest):
     step_size: int | None = Field(None, ge=1, description="Steps between forecasts; h if absent.")
     threshold_method: str = Field("univariate", max_length=32, description="univariate.")
     refit: bool = Field(True, description="Changes nothing.")
-    hist_exog: list[int] | None = Field(None, description="null: there are none.")
+    hist_exog: list[int] | None = Field(None, description="Rows whose future nobody knew.")
 
 
 class NixtlaForecast(BaseModel):

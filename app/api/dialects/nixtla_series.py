@@ -57,18 +57,14 @@ async def covariates_of(
     most = services.settings.max_points
 
     def read() -> dict[str, Any]:
-        past = plain_rows(body.series.X, "series.X", sum(sizes), most)
-        future = plain_rows(body.series.X_future, "series.X_future", horizon * len(sizes), most)
+        past = _rows(body, body.series.X, "series.X", sum(sizes), most)
+        future = _rows(body, body.series.X_future, "series.X_future", horizon * len(sizes), most)
         if len(future) > len(past):
             raise InvalidInput(
                 f"it has {len(future)} rows, and X has {len(past)}",
                 field="series.X_future",
                 allowed="the future of the first rows of X",
             )
-        for place in body.series.categorical_exog or ():
-            for rows in (past, future):
-                if 0 <= place < len(rows):
-                    rows[place] = [None if each is None else str(each) for each in rows[place]]
         return {
             "past_covariates": _by_series(past, sizes),
             "future_covariates": _by_series(future, [horizon] * len(sizes)),
@@ -77,6 +73,49 @@ async def covariates_of(
     if body.series.X is None and body.series.X_future is None:
         return {}
     return await in_bodies(request, services, read)
+
+
+async def covariates_of_windows(
+    request: Request,
+    services: Services,
+    body: NixtlaRequest,
+    series: ReadSeries,
+    windows: Sequence[tuple[int, int]],
+    horizon: int,
+) -> dict[str, Any]:
+    """The same of forecasts of what is known already: `windows` are series and how many of their
+    values are known.
+
+    What follows in `X` is the future, but of the rows that `hist_exog` names. Behind the end of a
+    series it is as at the end: such steps are not answered. Raises InvalidInput.
+    """
+    sizes = [len(each) for each in series.series]
+    hidden = {name_of(row) for row in getattr(body, "hist_exog", None) or ()}
+
+    def read() -> dict[str, Any]:
+        rows = _rows(body, body.series.X, "series.X", sum(sizes), services.settings.max_points)
+        whole = _by_series(rows, sizes)
+        past, future = [], []
+        for number, origin in windows:
+            of_series = whole[number]
+            past.append({name: cells[:origin] for name, cells in of_series.items()})
+            ahead = {}
+            for name in of_series.keys() - hidden:
+                cells = of_series[name][origin : origin + horizon]
+                ahead[name] = cells + cells[-1:] * (horizon - len(cells))
+            future.append(ahead)
+        return {"past_covariates": past, "future_covariates": future}
+
+    return {} if body.series.X is None else await in_bodies(request, services, read)
+
+
+def _rows(body: NixtlaRequest, value: Any, field: str, length: int, most: int) -> list[list[Any]]:
+    """Rows of covariates, those of categories as texts. Raises InvalidInput."""
+    rows = plain_rows(value, field, length, most)
+    for place in body.series.categorical_exog or ():
+        if 0 <= place < len(rows):
+            rows[place] = [None if each is None else str(each) for each in rows[place]]
+    return rows
 
 
 def name_of(row: int) -> str:

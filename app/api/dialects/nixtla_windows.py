@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from app.api.covariates import MOST_FORECASTS
 from app.api.dialects.common import forecast, respond, said_in
 from app.api.dialects.nixtla_schema import (
     ALLOWED,
@@ -25,6 +26,7 @@ from app.api.dialects.nixtla_schema import (
 )
 from app.api.dialects.nixtla_series import (
     WORDS,
+    covariates_of_windows,
     flat,
     intervals_of,
     levels_of,
@@ -153,11 +155,11 @@ async def _read(request: Request, services: Services, kind: type[B]) -> tuple[B,
     allowed = {name: ALLOWED[name] for name in kind.model_fields}
     body = await read_json(request, services, kind, allowed, ("series",), encodings=PACKED)
     body.refuse_what_is_not_served()
-    if body.series.X is not None or body.feature_contributions:
+    if body.feature_contributions:
         raise InvalidInput(
-            "covariates of what is known already are not served",
-            field="series.X" if body.series.X is not None else "feature_contributions",
-            allowed="series without covariates; POST /backtest takes them",
+            "contributions to forecasts of what is known already are not served",
+            field="feature_contributions",
+            allowed="false",
         )
     return body, await split(request, services, body)
 
@@ -210,6 +212,8 @@ async def _answer(
 ) -> Response:
     """The forecasts of all windows; of anomalies, too, what is unusual. Raises InvalidInput."""
     most = services.settings.max_series
+    if body.series.X is not None:
+        most = min(most, MOST_FORECASTS)
     if len(windows) > most:
         raise InvalidInput(
             f"they take {len(windows)} forecasts, which are too many for one request",
@@ -218,6 +222,7 @@ async def _answer(
         )
     judged = isinstance(body, NixtlaAnomalyRequest)
     starts = body.series.start_datetime
+    places_known = [(each.series, each.origin) for each in windows]
     fields = {
         "model": our_name(body.model),
         "series": ReadSeries([series.series[each.series][: each.origin] for each in windows]),
@@ -225,6 +230,7 @@ async def _answer(
         "frequency": body.freq,
         "horizon": horizon,
         "quantiles": sorted({*quantiles_of(levels), 0.5}),
+        **await covariates_of_windows(request, services, body, series, places_known, horizon),
     }
     numbers = [each.series for each in windows]
     asked, _, predictions = await forecast(request, services, fields, WORDS, numbers)

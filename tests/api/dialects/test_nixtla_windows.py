@@ -100,7 +100,13 @@ def test_a_whole_history_is_judged_but_for_its_beginning(real: Service) -> None:
     [
         ("cross_validation", {"h": 2, "n_windows": 5}, "series.sizes[1]", "5 windows of 2"),
         ("cross_validation", {"h": 2, "n_windows": 0}, "n_windows", "at least 1"),
-        ("cross_validation", {"h": 2, "hist_exog": [0]}, "hist_exog", "not served"),
+        ("cross_validation", {"h": 2, "multivariate": True}, "multivariate", "not served"),
+        (
+            "cross_validation",
+            {"h": 2, "feature_contributions": True},
+            "feature_contributions",
+            "not served",
+        ),
         ("cross_validation", {"h": 2, "finetune_steps": 1}, "finetune_steps", "fine-tuned"),
         ("cross_validation", {"h": 0}, "h", "at least 1"),
         ("anomaly_detection", {"level": 100}, "level", "less than 100"),
@@ -146,3 +152,36 @@ def test_too_many_windows(narrow: Service) -> None:
     error = error_of(narrow.http.post("/v2/cross_validation", json=body))
     assert error["field"] == "series.sizes"
     assert "4 forecasts" in error["message"]
+
+
+def test_covariates_of_windows(service: Service) -> None:
+    """The same forecasts as in a backtest with covariates."""
+    sale = [i % 5 == 0 for i in range(50)]
+    y = [30.0 + i % 3 + 10.0 * sale[i] for i in range(50)]
+    other = [float(i % 2) for i in range(50)]
+    series = {"y": y + y, "sizes": [50, 50], "X": [sale * 2, other * 2]}
+    body = {"series": series, "freq": "D", "h": 3, "n_windows": 2, "hist_exog": [1]}
+    answer = service.http.post("/v2/cross_validation", json=body)
+    assert answer.status_code == 200, answer.text
+    asked = {
+        "series": [y, y],
+        "horizon": 3,
+        "windows": 2,
+        "frequency": "D",
+        "past_covariates": {"x0": sale, "x1": other},
+        "future_covariates": {"x0": []},
+    }
+    tests = service.http.post("/backtest", json=asked).json()["backtests"]
+    means = [mean for one in tests for window in one["windows"] for mean in window["mean"]]
+    assert answer.json()["mean"] == pytest.approx(means)
+    plain = body | {"series": series | {"X": None}}
+    assert service.http.post("/v2/cross_validation", json=plain).json()["mean"] != means
+    judged = {"series": series, "freq": "D", "h": 2, "detection_size": 5, "level": 99}
+    found = service.http.post("/v2/online_anomaly_detection", json=judged)
+    assert found.status_code == 200, found.text
+    assert len(found.json()["mean"]) == 10
+    long = {"y": y * 4, "sizes": [100, 100], "X": [sale * 4]}
+    many = {"series": long, "freq": "D", "h": 1, "n_windows": 51}
+    refused = service.http.post("/v2/cross_validation", json=many)
+    assert refused.status_code == 422
+    assert error_of(refused)["allowed"].startswith("at most 100 forecasts")

@@ -27,6 +27,7 @@ from app.training.forecast.network import pinball
 
 _BATCH = 256  # windows that are validated at a time
 _TINY = 1e-9
+_APART = 3  # parts of the time; ten parts have each their turn
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def build_material(
 
 
 def left_out(recipe: CovariateRecipe, member: int) -> int:
-    """The part of the time that a member leaves out: of the first one the last."""
-    return recipe.folds - 1 - member * recipe.folds // recipe.members % recipe.folds
+    """The part of the time that a member leaves out, however many members there are: of the first
+    one the last, of the next ones parts that lie apart."""
+    return (recipe.folds - 1 - _APART * member) % recipe.folds
 
 
 def parts(windows: Windows, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

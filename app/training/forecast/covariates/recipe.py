@@ -32,7 +32,7 @@ class CovariateRecipe:
     members: int = 4  # networks that are averaged; each leaves out another part of the time
     batch_size: int = 64  # windows in a step
     windows: int = 8000  # that are cut from all series, at most
-    folds: int = 10  # parts of the time of a series, of which a member leaves out one
+    folds: int = 10  # parts of the time of a series, a member leaves one out; not divisible by 3
     without_calendar: float = 0.1  # share of the windows that are learned without dates
     strange: float = 0.02  # share of the categories that are learned as ones never seen
     seed: int = 0  # of windows; a member adds its number

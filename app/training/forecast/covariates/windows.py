@@ -71,32 +71,26 @@ def cut(
     """
     rng = np.random.default_rng(seed)
     places = [_origins(one, horizon) for one in series]
-    aligned = [
-        (i, int(origin), True)
-        for i, (one, origins) in enumerate(zip(series, places, strict=True))
-        for origin in origins[(len(one.values) - horizon - origins) % max(one.cycles.short, 1) == 0]
-    ]
-    if len(aligned) > _MOST_ALIGNED:
-        chosen = rng.choice(len(aligned), _MOST_ALIGNED, replace=False)
-        aligned = [aligned[i] for i in sorted(chosen)]
-    there = {(i, origin) for i, origin, _ in aligned}
-    others = [
-        (i, int(origin), False)
-        for i, origins in enumerate(places)
-        for origin in origins
-        if (i, int(origin)) not in there
-    ]
-    room = max(most - len(aligned), 0)
-    if len(others) > room:
-        chosen = rng.choice(len(others), room, replace=False)
-        others = [others[i] for i in sorted(chosen)]
+    numbers = np.repeat(np.arange(len(series)), [len(each) for each in places])
+    origins = np.concatenate(places)
+    ends = np.array([len(one.values) - horizon for one in series])
+    seasons = np.array([max(one.cycles.short, 1) for one in series])
+    aligned = (ends[numbers] - origins) % seasons[numbers] == 0
+    chosen = _some(np.flatnonzero(aligned), min(most, _MOST_ALIGNED), rng)
+    others = np.setdiff1d(np.arange(len(origins)), np.flatnonzero(aligned))
+    chosen = np.concatenate([chosen, _some(others, most - len(chosen), rng)])
     rows = [
-        (*_window(series[i], origin, horizon, memory, learned), series[i], origin, phase)
-        for i, origin, phase in (*aligned, *others)
+        (*_window(one, origin, horizon, memory, learned), one, origin, bool(aligned[i]))
+        for i, one, origin in ((i, series[numbers[i]], int(origins[i])) for i in chosen)
     ]
     if not rows:
         raise ValueError("no series is long enough to learn from")
     return _stacked(rows, horizon, folds)
+
+
+def _some(rows: Integers, most: int, rng: np.random.Generator) -> Integers:
+    """At most so many of `rows`, in order."""
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
 def _origins(one: Laid, horizon: int) -> Integers:
