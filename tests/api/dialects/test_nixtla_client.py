@@ -150,14 +150,14 @@ def test_covariates(url: str) -> None:
 
 
 def test_covariates_of_what_is_known(url: str) -> None:
-    table = frame(60)
-    table["sale"] = (np.arange(60) % 5 == 0).astype(float)
+    table = frame(150)
+    table["sale"] = (np.arange(150) % 5 == 0).astype(float)
     table["y"] += 20 * table["sale"]
     known = client(url).cross_validation(table, h=3, n_windows=2, freq="D")
     assert np.abs(known["TimeGPT"] - known["y"]).max() < 5
     without = client(url).cross_validation(table.drop(columns="sale"), h=3, n_windows=2, freq="D")
     assert np.abs(without["TimeGPT"] - without["y"]).max() > 10
-    table.loc[58, "y"] += 50
+    table["y"] += 50.0 * (np.arange(150) == 148)
     judged = client(url).detect_anomalies_online(
         table, h=1, detection_size=4, threshold_method="univariate", freq="D", level=99
     )
