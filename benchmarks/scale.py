@@ -30,6 +30,7 @@ cli = typer.Typer(add_completion=False, no_args_is_help=True)
 def measure(
     streams: Annotated[int, typer.Option(help="Streams that are opened.")] = 10_000,
     seconds: Annotated[float, typer.Option(help="Of steps.")] = 10.0,
+    hot: Annotated[int, typer.Option(help="Streams that the service holds as well.")] = 10_000,
 ) -> None:
     """Memory of Redis a stream, and what a step costs Redis and the service. LSTM(40)."""
     import redis
@@ -37,10 +38,11 @@ def measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         program = build(folder)
-        write_stream_version(folder / "models", hidden=40)
+        models = folder / "models"
+        write_stream_version(models, hidden=40)
         with (
             redis_server(folder) as url,
-            unroll(folder, folder / "models", streams_url=url) as (port, process),
+            unroll(folder, models, streams_url=url, hot_streams=str(hot)) as (port, process),
         ):
             client: Any = redis.Redis.from_url(url)
             server = psutil.Process(client.info("server")["process_id"])
@@ -70,7 +72,20 @@ def measure(
         ("bytes from Redis a step", f"{sent['total_net_output_bytes'] / count:.0f}"),
     ]
     typer.echo(report.table(("streams in Redis", "measured"), lines))
-    typer.echo(f"{seconds:g} s; {psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
+    load = psutil.getloadavg()[0]
+    typer.echo(f"{streams} streams, {hot} held; {seconds:g} s, load {load:.1f}")
+
+
+@cli.command()
+def file(streams: Annotated[int, typer.Option(help="Streams that are opened.")] = 10_000) -> None:
+    """Bytes of SQLite's files a stream of an LSTM(40), with one step each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_stream_version(folder / "models", hidden=40)
+        with unroll(folder / "kept", folder / "models") as (port, _):
+            open_all(port, streams)
+        size = sum(each.stat().st_size for each in (folder / "kept").iterdir())
+    typer.echo(f"SQLite: {size / streams:.0f} bytes a stream, of {streams}")
 
 
 _COUNTED: Final = (

@@ -71,6 +71,9 @@ class Replica:
             return loaded
         return Multiplexed(loaded, repository, settings.models_dir, limit)
 
+    async def check_health(self) -> None:
+        """Nothing to find out: Ray asks on the event loop, and an answer says that it turns."""
+
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What `scaling.ByLoad` reads of every replica; Ray asks now and then."""
         return {} if self._queue is None else {QUEUE_SECONDS: self._queue.read()}

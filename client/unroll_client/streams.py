@@ -39,6 +39,8 @@ class AsyncStream:
         self.name = name
         self.position = 0
         self._transport = transport
+        # Of several replicas a load balancer may keep a stream's steps at one, which has its state.
+        self._session = {"X-Session-ID": name}
         self._opening = {key: value for key, value in opening.items() if value is not None}
 
     async def __aenter__(self) -> AsyncStream:
@@ -176,7 +178,9 @@ class AsyncStream:
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        return await self._transport.ask(method, self._path + path, body, again=AWAY)
+        return await self._transport.ask(
+            method, self._path + path, body, headers=self._session, again=AWAY
+        )
 
     def _at(self, answer: Any) -> StreamState:
         if not isinstance(answer.get("position"), int):

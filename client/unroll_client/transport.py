@@ -79,6 +79,7 @@ class Transport:
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         deadline: Deadline | None = None,
         again: Collection[int] = BUSY,
     ) -> dict[str, Any]:
@@ -90,8 +91,8 @@ class Transport:
             NotUnroll: something else answers.
         """
         content = None if body is None else encoded(body)
-        headers = {"Content-Type": "application/json"}
-        reply = await self.send(method, path, content, headers, deadline=deadline, again=again)
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        reply = await self.send(method, path, content, sent, deadline=deadline, again=again)
         return self.parsed(reply.content)
 
     def parsed(self, content: bytes) -> dict[str, Any]:

@@ -117,6 +117,9 @@ def test_what_goes_with_steps_and_anomalies() -> None:
         stream.step(1.0, None, horizon=3, feedback=[{"position": 0, "anomalous": False}])
         stream.step(2.0)
         assert len(one.anomalies([[1, 2], [3, 4]], frequency="h", threshold=0.9)) == 2
+    # A load balancer may keep the steps of a stream at one of several replicas.
+    sessions = [each.headers.get("X-Session-ID") for each in shared.requests]
+    assert sessions == ["s", "s", "s", None]
     assert [json.loads(each.content) for each in shared.requests[1:]] == [
         {
             "position": 0,
