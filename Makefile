@@ -17,6 +17,9 @@ AUDIT := $(VENV)/.installed-audit
 # The oldest versions that pyproject.toml allows have a virtual environment of their own.
 LOWEST := .venv-lowest
 
+# KServe's Python package needs older versions of what the tests use; it has one, too.
+KSERVE := .venv-kserve
+
 # The client that the commands ask with is a distribution of its own, which this checkout holds. Both
 # are installed together, as pointers to their code.
 CLIENT := --editable ./client
@@ -35,7 +38,7 @@ PARALLEL ?= --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 export UNROLL_HOST UNROLL_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-lowest test-models test-ray attack coverage check audit format train evaluate bench soak image clean
+.PHONY: help serve test test-lowest test-models test-ray test-kserve attack coverage check audit format train evaluate bench soak image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -51,6 +54,9 @@ test-lowest: $(LOWEST)/.installed ## run every test with the oldest versions tha
 
 test-ray: $(DEVELOPMENT) ## run the tests that start a Ray cluster of two node processes, a minute or two
 	$(BIN)/python -m pytest tests/ray --ray $(OPTIONS)
+
+test-kserve: $(DEVELOPMENT) $(KSERVE)/.installed ## run the tests that ask KServe's own Python package, which takes minutes to install
+	$(BIN)/python -m pytest tests/deploy/test_kserve.py tests/api/v2/test_kserve_client.py $(OPTIONS)
 
 attack: $(DEVELOPMENT) ## every known attack on a service, the long ones too, and what each did (OPTIONS="-k name" picks)
 	$(BIN)/python -m pytest tests/attack --attack -s $(OPTIONS)
@@ -90,10 +96,10 @@ image: ## build the container image
 	docker build --tag $(IMAGE) .
 
 clean: ## remove the virtual environment and every cache
-	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(LOWEST) $(KSERVE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
 
 # bin/pip is the last thing `venv` writes, so a creation that was cut short is repeated.
-$(BIN)/pip $(LOWEST)/bin/pip:
+$(BIN)/pip $(LOWEST)/bin/pip $(KSERVE)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Unroll needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(patsubst %/bin/pip,%,$@)
@@ -117,4 +123,8 @@ $(AUDIT): $(MANIFESTS) constraints.txt | $(BIN)/pip
 $(LOWEST)/.installed: $(MANIFESTS) constraints-lowest.txt | $(LOWEST)/bin/pip
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet \
 	  --constraint constraints-lowest.txt $(CLIENT) --editable '.[train,dev,tracing,redis]'
+	@touch $@
+
+$(KSERVE)/.installed: | $(KSERVE)/bin/pip
+	$(KSERVE)/bin/python -m pip install --disable-pip-version-check --quiet kserve==0.21.0
 	@touch $@

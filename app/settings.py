@@ -14,10 +14,8 @@ from app.errors import ConfigurationError
 from app.folders import default_folder
 
 _PREFIX: Final = "UNROLL_"
-_SECRET: Final = frozenset(
-    {"api_keys", "admin_api_keys"}
-)  # never shown, not even when they are wrong
-
+# Never shown, not even when they are wrong.
+_SECRET: Final = frozenset({"api_keys", "admin_api_keys"})
 
 KEY_RULE: Final = "must be visible ASCII characters without spaces, one at least"
 
@@ -35,9 +33,11 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    models_dir: Path = Field(
-        default_folder("models"),
-        description="Folder of the model repository.",
+    models_dir: Path = Field(default_folder("models"), description="The model repository's folder.")
+    model_name: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$",
+        description="Name of the one model if that folder holds its ONNX file, or versions of it.",
     )
     state_dir: Path | None = Field(
         None,

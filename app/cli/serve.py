@@ -52,6 +52,7 @@ def serve(
                 "unroll import network.onnx --name mine"
             )
     with errors_in_one_line():
+        from app.cli.storage import repository_of
         from app.environment import unknown_settings
         from app.serving.models.wanted import state_folder
         from app.telemetry import log
@@ -60,8 +61,11 @@ def serve(
         for name, meant in unknown_settings():
             log.get_logger(__name__).warning("setting_unknown", name=name, meant=meant)
         several = settings.workers > 1
-        with state_folder(settings.state_dir, settings.pinned_versions, temporary=several) as state:
-            settings = settings.model_copy(update={"state_dir": state})
+        with (
+            state_folder(settings.state_dir, settings.pinned_versions, temporary=several) as state,
+            repository_of(settings) as models,
+        ):
+            settings = settings.model_copy(update={"state_dir": state, "models_dir": models})
             raise typer.Exit(_several(settings) if several else _alone(settings))
 
 
