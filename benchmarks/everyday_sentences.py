@@ -95,7 +95,8 @@ def foreign(model: LoadedModel) -> None:
 
 def main(
     models: Annotated[Path, typer.Option(help="The repository of models.")] = Path("models"),
-    version: Annotated[str | None, typer.Option(help="Of the model `sentiment`.")] = None,
+    name: Annotated[str, typer.Option(help="Of the model.")] = "sentiment",
+    version: Annotated[str | None, typer.Option(help="Of the model.")] = None,
     part: Annotated[str, typer.Option(help="report, or select while something is chosen.")] = (
         "report"
     ),
@@ -105,7 +106,7 @@ def main(
     """Print how one version does."""
     judged = [(kind, *one) for kind, several in EVERYDAY.items() for one in several]
     rows = judged if part == "report" else [("select", *one) for one in SELECT]
-    with loaded_model(models, "sentiment", SentimentTask, "sentiment", version) as model:
+    with loaded_model(models, "sentiment", SentimentTask, name, version) as model:
         sentences(model, rows, show)
         repeated(model, rows[::every])
         foreign(model)

@@ -18,6 +18,7 @@ SHIPPED: Final = {  # versions from the oldest to the one that serves
     "forecast-waves": ("1",),
     "generate": ("1",),
     "sentiment": ("8",),
+    "sentiment-open": ("1",),
     "translate": ("1",),
 }
 FOLDERS: Final = [

@@ -1,5 +1,6 @@
 """The commands that train and evaluate sentiment. Knows arguments; all else by import."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -8,7 +9,6 @@ import typer
 from app.cli.common import (
     REPOSITORY,
     CellOption,
-    HiddenOption,
     JsonOption,
     ModelsOption,
     NameOption,
@@ -42,7 +42,9 @@ CacheOption: TypeAlias = Annotated[
 def train_sentiment(
     data: TextsOption,
     cell: CellOption = "lstm",
-    hidden_size: HiddenOption = 256,
+    hidden_size: Annotated[
+        int | None, typer.Option(help="Units of a layer; else the recipe's.", min=1)
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Batches of every phase, for trying out.", min=1)
     ] = None,
@@ -51,6 +53,14 @@ def train_sentiment(
         bool,
         typer.Option(
             "--refit", help="Publish a second version, fitted on the held-out texts as well."
+        ),
+    ] = False,
+    open_texts: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            help="Learn from made sentences, tatoeba.org and the Federalist alone: weights that "
+            "may be used for anything, by the name sentiment-open.",
         ),
     ] = False,
     start: Annotated[
@@ -72,6 +82,8 @@ def train_sentiment(
 ) -> None:
     """Train the sentiment model on the public sets of labelled texts and publish it.
 
+    With --open no set of tweets or reviews is read, and training takes minutes.
+
     Ctrl-C ends the phase that runs and publishes the best network so far; running
     the same command again goes on from the checkpoints in the work folder.
     """
@@ -79,12 +91,23 @@ def train_sentiment(
         from app.tasks.sentiment import SentimentTask
         from app.training.sentiment.data import read_texts
         from app.training.sentiment.evaluate import sentiment_score
-        from app.training.sentiment.recipe import SentimentRecipe, continued, shortened
+        from app.training.sentiment.recipe import (
+            SentimentRecipe,
+            continued,
+            open_recipe,
+            shortened,
+        )
         from app.training.sentiment.served import served_texts
         from app.training.sentiment.train import train_sentiment as run
 
-        name = name_to_publish(name, "sentiment", out, promote)
-        recipe = SentimentRecipe(cell=cell, hidden_size=hidden_size, seed=seed)
+        if open_texts and (refit or start is not None):
+            raise ValueError("--open is for training from nothing, without --start and --refit")
+        usual = "sentiment-open" if open_texts else "sentiment"
+        name = name_to_publish(name, usual, out, promote)
+        recipe = open_recipe() if open_texts else SentimentRecipe()
+        recipe = replace(
+            recipe, cell=cell, hidden_size=hidden_size or recipe.hidden_size, seed=seed
+        )
         if start is not None:
             recipe = continued(recipe)
         if steps is not None:
@@ -96,7 +119,7 @@ def train_sentiment(
             with served_texts(
                 "sentiment", SentimentTask, folder.parent.name, out, version=version
             ) as model:
-                return sentiment_score(model, read_texts(data))
+                return sentiment_score(model, read_texts(data, tuple(recipe.shares)))
 
         settle(folder, promote, score)
 

@@ -67,6 +67,17 @@ def test_only_whole_reports_are_recorded(server: KeywordServer, data: Path) -> N
     assert not server.requests
 
 
+def test_open_weights_begin_with_nothing_and_are_no_refit(tmp_path: Path) -> None:
+    for wrong in (("--refit",), ("--start", str(tmp_path))):
+        command = ("train", "sentiment", "--data", str(tmp_path), "--out", str(tmp_path), "--open")
+        code, out, err = run(*command, *wrong)
+        told = "--open is for training from nothing, without --start and --refit\n"
+        assert (code, out, err) == (2, "", told)
+    code, _, err = run(*command)
+    assert code == 2
+    assert err.endswith("translation/eng-fra.tsv.gz\n")  # and no set of tweets or reviews
+
+
 def test_a_folder_without_texts_is_one_line(tmp_path: Path) -> None:
     try:
         code, _, err = run("evaluate", "sentiment", "--data", str(tmp_path))

@@ -9,7 +9,8 @@ nothing):
 * `imdb`: the file goes film by film, and films with reviews of both labels come first in both
   halves of it, in one order. Parts are stretches of this order, with a gap between: no film is in
   two parts, as none is in both halves of the data set (Maas et al. 2011, section 4.1).
-* `facts`: sentences out of running text, a tenth of them `select`; nothing of them is reported.
+* `facts`: sentences out of running text, a tenth `select`, none reported; `sentences`: those of
+  them that may be used for anything, and more of these.
 * `plain`: made by `plain_texts`, but `report`, which was written by hand. It gives way: a
   sentence that another source has, in whatever part, stays there alone.
 * `everyday`: made by `everyday_texts`, but `select` and `report`, which were written by hand.
@@ -31,7 +32,7 @@ from app.training.sentiment.everyday_judged import EVERYDAY
 from app.training.sentiment.everyday_select import SELECT
 from app.training.sentiment.everyday_texts import everyday_texts
 from app.training.sentiment.labels import LABELS, Label
-from app.training.sentiment.natural_texts import FILES, natural_texts
+from app.training.sentiment.natural_texts import FILES, OPEN_FILES, natural_texts, open_texts
 from app.training.sentiment.near_duplicates import Words, near_duplicate_groups, text_key, words_of
 from app.training.sentiment.plain_judged import JUDGED
 from app.training.sentiment.plain_texts import plain_texts
@@ -44,6 +45,9 @@ Placed = tuple["Text", Part | None]
 
 MADE: Final = ("plain", "everyday")
 """The sources whose texts are made, not read from files."""
+OPEN: Final = (*MADE, "sentences")
+"""The sources from which weights may be learned that may be used for anything."""
+_JUDGED_EVERYDAY: Final = [one for kind in EVERYDAY.values() for one in kind]
 _EVERYDAY_TEXTS: Final = 40_000
 _MADE_TEXTS: Final[tuple[tuple[Literal["train", "select"], int], ...]] = (
     ("train", 9000),
@@ -125,8 +129,7 @@ def all_texts(root: Path, only: Sequence[str] = ()) -> tuple[Text, ...]:
     Raises as `read_texts` does.
     """
     found: dict[tuple[str, str, Label], Text] = {}
-    judged = [one for kind in EVERYDAY.values() for one in kind]
-    never = {text_key(text) for text, _ in (*judged, *SELECT)}
+    never = {text_key(text) for text, _ in (*_JUDGED_EVERYDAY, *SELECT)}
     for one, _ in _placed(root, only):
         if text_key(one.text) not in never:
             found.setdefault((one.source, one.text, one.label), one)
@@ -262,23 +265,20 @@ def _plain() -> list[Placed]:
 
 
 def _everyday() -> list[Placed]:
-    judged = [one for kind in EVERYDAY.values() for one in kind]
     parts: tuple[tuple[Part, Iterable[tuple[str, Label]]], ...] = (
-        ("report", judged),
+        ("report", _JUDGED_EVERYDAY),
         ("select", SELECT),
         ("train", everyday_texts(_EVERYDAY_TEXTS)),
     )
     return [(Text(text, label, "everyday"), part) for part, texts in parts for text, label in texts]
 
 
-def _facts(*files: Path) -> list[Placed]:
-    return [
-        (
-            Text(text, label, "facts", confidence),
-            "select" if hashed_part(text) == "select" else "train",
-        )
-        for text, label, confidence in natural_texts(*files)
-    ]
+def _distant(source: str, texts: Iterable[tuple[str, Label, float]]) -> list[Placed]:
+    placed: list[Placed] = []
+    for text, label, confidence in texts:
+        part: Part = "select" if hashed_part(text) == "select" else "train"
+        placed.append((Text(text, label, source, confidence), part))
+    return placed
 
 
 SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] = {
@@ -292,7 +292,8 @@ SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] =
         _sst2,
     ),
     "imdb": (("imdb/train.csv.gz",), _imdb),
-    "facts": (FILES, _facts),
+    "facts": (FILES, lambda *files: _distant("facts", natural_texts(*files))),
+    "sentences": (OPEN_FILES, lambda *files: _distant("sentences", open_texts(*files))),
     "plain": ((), _plain),  # what is made comes last: it gives way to those before it
     "everyday": ((), _everyday),
 }

@@ -6,6 +6,7 @@ Nobody learns from them while something is chosen. Rules, kinds and lines as in 
 from typing import Final
 
 from app.training.sentiment.everyday_judged import read_lines
+from app.training.sentiment.everyday_later import LATER
 from app.training.sentiment.labels import Label
 
 _SENTENCES: Final = """\
@@ -205,5 +206,5 @@ _SENTENCES: Final = """\
 0 Two men are playing chess in the park.
 """
 
-SELECT: Final[tuple[tuple[str, Label], ...]] = read_lines(_SENTENCES)
+SELECT: Final[tuple[tuple[str, Label], ...]] = read_lines(_SENTENCES + LATER)
 """Sentences with their labels."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from app.training.sentiment.everyday_judged import read_lines
+from app.training.sentiment.everyday_more import MORE
 from app.training.sentiment.everyday_talk import TALK
 from app.training.sentiment.everyday_templates import WORK
 from app.training.sentiment.everyday_words import SLOTS
@@ -28,7 +29,7 @@ def everyday_texts(count: int, seed: int = 0) -> Iterator[tuple[str, Label]]:
     """`count` different texts; four in ten are neutral, and each other label has three."""
     rng = random.Random(f"everyday {seed}")
     lines: dict[Label, list[str]] = {label: [] for label in LABELS}
-    for line, label in read_lines(WORK + TALK):
+    for line, label in read_lines(WORK + TALK + MORE):
         lines[label].append(line)
     seen: set[str] = set()
     while len(seen) < count:

@@ -13,58 +13,115 @@ def _words(text: str) -> frozenset[str]:
 
 _GLAD: Final = _words(
     """
-    admire admired adorable adore amazing amused amusing awesome beautiful beautifully brave
-    bravo brilliant celebrate celebrated charming cheerful comfortable congratulations cozy cute
-    darling delicious delighted delightful elegant encouraging enjoy enjoyed enjoying
-    enthusiastic excellent excited exciting fabulous fantastic fascinating favorite favourite
-    finest fortunate fortunately friendly generous genius glad gorgeous grateful great greatest
-    handsome happier happiest happily happiness happy helpful humor impressed impressive
-    improved incredible inspiring kindness laugh laughed laughing laughter love loved lovely
-    loves loving luckily lucky magnificent marvelous nicer nicest outstanding paradise
-    passionate peaceful perfect perfectly pleasant pleased pleasure polite praised prize proud
-    recommend refreshing relieved remarkable rescued respect satisfied smile smiled smiling
-    splendid stunning succeeded success successful superb sweet sweetheart talented terrific
-    thank thanked thankful thanks thrilled triumph trusted victory warm-hearted wonderful
-    wonderfully wow
+    admire admired adorable adore adores affectionate agreeable amazing amused amusing applaud
+    applauded appreciate appreciated attractive awarded awesome bargain beautiful beautifully
+    blessed blessing bliss brave bravo bright brilliant brilliantly captivating celebrate
+    celebrated charmed charming cheered cheerful cheers comfort comfortable comforting compliment
+    complimented congratulate congratulated congratulations considerate content cosy courageous
+    courteous cozy creative cured cute darling dearly decent delicious delight delighted
+    delightful delights dependable deserved devoted ecstatic effortless elegant enchanted
+    enchanting encouraging energetic enjoy enjoyable enjoyed enjoying entertaining enthralled
+    enthusiasm enthusiastic excellent exceptional excited exciting exquisite fabulous faithful
+    fantastic fascinated fascinating favorite favourite finest flawless fortunate fortunately
+    friendly gem generous genius genuine gifted glad glorious gorgeous gracious grateful great
+    greatest grin grinned handsome happier happiest happily happiness happy helpful hospitable
+    hospitality hugged humor ideal impress impressed impressive improved improvement improves
+    incredible inspired inspiring intuitive jolly joyful jubilant kindest kindly kindness laugh
+    laughed laughing laughs laughter likable likeable lovable love loved lovely loves loving loyal
+    luckily lucky magical magnificent marvelous masterpiece merciful miracle neat nicer nicest
+    optimistic outstanding overjoyed paradise passionate patient peaceful perfect perfectly
+    phenomenal playful pleasant pleasantly pleased pleases pleasure polite praised precious prize
+    promising protects proud punctual reassuring recommend refreshing reliable relief relieved
+    remarkable rescued respect rewarded rewarding satisfactory satisfied satisfying sensational
+    sensible sincere skillful smile smiled smiles smiling smooth smoothly spectacular splendid
+    spotless stunning stylish succeeded succeeds success successful superb superior supportive
+    sweet sweetheart sympathetic talent talented tasty tender terrific terrifically thank thanked
+    thankful thanks thoughtful thrilled thrilling triumph trusted trustworthy unforgettable
+    uplifting victory vivid warm-hearted warmly witty wonderful wonderfully worthy wow yummy
     """
 )
 _SORRY: Final = _words(
     """
-    abandoned abuse abused accident accidents accuse accused ache anger angry annoyed annoying
-    anxious apologise apologize arrest arrested ashamed attack attacked awful awkward bad badly
-    baffled beaten betrayed bitter blame blamed bleeding bomb bore boring bothered broke broken
-    bully cancer cheat cheated clumsy complained complaint confused contempt corrupt coward
-    crash crashed crazy crime criminal crisis cruel cursed damage damaged danger dangerous dead
-    death defeat defeated depressed depressing desperate despise destroy destroyed die died dies
-    disappoint disappointed disappointing disappointment disaster disease disgusting dishonest
-    dislike disturb divorce dreadful drown drowned dull embarrassed evil exhausted fail failed
-    fails failure fake fear feared flood foolish frightened frustrated frustrating fuss garbage
-    gloomy greedy guilty hardship harm hate hated hates hell hopeless horrible hurt hurts idiot
-    ignorant ignore ignored illegal illness impatient impossible injured insane insult insulted
-    jail jealous kill killed laziness lazy liar lied lonely mess miserable misunderstanding
-    monster murder murdered nasty nightmare noise noisy nonsense nuisance offended pain painful
-    pathetic pity poison prison protest punishment rain-soaked reject rejected ridiculous robbed
-    rotten rude ruin ruined sad sadness scared scary scold scolded scream screamed selfish
-    severe shame sickness sorrow stink stole stolen stress stupid suffer suffered suffering
-    suicide suspect suspicious terrible terribly terrified terror thief threatened tragedy
-    tragic trapped troubled ugly unable unfair unfortunately unhappy unkind upset useless vain
-    victim violence violent waste wasted worries worrying worse worst wound wounded
+    abandon abandoned abuse abused accident accidents accuse accused ache aching addicted
+    afflicted aggressive agony alarming alcoholic ambushed anger angry annoy annoyed annoying
+    annoys antisocial anxiety anxious apologise apologize appalled appalling arrest arrested
+    arrogant ashamed assault assaulted attack attacked awful awkward bad badly baffled bankrupt
+    bankruptcy beaten begged betrayed bitten bitter blackmail blame blamed bleak bleeding bloody
+    bluffing blunder bomb bombed bore boring bothered bothering breakdown bribe bribed broke
+    broken brutal bullied bully burglar burnt cancer careless carelessly catastrophe chaos cheat
+    cheated cheating choke choked clueless clumsy collapse collapsed complained complaining
+    complaint complaints condemned confused conned contaminated contempt corrupt coward cowardly
+    cramped crap crash crashed crazy crime criminal crisis criticized cruel cruelty crushed cursed
+    cynical damage damaged damn danger dangerous dead deadly death deceitful deceive deceived
+    deception defeat defeated defective deformed degrading denounced depressed depressing deprived
+    deserted despair desperate despise despised destroy destroyed deteriorate deteriorated
+    devastated devastating die died dies dirtiest disabled disagreeable disappoint disappointed
+    disappointing disappointment disappoints disaster disease disgrace disgust disgusted
+    disgusting dishonest dishonor dislike disobeyed disrespectful distressed disturb disturbed
+    disturbing divorce dizzy doomed drab dread dreadful drown drowned drunken dull dump dumped
+    egoistic embarrassed embarrassing embarrassment evil exasperated exhausted exploded exploited
+    explosion fail failed fails failure faint fainted fake famine fatal fear feared fearful filthy
+    flimsy flood flop foolish fools forged fraud freaked frighten frightened frightening
+    frustrated frustrating furious fuss garbage gloomy greedy grief grieving grim gross grudge
+    grumbling grumpy guilt guilty harassed hardship harm harmed harmful harsh hate hated hates
+    hatred haunted headache heartbroken heartless hell helpless hideous hoax homeless homesick
+    hopeless hopelessly horrible horrified horrifying hostage hostile humiliated humiliating
+    humiliation hungry hurt hurting hurts hypocrite hysterical idiot idiotic idiots ignorant
+    ignore ignored illegal illness immature immoral impatient impossible inadequate incompetent
+    inconvenience inconvenient indifferent infected inferior inhuman injured injury injustice
+    insane insolent insufferable insult insulted insulting intolerable irresponsible irritable
+    irritated irritating jail jealous jealousy jerk kill killed killer killing lacks lame laziness
+    lazy liar liars lied loathe loneliness lonely lonesome lousy lying malicious mediocre
+    melancholy mess miserable misery misfortune misled mistreated misunderstanding moan mocked
+    monster moody moron mourning mugged murder murdered murderer mutilated nagging nasty naughty
+    nauseous needlessly neglected neglects nightmare nightmares noise noisily noisy nonsense
+    nuisance obnoxious obscene offended outrage outraged outrageous overcharged overpriced
+    overweight pain painful painfully panicked paranoid pathetic penniless perished pessimistic
+    pest pickpocket pity poison poisoned poisonous polluted pollution powerless prejudice prison
+    protest punishment pus quarreled quarreling racist rage rain-soaked rant raped rash rebuked
+    reckless regrettable reject rejected repulsive resented resentful revenge revolting ridiculous
+    robbed robber robbery rotten rude rudely ruin ruined ruining ruthless sad sadder saddest
+    sadness scam scandal scared scars scary scold scolded scolding scream screamed screaming
+    selfish severe shabby shame shameful shameless sickness slander slaughter smashed smelly sob
+    sobbed sobbing sorely sorrow spiteful spoiled stabbed starve starved starving stench stink
+    stinks stinky stole stolen stranded strangled stress stressed struggle struggled struggling
+    stubborn stuffy stupid stupidity suffer suffered suffering sufferings suffocated suffocating
+    suicide sulking suspect suspicious swindled tactless tasteless tedious terrible terribly
+    terrified terror terrorist thief threat threaten threatened threatening threats tiresome
+    torment torture tortured toxic tragedy tragic trapped trash traumatic treason troubled
+    troublesome tyrant ugly unable uncomfortable uneasy unemployed unemployment unfair
+    unforgivable unfortunately unfriendly ungrateful unhappy unhealthy unkind unlucky unpleasant
+    unreliable unsafe unsuccessful unwelcome upset upsets upsetting useless vain vandalized
+    vicious victim villain violence violent violently vomit vomited vulgar waste wasted wasteful
+    weaknesses weep weeping wept whined whining wicked worries worrying worse worsened worsening
+    worst worthless wound wounded wounds wrecked wretched yelled yelling
     """
 )
 # These may please or hurt, or say nothing.
 _UNCLEAR: Final = _words(
     """
-    afraid alone argue argued arguing beat best better blind blood bored bother break burned
-    cheer clever complain cried cry crying deaf debt delay delayed difficult dirty doubt drunk
-    dumb dying emergency enemies enemy error expensive famous fault fell fight fighting fired
-    fond fool forgot fought fun funny ghost gift gun hard hero honest honor honour hug ill
-    interesting joy kind kiss knife lack leak lie lies like liked likes lose loses losing loss
-    lost loud luck mad mean merry miss missed missing mistake mistaken mistakes nervous nice
-    panic peace poor praise pretty pride problem problems punish punished quarrel quit refuse
-    refused regret regrets romantic rough safe safely saved shocked shot shouted shut sick sin
-    slap slow smart sorry steal strange stuck succeed super tears tense threw tired tough trap
-    treasure trouble urgent war warn warned weak weird welcome win winner wins wise won worn
-    worried worry worth worthwhile wrong
+    addict afraid alone amaze amazed argue argued arguing arrogance awake beat beg best better
+    blind blood boast boasted bored bother brag break burned cheap cheer clever clumsily complain
+    confess confessed confident convince convinced cried cry crying cure dare darker deaf debt
+    decay delay delayed desire destroying difficult dirty disagree disagreed doubt doubtful dream
+    dreamed dreams drunk dumb dying eager eagerly ease easier easy emergency enemies enemy error
+    escape escaped excuse excused exhausting expect expected expensive fair famous fancy fat fault
+    fell fight fighting fired fit fond fool forbidden forget forgive forgiven forgot fortune
+    fought fresh friend friends frown fun funny ghost gift grave greet gun handy hard harder
+    healthy help helped helping helps hero holiday honest honor honour hot hug hungrier hurry ill
+    improve innocent interesting joke joked jokes joy keen kind kiss knife lack lazier leak lie
+    lies like liked likes lose loses losing loss lost loud lovesick luck mad mean mercy merry
+    messy miss missed missing mistake mistaken mistakes neatly nervous nice obey odd overslept
+    panic party passion pay peace peacefulness poor popular powerful praise present pretty pride
+    problem problems promise promised protect protested proudly punish punished quarrel quiet quit
+    rare refuse refused refuses refusing regret regrets reluctant reluctantly rely rich risk risky
+    romantic rough safe safely save saved selfless serious shock shocked shot shouted shut shy
+    sick silly sin slap sleepy slim slow smart sorry spoil steal steals strange stranger strict
+    strong stuck succeed suitable super support surprise surprised surprising survive survived
+    suspected tears temper tense thick thirsty threatens threw tire tired tough trap treasure
+    tremble trembled trick tricked trouble true trust trusts truth urgent useful war warn warned
+    weak wealth wealthy weird welcome well win winner winning wins wise wish wished won wonder
+    wondered worn worried worry worth worthwhile wrong yell
     """
 )
 # In a sentence with one of these nothing is said about what the others mean.

@@ -119,6 +119,37 @@ class SentimentRecipe:
         )
 
 
+def open_recipe() -> SentimentRecipe:
+    """The recipe for weights that may be used for anything: own templates, open sentences.
+
+    There is no text of research sets in it, and no classifier of n-grams.
+    """
+    loop = LoopOptions(
+        steps=1000,
+        learning_rate=1.5e-3,
+        weight_decay=0.05,
+        averaging=0.99,
+        validate_every=200,
+        patience=8,
+        warmup=100,
+    )
+    phase = replace(_PHASES[-1], loop=loop, max_tokens=256)
+    return SentimentRecipe(
+        vocabulary_size=12_000,
+        embedding_size=128,
+        hidden_size=128,
+        shares={
+            "plain": Share(32, copies=0, blended=False),
+            "sentences": Share(64, weight=0.7, blended=False),
+            "everyday": Share(96),
+        },
+        ngrams=None,
+        warm_up=replace(_WARM_UP, steps=400, validate_every=100),
+        warm_ups=1,
+        phases=(phase, phase),
+    )
+
+
 def continued(recipe: SentimentRecipe) -> SentimentRecipe:
     """The recipe for going on from a published version: no warm-up, short phases at a low rate.
 

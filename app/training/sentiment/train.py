@@ -19,7 +19,7 @@ from app.training.common.publish import Draft, library_versions, publish
 from app.training.common.understanding import Told, fit_understanding
 from app.training.sentiment.batches import Encoded
 from app.training.sentiment.blend import Group, blend, combine
-from app.training.sentiment.card import SENTIMENT_LICENSE, sentiment_card
+from app.training.sentiment.card import sentiment_card, terms_of
 from app.training.sentiment.data import (
     PARTS,
     Part,
@@ -59,14 +59,18 @@ BASE_RATES: Final = (0.3, 0.4, 0.3)  # of the labels, about as in what people wr
 
 Facts: TypeAlias = Mapping[str, JsonValue]
 
-_SPLIT: Final = (
-    "airline by a hash of the words, near-duplicates together; sst2: report is the dev file, "
-    "select a tenth of the training sentences with all their phrases; imdb by film; no text of "
-    "these has a near-duplicate in another part; plain: report was written by hand, select has "
-    "words of its own in the templates of train, and no text has the same words as one in another "
-    "part; facts: a tenth is select; everyday: select and report were written by hand, and no "
-    "other text has the words of one of them"
-)
+_SPLITS: Final = {
+    "airline": "airline by a hash of the words, near-duplicates together",
+    "sst2": "sst2: report is the dev file, select a tenth of the training sentences with all their "
+    "phrases",
+    "imdb": "imdb by film; no text of these has a near-duplicate in another part",
+    "plain": "plain: report was written by hand, select has words of its own in the templates of "
+    "train, and no text has the same words as one in another part",
+    "facts": "facts: a tenth is select",
+    "sentences": "sentences: a tenth is select",
+    "everyday": "everyday: select and report were written by hand, and no other text has the words "
+    "of one of them",
+}
 _WHOLE: Final = (
     "none: every text of the sources was learned, each once, but for the everyday sentences that "
     "were written by hand"
@@ -136,7 +140,7 @@ def train_sentiment(
         )
 
     rows: dict[str, object] = {part: _counted(texts_of(split, part)) for part in PARTS}
-    own: dict[str, JsonValue] = {"rows": plain(rows), "split": _SPLIT}
+    own: dict[str, JsonValue] = {"rows": plain(rows), "split": _split_of(recipe)}
     if start is not None:
         own["start"] = origin(start)
     version = published(learned, mixture, own)
@@ -153,6 +157,11 @@ def train_sentiment(
         own["start"] = origin(refit_start)
     ngrams = _ngrams(everything, recipe, refit_start)
     return published(again, Mixture(again.network, ngrams), own)
+
+
+def _split_of(recipe: SentimentRecipe) -> str:
+    told = [how for source, how in _SPLITS.items() if source in recipe.shares]
+    return "; ".join([*told, "no text has the words of one in a held-out part"])
 
 
 def _ngrams(
@@ -179,12 +188,13 @@ def _draft(
         chunk_length=network.options.chunk_length,
         understanding=told.options,
     )
+    terms = terms_of(recipe.shares)
     return Draft(
         name=name,
         task="sentiment",
-        description="Sentiment of tweets, reviews and plain sentences in English.",
-        license=SENTIMENT_LICENSE,
-        intended_use="How a text in English sounds: negative, neutral or positive. Research use.",
+        description=terms.description,
+        license=terms.license,
+        intended_use=terms.intended_use,
         network=network_facts(
             [network],
             cell=recipe.cell,

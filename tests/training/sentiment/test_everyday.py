@@ -5,15 +5,18 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from app.training.sentiment.data import all_texts, read_texts
+from app.training.sentiment.card import terms_of
+from app.training.sentiment.data import OPEN, SOURCES, all_texts, read_texts
 from app.training.sentiment.everyday_judged import EVERYDAY
+from app.training.sentiment.everyday_more import MORE
 from app.training.sentiment.everyday_select import SELECT
 from app.training.sentiment.everyday_talk import TALK
 from app.training.sentiment.everyday_templates import WORK
 from app.training.sentiment.everyday_texts import everyday_texts, filled
-from app.training.sentiment.natural_texts import natural_texts
+from app.training.sentiment.natural_texts import natural_texts, open_texts
 from app.training.sentiment.near_duplicates import text_key
 from app.training.sentiment.polar_words import leaning
+from app.training.sentiment.recipe import open_recipe
 from tests.keywords import write_rows
 
 JUDGED = [one for several in EVERYDAY.values() for one in several]
@@ -51,7 +54,7 @@ def test_slots_are_filled_and_labels_have_their_shares() -> None:
 
 def test_every_template_gives_several_sentences() -> None:
     rng = random.Random(0)
-    for line in (WORK + TALK).splitlines():
+    for line in (WORK + TALK + MORE).splitlines():
         assert line[:2] in ("+ ", "- ", "0 "), line
         texts = {filled(line[2:], rng) for _ in range(40)}
         assert len(texts) > 1 or "{" not in line, line
@@ -85,3 +88,17 @@ def test_facts_and_distant_labels_come_out_of_running_text(tmp_path: Path) -> No
         "The group named a new chairman on Monday.": "neutral",
         "The powers of the States are numerous and indefinite.": "neutral",
     }
+    assert {text: label for text, label, _ in open_texts(pairs, pairs, papers)} == {
+        text: found[text] for text in found if not text.startswith(("Two dogs", "The group"))
+    }
+
+
+def test_weights_for_any_use_are_learned_from_what_may_be_used_for_anything() -> None:
+    recipe = open_recipe()
+    assert set(recipe.shares) == set(OPEN)
+    files = {file for source in OPEN for file in SOURCES[source][0]}
+    assert {file.split("/")[0] for file in files} == {"translation", "federalist"}
+    assert recipe.ngrams is None  # whose experts are one for each public set
+    assert "Apache-2.0" in terms_of(recipe.shares).license
+    for source in set(SOURCES) - set(OPEN):
+        assert "research" in terms_of([*recipe.shares, source]).license, source
