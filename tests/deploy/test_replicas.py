@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -15,7 +16,7 @@ import uvicorn
 
 from app.api.errors import ERRORS
 from app.errors import StoreFailed
-from tests.api.streams.crash import MODEL, Client, Report, compare
+from tests.api.streams.crash import MODEL, Client, Report, compare, running
 from tests.deploy.files import DEFAULTS, seconds
 from tests.deploy.proxy import CONFIGURATION, NGINX, NO_NGINX
 from tests.deploy.replicas import WATCH_SECONDS, Replicas, get, infer, post, put, started
@@ -131,6 +132,21 @@ def test_load_and_unload_are_one_replicas(replicas: Replicas) -> None:
     for url in replicas.urls:
         assert post(f"{url}{path}/load").status_code == 200
     assert replicas.served() == ["1", "1"]
+
+
+@pytest.mark.slow
+def test_with_a_folder_that_they_share_they_are_alls(tmp_path: Path) -> None:
+    """Without a proxy: each is asked in turn."""
+    write_stream_version(tmp_path / "models", MODEL, hidden=8)
+    shared = {"UNROLL_STATE_DIR": str(tmp_path / "state"), "UNROLL_WATCH_SECONDS": "0.5"}
+    with running(tmp_path / "models", 2, shared) as processes:
+        urls = [f"http://127.0.0.1:{each.port}" for each in processes]
+        for url, asked, status in ((urls[0], "unload", 503), (urls[1], "load", 200)):
+            assert post(f"{url}/v2/repository/models/{MODEL}/{asked}").status_code == 200
+            end = time.monotonic() + 60
+            while {get(f"{each}/health/ready").status_code for each in urls} != {status}:
+                assert time.monotonic() < end
+                time.sleep(0.1)
 
 
 @pytest.mark.slow

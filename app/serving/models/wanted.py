@@ -46,7 +46,8 @@ _FILE: Final = TypeAdapter(dict[Name, Wanted])
 
 
 class WantedVersions:
-    """The wishes of all models by name. One folder belongs to one service; its processes share it.
+    """The wishes of all models by name. One folder belongs to one service, all of whose processes
+    and replicas may share it.
 
     Without a folder they are kept in this object, for a service of one process.
     """
