@@ -49,7 +49,8 @@ def infer_season_length(values: Array, longest: int = 400) -> int:
     detrended values past their first zero. A candidate counts if three whole cycles are there
     and smoothing phases from cycle to cycle (`seasonal_index`) foretells the next one at least
     20 % better than no season does, more where there is little evidence. The shortest one that
-    comes close to the best is taken, since multiples of a season foretell as well.
+    comes close to the best is taken, since multiples of a season foretell as well; of cycles that
+    differ by a step, the best, since one that is a little too short comes close, too.
     """
     known = ~np.isnan(values)
     if known.sum() < 9:
@@ -70,7 +71,10 @@ def infer_season_length(values: Array, longest: int = 400) -> int:
     good = {period: gain for period, gain in gains.items() if gain > least}
     if not good:
         return 1
-    return min(period for period, gain in good.items() if gain > 0.95 * max(good.values()))
+    found = min(period for period, gain in good.items() if gain > 0.95 * max(good.values()))
+    while (best := max((found - 1, found, found + 1), key=lambda p: good.get(p, 0.0))) != found:
+        found = best
+    return found
 
 
 def _peaks(x: Array, last: int, start: int | None) -> set[int]:

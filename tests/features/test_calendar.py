@@ -60,6 +60,15 @@ def test_no_season_is_inferred_from_noise_or_too_little() -> None:
     assert infer_season_length(np.array([1.0, 2.0])) == 1
 
 
+@pytest.mark.parametrize("days", [4, 7, 14])
+def test_a_long_smooth_season_is_not_taken_a_step_too_short(days: int) -> None:
+    """A day of five-minute values: 287 steps foretell nearly as well as 288."""
+    t = np.arange(288 * days)
+    x = 50 + 20 * np.sin(2 * np.pi * t / 288) + 8 * np.sin(4 * np.pi * t / 288 + 1)
+    x = x + np.random.default_rng(days).normal(size=len(t))
+    assert infer_season_length(x) == 288
+
+
 @pytest.mark.parametrize("period", [20, 44, 60, 100])
 @pytest.mark.parametrize("noise", [0.02, 0.3])
 def test_a_smooth_season_is_inferred(period: int, noise: float) -> None:
