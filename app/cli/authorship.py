@@ -15,6 +15,7 @@ from app.cli.common import (
     OutOption,
     RecordOption,
     SeedOption,
+    VersionOption,
     WorkOption,
     errors_in_one_line,
     print_rows,
@@ -100,6 +101,7 @@ def train_authorship(
 def evaluate_authorship(
     data: TextsOption,
     name: NameOption = "authorship",
+    version: VersionOption = None,
     models_dir: ModelsOption = None,
     baselines: Annotated[
         bool, typer.Option(help="Train the baselines too, on what the model has learned.")
@@ -118,9 +120,11 @@ def evaluate_authorship(
         from app.training.authorship.evaluate import record_authorship
 
         root = load_settings(models_dir=models_dir).models_dir
-        rows, guesses = run(root, name, data, baselines=baselines, encoding=encoding)
+        rows, guesses = run(
+            root, name, data, baselines=baselines, encoding=encoding, version=version
+        )
         if record:
-            record_authorship(root, name, rows)
+            record_authorship(root, name, rows, version)
         print_rows(_table(rows), [row.to_json() for row in rows], as_json)
         if not as_json:
             for text, author, probability in guesses:

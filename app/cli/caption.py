@@ -16,6 +16,7 @@ from app.cli.common import (
     NameOption,
     OutOption,
     SeedOption,
+    VersionOption,
     WorkOption,
     errors_in_one_line,
     print_rows,
@@ -113,6 +114,7 @@ def train_caption_confidence(
 def evaluate_caption(
     data: ImagesOption,
     name: NameOption = "caption",
+    version: VersionOption = None,
     models_dir: ModelsOption = None,
     baselines: Annotated[
         Literal["none", "simple", "all"],
@@ -149,7 +151,7 @@ def evaluate_caption(
         root = load_settings(models_dir=models_dir).models_dir
         with (
             Console(stderr=True).status("reading the data") as status,
-            served_captions(name, root) as model,
+            served_captions(name, root, version=version) as model,
         ):
             images = read_captions(data, seed=model.seed, encoding=encoding)
             rows, said = evaluate_captions(

@@ -17,6 +17,7 @@ from app.cli.common import (
     RecordOption,
     SeedOption,
     StepsOption,
+    VersionOption,
     WorkOption,
     errors_in_one_line,
     print_rows,
@@ -79,6 +80,7 @@ def train_generate(
 def evaluate_generate(
     data: _TextOption,
     name: NameOption = "generate",
+    version: VersionOption = None,
     models_dir: ModelsOption = None,
     record: RecordOption = False,
     as_json: JsonOption = False,
@@ -101,7 +103,7 @@ def evaluate_generate(
         texts = read_texts(data)
         with (
             Console(stderr=True).status("reading the data") as status,
-            served_language_model(name, root) as model,
+            served_language_model(name, root, version=version) as model,
         ):
             rows = run(model, texts, progress=status.update)
             if record:

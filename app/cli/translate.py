@@ -16,6 +16,7 @@ from app.cli.common import (
     RecordOption,
     SeedOption,
     StepsOption,
+    VersionOption,
     WorkOption,
     errors_in_one_line,
     print_rows,
@@ -96,6 +97,7 @@ def evaluate_translate(
         str, typer.Option("--part", help="Files of the folders that are scored.")
     ] = "val",
     name: NameOption = "translate",
+    version: VersionOption = None,
     beside: Annotated[
         str | None, typer.Option("--beside", help="Another model to score, too.", metavar="NAME")
     ] = None,
@@ -126,7 +128,7 @@ def evaluate_translate(
         root = load_settings(models_dir=models_dir).models_dir
         with ExitStack() as stack:
             status = stack.enter_context(Console(stderr=True).status("reading the data"))
-            model = stack.enter_context(served_translator(name, root))
+            model = stack.enter_context(served_translator(name, root, version=version))
             other = beside and stack.enter_context(served_translator(beside, root))
             source = model.features.source
             if part == "val":

@@ -2,14 +2,26 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.telemetry import log
+from tests.api.authors import write_authors
+from tests.captioner import write_captioner
 from tests.cli.test_cli import run
 from tests.keywords import KeywordServer, keyword_server, write_tweets
+from tests.translator import write_translator
+from tests.writer import write_writer
+
+# Each writes version 1 of a model of that name.
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "authorship": write_authors,
+    "caption": write_captioner,
+    "generate": write_writer,
+    "translate": write_translator,
+}
 
 
 @pytest.fixture
@@ -86,3 +98,19 @@ def test_a_folder_without_texts_is_one_line(tmp_path: Path) -> None:
     assert code == 2
     assert err.startswith(f"no labelled texts in {tmp_path}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("task", ["authorship", "caption", "generate", "translate"])
+def test_the_version_that_is_named_is_scored(task: str, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a text to read from " * 100, encoding="utf-8")
+    models = tmp_path / "models"
+    WRITERS[task](models)
+    data = text if task == "generate" else tmp_path
+    arguments = ("evaluate", task, "--data", str(data), "--models-dir", str(models))
+    code, _, err = run(*arguments, "--version", "9")
+    assert code != 0
+    assert "9" in err
+    assert "version" in err or f"{task!r} 9" in err
+    _, _, served = run(*arguments)
+    assert served != err  # version 1 is there

@@ -25,19 +25,22 @@ def evaluate_authorship(
     *,
     baselines: bool = True,
     encoding: str | None = None,
+    version: str | None = None,
 ) -> tuple[list[Row], list[tuple[str, str, float]]]:
     """Rows of figures on texts of known authors, and (text, author, probability) of the others.
 
     Texts go through a loaded version: features, scheduler, graph, calibration. Those that the
     model learned, by the fingerprints in its manifest, are left out; baselines are trained on them.
+    version: such as a candidate; else the served one.
 
     Raises:
         FileNotFoundError, ValueError: no model, no data, or nothing that was not learned.
         ModelNotFound: the version does not pass the checks of loading.
     """
-    folder = repository / name / served_version(repository / name)
+    folder = repository / name / (version or served_version(repository / name))
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no model {name!r} in {repository}")
+        wanted = repr(name) if version is None else f"{name!r} {version}"
+        raise FileNotFoundError(f"there is no model {wanted} in {repository}")
     corpus = read_corpus(data, encoding)
     learned: Any = read_manifest(folder).training.get("learned", [])
     known = [one for one in corpus.documents if one.fingerprint in set(learned)]
@@ -77,9 +80,11 @@ def evaluate_authorship(
     return rows, guesses
 
 
-def record_authorship(repository: Path, name: str, rows: Sequence[Row]) -> None:
-    """Write an evaluation of the latest version into its manifest and its model card."""
-    folder = repository / name / served_version(repository / name)
+def record_authorship(
+    repository: Path, name: str, rows: Sequence[Row], version: str | None = None
+) -> None:
+    """Write an evaluation into the manifest and the card of a version, else of the served one."""
+    folder = repository / name / (version or served_version(repository / name))
     manifest = read_manifest(folder)
     figures: list[JsonValue] = [row.to_json() for row in rows]
     evaluation = {**manifest.evaluation, "rows": figures}
