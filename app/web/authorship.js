@@ -31,7 +31,7 @@ function show({ model, version, predictions: [found] }, text) {
     return h(
       "li",
       {},
-      h("p", {}, `Characters ${each.start} to ${each.end}: ${best[0]} (${short(best[1] * 100, 3)} %), ${found.author} ${short(share * 100, 3)} %`),
+      h("p", {}, `Characters ${each.start} to ${each.end}: ${best[0]} ${short(best[1] * 100, 3)} %${best[0] === found.author ? "" : `, ${found.author} ${short(share * 100, 3)} %`}`),
       h("p", { class: "words" }, mark),
       found.evidence.length > 1 ? h("details", {}, h("summary", {}, `All authors of chunk ${index + 1}`), bars(each.probabilities, 8)) : null,
     );
@@ -39,7 +39,7 @@ function show({ model, version, predictions: [found] }, text) {
   return [
     h("p", { class: "big", role: "status" }, found.abstained ? `Perhaps ${found.author}: the evidence is too thin to rely on` : found.author),
     bars(found.probabilities),
-    h("p", { class: "hint" }, `${found.chunks} chunks, ${found.characters} characters read${found.truncated ? "; the text went on" : ""}. ${model} ${version}.`),
+    h("p", { class: "hint" }, `${found.chunks} ${found.chunks === 1 ? "chunk" : "chunks"}, ${found.characters} characters read${found.truncated ? "; the text went on" : ""}. ${model} ${version}.`),
     h("h3", {}, "Evidence, chunk by chunk"),
     h("ol", {}, chunks),
   ];

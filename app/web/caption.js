@@ -1,7 +1,7 @@
 // The tab Caption: a photograph in, words as they are found, other captions, where the model looked.
 
 import { ask, askForEvents } from "./api.js";
-import { button, droppable, field, h, number, select, short, table, tick } from "./dom.js";
+import { button, droppable, field, h, number, select, short, table, tick, unique } from "./dom.js";
 import { PHOTOGRAPHS } from "./examples.js";
 import { answerBox } from "./result.js";
 import { heatOver } from "./heat.js";
@@ -18,6 +18,8 @@ export function mount(panel, service) {
   const model = select(models.map((each) => [each.name, `${each.name} ${each.version}`]), "caption");
   const width = number(3, { min: 1, max: 10 });
   const looks = tick("Where did the model look?", false, () => image && describe(image));
+  const blind = h("p", { class: "hint", id: unique("blind"), hidden: true });
+  looks.box.setAttribute("aria-describedby", blind.id);
   const box = answerBox("Caption");
   const drop = h("div", { class: "drop" }, h("p", {}, "Drop a photograph here, or choose one."), field("Photograph", file));
   let image = null;
@@ -53,6 +55,17 @@ export function mount(panel, service) {
     }
   }
 
+  /** Where it looked can only be asked of a model that attends to parts of an image. */
+  async function choose() {
+    const { name, version } = models.find((each) => each.name === model.value) || models[0];
+    const { content } = await ask({ method: "GET", path: `/models/${name}/versions/${version}` });
+    const attends = Boolean(content.features.grid);
+    looks.box.disabled = !attends;
+    looks.box.checked &&= attends;
+    blind.hidden = attends;
+    blind.textContent = attends ? "" : `${name} ${version} sees a photograph as a whole: it does not tell where it looked.`;
+  }
+
   async function example({ file: name }) {
     const answer = await fetch(`web/${name}`);
     describe(new File([await answer.blob()], name, { type: "image/jpeg" }));
@@ -60,7 +73,11 @@ export function mount(panel, service) {
 
   file.addEventListener("change", () => file.files.length && describe(file.files[0]));
   droppable(drop, describe);
-  for (const each of [width, model]) each.addEventListener("change", () => image && describe(image));
+  width.addEventListener("change", () => image && describe(image));
+  model.addEventListener("change", async () => {
+    await choose();
+    if (image) describe(image);
+  });
   panel.append(
     h(
       "div",
@@ -76,20 +93,23 @@ export function mount(panel, service) {
         h("p", { class: "hint" }, PHOTOGRAPHS.map((each) => `${each.name}: ${each.credit}.`).join(" ")),
         drop,
         h("div", { class: "grid" }, field("Beams", width), field("Model", model)),
-        looks.row,
+        h("div", {}, looks.row, blind),
       ),
       box.element,
     ),
   );
+  choose().catch(box.fail);
   example(PHOTOGRAPHS[0]);
 }
 
 function candidates(caption, { model, version }) {
   const rows = caption.candidates.map((each) => [each.text, short(each.probability * 100, 3), short(each.score, 3)]);
   return [
+    caption.abstained ? h("p", {}, h("strong", {}, "The model abstains: this is no photograph of the kind that it has learned.")) : null,
+    caption.confidence === undefined ? null : h("p", { class: "hint" }, `How sure the model is that the caption is right: ${short(caption.confidence * 100, 2)} %.`),
     h("p", { class: "hint" }, `Word by word only the likeliest word is followed; below, several captions side by side. ${model} ${version}.`),
     table("Captions by their score", ["caption", "probability of a word (%)", "score"], rows),
-  ];
+  ].filter(Boolean);
 }
 
 function attention({ grid, words }, frame) {

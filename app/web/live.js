@@ -41,20 +41,20 @@ export function mount(panel, service) {
   const box = answerBox("The stream");
   const picture = { input: chart(), output: chart() };
   const heats = h("div", { class: "pair" });
-  const words = h("p", { class: "written", hidden: true });
+  const out = h("h3");
   const send = h("button", {}, "Send");
   const play = button("Play", toggle, { "aria-pressed": "false" });
   const fork = button("Fork here", forkHere);
   const state = { lanes: [], playing: false, index: 0, value: 0, dropped: [], width: 1, isText: false };
   let begun = 0; // how often a stream was begun: answers of an earlier one are not shown
+  let plays = 0; // how often Play was pressed: the last one goes on
   let turn = Promise.resolve(); // steps and forks, one after the other
 
   box.content.append(
     h("h3", {}, "What goes in"),
     picture.input,
-    h("h3", {}, "What comes out"),
+    out,
     picture.output,
-    words,
     h("ul", { class: "legend" }, ...["past", "fork"].map((kind) => h("li", {}, h("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), kind === "past" ? "the stream" : "its fork")), h("li", {}, "○ anomaly")),
     h("h3", {}, "The hidden state, step by step"),
     heats,
@@ -68,6 +68,7 @@ export function mount(panel, service) {
     allow(false);
     const served = models.find((each) => each.name === model.value);
     state.isText = served.task === "generate";
+    out.textContent = served.task === "anomalies" ? "What comes out: how unusual each value was, 0 to 1" : "What comes out";
     box.busy();
     box.say(`A stream of ${served.name} is being opened …`);
     try {
@@ -141,7 +142,8 @@ export function mount(panel, service) {
   }
 
   async function run() {
-    while (state.playing) {
+    const mine = ++plays;
+    while (state.playing && mine === plays) {
       const began = performance.now();
       const value = state.isText ? "abc "[state.index++ % 4] : next();
       if (value === null) pause();
@@ -246,7 +248,8 @@ export function mount(panel, service) {
         { class: "inputs" },
         field("Model", model),
         h("form", { class: "inputs", onsubmit: sendTyped }, field("A value", typed), h("p", { class: "row" }, send)),
-        h("div", { class: "grid" }, field("Or let come", pattern), field("Steps a second", speed)),
+        field("Or let come", pattern),
+        field("Steps a second", speed),
         field("A column of your own", drop),
         h("p", { class: "row" }, play, button("Begin anew", start, { class: "quiet" })),
         field("From now on the fork gets", futures),

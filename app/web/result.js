@@ -1,8 +1,8 @@
 // What stands under every answer: errors in the service's words, where the time went, and the
 // request to copy. Knows no task.
 
-import { key } from "./api.js";
 import { h, short, unique } from "./dom.js";
+import { SNIPPETS } from "./snippets.js";
 
 /** A place for answers: busy(), show(content, request, answer), fail(problem). */
 export function answerBox(label) {
@@ -102,63 +102,4 @@ function copyable(request, chosen, open) {
     h("p", { class: "row" }, buttons, h("button", { type: "button", onclick: copy }, "Copy"), done),
     pre,
   );
-}
-
-const address = (request) => new URL(`.${request.path}`, location.href).href;
-const FILE = "photograph.jpg";
-
-const SNIPPETS = {
-  curl(request) {
-    const parts = [`curl '${address(request)}'`];
-    if (request.method !== "GET" && request.method !== "POST") parts.push(`-X ${request.method}`);
-    if (key.get()) parts.push("-H \"Authorization: Bearer $UNROLL_API_KEY\"");
-    if (request.accept) parts.push(`-N -H 'Accept: ${request.accept}'`);
-    if (request.json !== undefined) {
-      parts.push("-H 'Content-Type: application/json'");
-      parts.push(`-d '${JSON.stringify(request.json).replaceAll("'", "'\\''")}'`);
-    } else if (request.type) parts.push(`-H 'Content-Type: ${request.type}' --data-binary @${FILE}`);
-    return parts.join(" \\\n  ");
-  },
-  Python(request) {
-    const options = [];
-    const headers = {};
-    if (request.accept) headers.Accept = request.accept;
-    if (request.type) headers["Content-Type"] = request.type;
-    let given = Object.entries(headers).map(([name, value]) => `"${name}": "${value}"`);
-    if (key.get()) given = ['"Authorization": f"Bearer {os.environ[\'UNROLL_API_KEY\']}"', ...given];
-    if (request.json !== undefined) options.push(`json=${python(request.json)}`);
-    if (request.type) options.push(`content=open("${FILE}", "rb").read()`);
-    if (given.length) options.push(`headers={${given.join(", ")}}`);
-    const call = `"${request.method}", "${address(request)}"${options.map((each) => `,\n    ${each}`).join("")}`;
-    const head = `${key.get() ? "import os\n\n" : ""}import httpx\n\n`;
-    if (request.accept) {
-      return `${head}with httpx.stream(\n    ${call},\n) as answer:\n    for line in answer.iter_lines():\n        print(line)\n`;
-    }
-    return `${head}answer = httpx.request(\n    ${call},\n)\nprint(answer.json())\n`;
-  },
-  JavaScript(request) {
-    const headers = {};
-    if (key.get()) headers.Authorization = "Bearer YOUR_KEY";
-    if (request.accept) headers.Accept = request.accept;
-    if (request.json !== undefined) headers["Content-Type"] = "application/json";
-    else if (request.type) headers["Content-Type"] = request.type;
-    const lines = [`method: "${request.method}"`];
-    if (Object.keys(headers).length) lines.push(`headers: ${JSON.stringify(headers)}`);
-    if (request.json !== undefined) lines.push(`body: JSON.stringify(${JSON.stringify(request.json)})`);
-    else if (request.type) lines.push("body: file");
-    const call = `const answer = await fetch("${address(request)}", {\n  ${lines.join(",\n  ")},\n});\n`;
-    return call + (request.accept ? "for await (const part of answer.body) console.log(part);\n" : "console.log(await answer.json());\n");
-  },
-};
-
-/** A value of JSON as Python writes it. */
-function python(value) {
-  if (value === null) return "None";
-  if (value === true) return "True";
-  if (value === false) return "False";
-  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
-  if (typeof value === "object") {
-    return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${python(each)}`).join(", ")}}`;
-  }
-  return JSON.stringify(value);
 }

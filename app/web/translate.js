@@ -39,7 +39,7 @@ export async function mount(panel, service) {
       const rows = found.candidates.map((each) => [each.text, short(each.probability * 100, 3), short(each.score, 3)]);
       more.replaceChildren(
         table("Translations by their score", ["translation", "probability of a piece (%)", "score"], rows),
-        ...(found.attention || []).map((each, index) => matrix(`Where it looked, sentence ${index + 1}: a row a word, a column a piece of the source`, each.source, each.words)),
+        ...(found.attention || []).map((each, index) => matrix(`Where it looked, sentence ${index + 1}: a row a word, a column a piece of the source`, each.source.map(readable), each.words)),
       );
       box.show(null, beams, answer);
     } catch (error) {
@@ -70,3 +70,6 @@ export async function mount(panel, service) {
   );
   pick(SENTENCES[0]);
 }
+
+/** A piece of the source as people read it: without the mark of a word's beginning, which is a space. */
+const readable = (piece) => piece.replaceAll("\u2581", " ").trim() || "space";

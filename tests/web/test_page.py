@@ -24,6 +24,18 @@ ANSWERED: Final = {
     "network": "Blue is below zero",
     "models": "every version in the repository passed",
 }
+# What the code in Python calls for it.
+CALLS: Final = {
+    "forecast": "client.forecast([",
+    "live": "client.stream(",
+    "sentiment": "client.sentiment(",
+    "authorship": "client.authorship(",
+    "caption": 'client.caption("photograph.jpg", ',
+    "translate": "client.translate(",
+    "generate": "client.generate_words(",
+    "network": "client.infer(",
+    "models": "client.authorship(",
+}
 TITLES: Final = {"network": "Your network"}
 
 pytestmark = pytest.mark.slow
@@ -51,6 +63,58 @@ def test_every_tab_answers_and_can_be_used_by_everybody(watched: Open) -> None:
         page.set_viewport_size({"width": 400, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 400, name
         page.set_viewport_size({"width": 1200, "height": 900})
+
+
+def test_the_code_in_python_runs(
+    watched: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "photograph.jpg").write_bytes(png(3))
+    monkeypatch.chdir(tmp_path)
+    one = watched()
+    one.expected.append("422")  # random weights know few letters
+    page = one.open("/")
+    for name, call in CALLS.items():
+        page.get_by_role("tab", name=TITLES.get(name, name.title())).click()
+        shown = panel(page, name)
+        if name == "generate":
+            shown.get_by_label("It begins with").fill("abc")
+            shown.get_by_role("button", name="Write").click()
+        if name == "models":
+            shown.get_by_role("button", name="Ask both").click()
+        expect(shown.get_by_text(ANSWERED[name]).first).to_be_visible()
+        details = shown.locator("details").filter(has_text="The same request as code").first
+        details.locator("summary").click()
+        details.get_by_role("button", name="Python").click()
+        code = details.locator("code").inner_text()
+        assert call in code
+        exec(compile(code, f"the code of {name}", "exec"), {})
+        assert capsys.readouterr().out.strip(), code
+
+
+def test_the_code_of_steps_and_words_in_python_runs(
+    watched: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = watched().open("/#live")
+    live = panel(page, "live")
+    live.get_by_label("Model").select_option("values")
+    expect(live.get_by_text("A stream of values is being opened")).to_have_count(0)
+    live.get_by_text("The same request as code").click()
+    live.get_by_role("button", name="Python").click()
+    code = live.locator("pre code")
+    for action, call in ((None, "print(stream.position)"), ("Send", "step(5, horizon=24)")):
+        if action is not None:
+            live.get_by_label("A value").fill("5")
+            live.get_by_role("button", name=action).click()
+        expect(code).to_contain_text(call)
+        exec(compile(code.inner_text(), "the code of live", "exec"), {})
+        assert capsys.readouterr().out.strip()
+    live.get_by_role("button", name="Begin anew").click()
+    expect(live.get_by_text("is open, at position 0")).to_be_visible()
+    live.get_by_role("button", name="Fork here").click()
+    expect(code).to_contain_text("print(stream.fork(")
 
 
 def test_tabs_by_keyboard(watched: Open) -> None:
@@ -116,15 +180,8 @@ def test_errors_are_shown_in_the_service_s_words_and_requests_can_be_copied(watc
     forecast = panel(page, "forecast")
     forecast.get_by_text("The same request as code").click()
     expect(forecast.locator("pre")).to_contain_text("curl 'http://127.0.0.1:")
-    forecast.get_by_role("button", name="Python").click()
-    code = forecast.locator("pre").inner_text()
-    sent: list[Any] = []
-    fake = type("httpx", (), {"request": lambda *given, **named: sent.append((given, named))})
-    with pytest.raises(AttributeError):  # the fake answers nothing
-        exec(compile(code.replace("import httpx", ""), "page", "exec"), {"httpx": fake})
-    ((_, address), named) = sent[0]
-    assert address.endswith("/forecast")
-    assert named["json"]["horizon"] == 12
+    forecast.get_by_role("button", name="JavaScript", exact=True).click()
+    expect(forecast.locator("pre")).to_contain_text("const answer = await fetch(")
     forecast.get_by_label("Steps ahead").fill("0")
     forecast.get_by_label("Steps ahead").press("Tab")
     expect(forecast.get_by_role("alert")).to_contain_text("horizon")
@@ -145,6 +202,21 @@ def test_a_photograph_of_one_s_own_and_where_the_model_looked(watched: Open) -> 
         2,
         2,
     ]
+
+
+def test_a_model_that_does_not_attend_and_abstains(watched: Open) -> None:
+    page = watched().open("/")
+    features = {"features": {"grid": None}}
+    page.route("**/models/caption/versions/1", lambda route: route.fulfill(json=features))
+    best = {"text": "a page", "score": -1, "candidates": [], "confidence": 0.02, "abstained": True}
+    answer = {"model": "caption", "version": "1", "captions": [best]}
+    page.route("**/caption?num*", lambda route: route.fulfill(json=answer))
+    page.get_by_role("tab", name="Caption").click()
+    caption = panel(page, "caption")
+    expect(caption.get_by_text("it does not tell where it looked")).to_be_visible()
+    expect(caption.get_by_label("Where did the model look?")).to_be_disabled()
+    expect(caption.get_by_text("The model abstains")).to_be_visible()
+    expect(caption.get_by_text("caption is right: 2 %")).to_be_visible()
 
 
 def test_a_text_forks(watched: Open) -> None:
