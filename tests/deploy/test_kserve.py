@@ -13,7 +13,7 @@ from app.main import create_app
 from app.settings import Settings, load_settings
 from tests.deploy.files import DEFAULTS, FIELDS, ROOT, last_stage, load_yaml, unknown_metrics
 from tests.deploy.test_kubernetes import CONTAINER as POD_CONTAINER
-from tests.deploy.test_kubernetes import RELEASES
+from tests.deploy.test_kubernetes import RELEASES, manifest
 from tests.deploy.test_rules import promtool
 from tests.kserve_python import run
 
@@ -26,7 +26,7 @@ services = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 
 
 def query_of(service: dict[str, Any]) -> str:
-    (metric,) = service["spec"]["predictor"]["autoScaling"]["metrics"]
+    metric = service["spec"]["predictor"]["autoScaling"]["metrics"][0]
     query: str = metric["external"]["metric"]["query"]
     return query
 
@@ -125,15 +125,31 @@ def test_pods_come_with_the_wait(service: dict[str, Any], tmp_path: Path) -> Non
             ("+Inf", "_x9 0+60x10 600x20"),
         )
     ]
+    # Two pods.
+    series += [
+        {"series": f'unroll_workers{{model="{name}",instance="{pod}"}}', "values": "2x40"}
+        for pod in ("a", "b")
+    ]
     asked = [
         {"expr": query, "eval_time": f"{at}m", "exp_samples": [{"labels": "{}", "value": value}]}
-        for at, value in ((5, 0), (18, 0.1 + 0.95 * 0.4), (35, 0))
+        for at, value in ((5, 0), (18, 2 * (0.1 + 0.95 * 0.4)), (35, 0))
     ]
     tests = {"evaluation_interval": "1m", "tests": [{"interval": "1m", "input_series": series}]}
     tests["tests"][0]["promql_expr_test"] = asked  # type: ignore[index]
     (tmp_path / "test.yml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     done = promtool("test", "rules", "test.yml", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@services
+def test_a_busy_pod_without_a_queue_stays(service: dict[str, Any]) -> None:
+    _, cpu = service["spec"]["predictor"]["autoScaling"]["metrics"]
+    (known,) = [
+        each["resource"]
+        for each in manifest("horizontalpodautoscaler")["spec"]["metrics"]
+        if each["type"] == "Resource"
+    ]
+    assert cpu == {"type": "Resource", "resource": known}
 
 
 def check_with_kserve(*files: Path) -> subprocess.CompletedProcess[str]:
