@@ -37,9 +37,15 @@ class Site:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def deploy(self, replicas: int, models_per_replica: int = 0, **options: Any) -> None:
-        """Serve with so many replicas; returns when they do."""
-        scaling = {"min_replicas": replicas, "max_replicas": replicas}
+    def deploy(
+        self,
+        replicas: int,
+        models_per_replica: int = 0,
+        scaling: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Serve with so many replicas, unless `scaling` says more; returns when they do."""
+        scaling = {"min_replicas": replicas, "max_replicas": replicas} | dict(scaling or {})
         deployment = DEPLOYMENT.options(autoscaling_config=scaling, **options)
         arguments = Arguments(models_per_replica=models_per_replica)
         serve.run(deployment.bind(arguments), name=NAME, route_prefix="/")

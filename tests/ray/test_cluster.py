@@ -182,3 +182,20 @@ def test_a_replica_holds_the_models_that_were_asked_for_last(site: "Site") -> No
         answer = http.post("/v2/models/none/infer", json=body, headers=headers)
         assert answer.status_code == 404
         assert "none" in answer.json()["error"]
+
+
+def test_a_replica_is_added_where_inputs_wait(site: "Site") -> None:
+    from app.ray.scaling import ByLoad
+    from tests.ray.cluster import running, until
+
+    policy = {
+        "policy_function": f"{ByLoad.__module__}:{ByLoad.__name__}",
+        "policy_kwargs": {"target_queue_seconds": 1e-9},
+    }
+    # Requests in progress would never be a reason.
+    reasons = {"target_ongoing_requests": 1000, "upscale_delay_s": 0.0, "look_back_period_s": 15.0}
+    site.deploy(1)  # Ray begins with as many as there were, if it may
+    site.deploy(1, scaling={"max_replicas": 2, "policy": policy, **reasons})
+    with load(site) as found:
+        until(lambda: running() == 2)
+    assert not found.failures
