@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 import numpy as np
@@ -226,14 +227,15 @@ def _platt(log_probability: Array, right: NDArray[np.bool_]) -> tuple[float, flo
 
 
 _TITLE: Final = "Limits"
-_LIMITS: Final = """\
-- It abstains from images that look like none of its photographs: from {abstained:.1f} % of the
-  {photographs:,} validation photographs, which chose the threshold, and from images drawn by rules,
-  each kind judged by what was learned from the others: {caught}. Photographs
-  of pages, screens and drawings were not tried.
-- `confidence` is the chance that a caption's CIDEr-D is {right} or more, about half of what one
-  person's sentence gets by the others'; {share:.0f} % of the validation captions are that good. Its
-  calibration error there, in folds that were left out, is {error:.3f}."""
+_LIMITS: Final = (
+    "- It abstains from images that look like none of its photographs: from {abstained:.1f} % of "
+    "the {photographs:,} validation photographs, which chose the threshold, and from images drawn "
+    "by rules, each kind judged by what was learned from the others: {caught}. Photographs of "
+    "pages, screens and drawings were not tried.",
+    "- `confidence` is the chance that a caption's CIDEr-D is {right} or more, about half of what "
+    "one person's sentence gets by the others'; {share:.0f} % of the validation captions are that "
+    "good. Its calibration error there, in folds that were left out, is {error:.3f}.",
+)
 
 
 def _with_confidence(card: str, report: ConfidenceReport) -> str:
@@ -241,12 +243,10 @@ def _with_confidence(card: str, report: ConfidenceReport) -> str:
     _, _, rest = card.partition(f"\n## {_TITLE}\n")
     limits = rest.partition("\n## ")[0].strip()
     caught = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in report.caught.items())
-    added = _LIMITS.format(
-        abstained=100 * report.abstained,
-        photographs=report.photographs,
-        caught=caught,
-        right=RIGHT,
-        share=100 * report.right,
-        error=report.calibration_error,
-    )
-    return with_section(card, _TITLE, f"{limits}\n{added}\n")
+    figures = {
+        **{"abstained": 100 * report.abstained, "photographs": report.photographs},
+        **{"caught": caught, "right": RIGHT, "share": 100 * report.right},
+        "error": report.calibration_error,
+    }
+    added = (fill(each.format(**figures), 100, subsequent_indent="  ") for each in _LIMITS)
+    return with_section(card, _TITLE, "\n".join([limits, *added]))

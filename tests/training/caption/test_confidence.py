@@ -42,7 +42,10 @@ def test_the_same_weights_are_published_again_and_can_tell(tmp_path: Path) -> No
     assert report.caught.keys() == KINDS.keys()
     card = (again / "README.md").read_text(encoding="utf-8")
     assert "It abstains from images that look like none of its photographs" in card
-    assert "\n## Data\n" in card
+    assert "\n\n## Data\n" in card
+    assert "\n\n\n" not in card
+    limits = card.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    assert max(map(len, limits.splitlines())) <= 100
     promote(tmp_path / "models", "colours", "2")
 
     model = load_version(again, TASKS)
