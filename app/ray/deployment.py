@@ -6,6 +6,8 @@ Every setting is read where the replica runs, from its environment (`runtime_env
 Cores are what the deployment reserves (`num_cpus`), unless UNROLL_WORKER_THREADS says otherwise.
 """
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import ray
@@ -61,7 +63,8 @@ class Replica:
         _warn(settings)
         limit = self._arguments.models_per_replica
         if limit:
-            settings = nothing_wanted(settings)
+            self._state = TemporaryDirectory(prefix="unroll-")  # until this replica ends
+            settings = nothing_wanted(settings, Path(self._state.name))
         app = create_app(settings)
         repository = app.services.repository
         self._queue = QueueSeconds(repository)

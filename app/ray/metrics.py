@@ -7,7 +7,7 @@ sum already. Queries do not see the difference.
 """
 
 import threading
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from prometheus_client import REGISTRY
 from ray.serve import metrics
@@ -20,12 +20,15 @@ _OURS: Final = ("unroll_", "process_")
 _log: Final = get_logger(__name__)
 
 
+_Sample: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]  # its name, its labels
+
+
 class Exporter:
     """Copies what the registry holds, again and again, in a thread."""
 
     def __init__(self) -> None:
         self._gauges: dict[str, Any] = {}
-        self._seen: dict[tuple[str, tuple[tuple[str, str], ...]], None] = {}
+        self._seen: set[_Sample] = set()
 
     def start(self) -> None:
         """Begin; ends with the process."""
@@ -41,17 +44,16 @@ class Exporter:
 
     def copy(self) -> None:
         """Hand over every sample; one that is gone since the last time becomes 0."""
-        found: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        found: dict[_Sample, float] = {}
         for family in REGISTRY.collect():
             if family.name.startswith(_OURS):
                 for sample in family.samples:
                     found[sample.name, tuple(sample.labels.items())] = sample.value
-        for key in self._seen.keys() - found.keys():
-            found[key] = 0.0
+        found |= dict.fromkeys(self._seen - found.keys(), 0.0)
         for (name, labels), value in found.items():
             gauge = self._gauges.get(name)
             if gauge is None:
                 keys = tuple(label for label, _ in labels)
                 gauge = self._gauges[name] = metrics.Gauge(name, tag_keys=keys or None)
             gauge.set(value, tags=dict(labels))
-            self._seen[name, labels] = None
+        self._seen |= found.keys()

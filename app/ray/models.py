@@ -5,7 +5,6 @@ Here it is loaded if it is not there, and the one that was asked for longest ago
 """
 
 import asyncio
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +20,12 @@ from app.telemetry.log import get_logger
 _log: Final = get_logger(__name__)
 
 
-def nothing_wanted(settings: Settings) -> Settings:
+def nothing_wanted(settings: Settings, folder: Path) -> Settings:
     """The settings of a replica that loads nothing before it is asked.
 
-    What is loaded is this replica's own affair, so its state lies in a folder of its own. It looks
-    for new versions of a model when it loads it.
+    What is loaded is this replica's own affair, so its state lies in `folder`, which no other has.
+    It looks for new versions of a model when it loads it.
     """
-    folder = Path(tempfile.mkdtemp(prefix="unroll-"))
     wanted = WantedVersions(folder)
     for name in _names(settings.models_dir):
         wanted.put(name, unloaded=True)
