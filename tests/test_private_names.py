@@ -66,7 +66,7 @@ def used(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def inherited(tree: ast.AST) -> set[str]:
     """The private names of the files of our own whose classes this file derives others from."""
     files = {
-        alias.asname or alias.name: ROOT / (node.module.replace(".", "/") + ".py")
+        alias.asname or alias.name: _file_of(node.module)
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module
         for alias in node.names
@@ -79,6 +79,11 @@ def inherited(tree: ast.AST) -> set[str]:
                     above = ast.parse(files[base].read_text(encoding="utf-8"))
                     names |= defined(above) | inherited(above)
     return names
+
+
+def _file_of(module: str) -> Path:
+    folder = ROOT / "client" if module.startswith("unroll_client") else ROOT
+    return folder / (module.replace(".", "/") + ".py")
 
 
 def foreign(source: str) -> list[tuple[int, str]]:
