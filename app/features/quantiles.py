@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 def stretch(quantiles: Array, factors: Sequence[float], middle: int) -> Array:
     """Every level's distance from the median times its factor, without crossing."""
     median = quantiles[:, middle : middle + 1]
-    stretched: Array = median + (quantiles - median) * np.array(factors)
+    stretched: Array = median + (quantiles - median) * np.asarray(factors)
     # an inner level that was stretched past its outer neighbour takes it along
     stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
     stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)
@@ -49,8 +49,23 @@ def interpolate(quantiles: Array, known: Array, wanted: Array) -> Array:
     Linear between levels and beyond the outermost two, on the scale of normal deviates:
     exact where the answer is normal, and increasing wherever the levels are.
     """
-    right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
-    left = right - 1
-    share = (wanted - known[left]) / (known[right] - known[left])
-    between: Array = quantiles[:, left] * (1.0 - share) + quantiles[:, right] * share
-    return between
+    return Between(known, wanted).of(quantiles)
+
+
+class Between:
+    """Where `wanted` lies among `known`, for many times: `of` is what `interpolate` gives."""
+
+    __slots__ = ("_left", "_right", "_share", "_shares")
+
+    def __init__(self, known: Array, wanted: Array) -> None:
+        self._right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+        self._left = left = self._right - 1
+        self._share = (wanted - known[left]) / (known[self._right] - known[left])
+        self._shares = 1.0 - self._share
+
+    def of(self, quantiles: Array) -> Array:
+        """Quantiles at `known` (rows, levels) -> at `wanted`: (rows, wanted)."""
+        found: Array = (
+            quantiles[:, self._left] * self._shares + quantiles[:, self._right] * self._share
+        )
+        return found

@@ -96,12 +96,8 @@ class Running:
         """The value a season before the next one, or `_FAR` before it where there is no season."""
         size = self.season_length
         lag = size if size > 1 else _FAR
-        ring = self._ring
-        return (
-            ring[(self.position - lag) % len(ring)]
-            if lag <= min(self.position, len(ring))
-            else None
-        )
+        count, ring = self.position, self._ring
+        return ring[(count - lag) % len(ring)] if lag <= min(count, len(ring)) else None
 
     def take(self, value: float | None) -> list[float]:
         """Take the next value, None if it is missing; returns the `ROW` numbers after it.
@@ -146,6 +142,14 @@ class Running:
             1.0 if 1 < self._long < self.position else 0.0,
         )
         return found
+
+    def copy(self) -> "Running":
+        """The same, which goes on by itself."""
+        made = Running.__new__(Running)
+        for name in self.__slots__:
+            setattr(made, name, getattr(self, name))
+        made._errors, made._ring, made._season = self._errors[:], self._ring[:], self._season[:]
+        return made
 
     def pack(self) -> bytes:
         """All of it as bytes, of a fixed size for given seasons."""

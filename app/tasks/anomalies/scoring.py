@@ -40,7 +40,7 @@ def scored(
     coming (time, levels): what is foretold after each value, before its width is set. surprise
     and widths are those before the values, and afterwards those after them.
     """
-    scores, factors = np.zeros(example.length), np.ones((example.length, 2))
+    scores, factors = np.zeros(example.length), []
     began = example.before.running.known > 0
     guess = low = high = math.nan
     if began:
@@ -56,10 +56,11 @@ def scored(
                 scores[i] = surprise.take(value, guess, ago if ago == ago else None)
                 widths.take(value, low, high, interval.below, interval.above)
             began = True
-        factors[i] = less, more = widths.factors
+        less, more = widths.factors
+        factors.append((less, more))
         guess = center
         low, high = center + (left - center) * less, center + (right - center) * more
-    return scores, factors
+    return scores, np.array(factors).reshape(-1, 2)
 
 
 def widened(values: Array, factors: Array, middle: int) -> Array:

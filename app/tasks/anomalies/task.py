@@ -7,6 +7,7 @@ answered as a stream of its values.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from statistics import NormalDist
 from typing import Final, Self
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from app.errors import InferenceFailed, InvalidInput
 from app.features.calendar import timestamps
 from app.features.padding import pad
-from app.features.quantiles import extrapolate, interpolate, stretch
-from app.features.running import AHEAD, ROW, Running
+from app.features.quantiles import Between, extrapolate, stretch
+from app.features.running import AHEAD, ROW
 from app.features.surprise import WARM_UP, Surprise
 from app.features.widths import Widths
 from app.serving.models.manifest import Manifest
@@ -37,6 +38,7 @@ from app.telemetry import metrics
 Array = NDArray[np.float64]
 MAX_SEASON_LENGTH: Final = 100_000
 _NORMAL: Final = NormalDist()
+_NONE: Final = np.zeros(0)
 _LARGEST: Final = 1e100  # a value; what is beyond it counts as if it were there
 
 
@@ -54,6 +56,8 @@ class AnomalyTask:
         levels = np.array(features.levels)
         self._middle = features.levels.index(0.5)
         self._interval = Interval.of(features.levels)
+        self._stretch = np.array(features.stretch)
+        self._wanted = lru_cache(maxsize=256)(self._between)
         self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
         edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
         self._shares = np.diff(edges)  # probability mass of each level
@@ -115,7 +119,7 @@ class AnomalyTask:
         """More values of a series, NaN for missing, and a forecast behind them."""
         count = len(values)
         values = np.clip(values, -_LARGEST, _LARGEST)
-        running = Running.unpack(state.running.pack())
+        running = state.running.copy()
         rows, following = [], []
         last, units, earlier = np.zeros((3, count))
         warming = np.zeros(count, np.bool_)
@@ -126,7 +130,9 @@ class AnomalyTask:
             following.append(running.ahead(1))
             last[i], units[i] = running.last, running.unit
             warming[i] = running.position <= WARM_UP
-        future = [running.ahead(step) for step in range(1, max(horizon, 1) + 1)]
+        # one step ahead of the last value is known by now
+        future = [*following[-1:], *(running.ahead(step) for step in range(2, horizon + 1))]
+        future = future or [running.ahead(1)]
         return AnomalyExample(
             before=state,
             values=values,
@@ -143,9 +149,9 @@ class AnomalyTask:
 
     def predict(self, examples: Sequence[AnomalyExample]) -> list[AnomalyPrediction]:
         """All examples in one padded batch; each answer depends only on its own series."""
-        rows, lengths = pad([e.told for e in examples])  # (batch, time, ROW)
-        following, _ = pad([e.following for e in examples])  # (batch, time, AHEAD)
-        future, _ = pad([e.future for e in examples])  # (batch, horizon, AHEAD)
+        rows, lengths = _batch([e.told for e in examples])  # (batch, time, ROW)
+        following, _ = _batch([e.following for e in examples])  # (batch, time, AHEAD)
+        future, _ = _batch([e.future for e in examples])  # (batch, horizon, AHEAD)
         hidden = np.stack([e.before.hidden for e in examples])  # (batch, state)
         found = self._session.run(
             {
@@ -193,21 +199,21 @@ class AnomalyTask:
         if len(before.foretold):
             known[0] = before.foretold
         known[1:] = coming[:-1]
-        began = before.running.known > 0
-        seen = np.cumsum(~np.isnan(example.values)) > 0
-        known[1:][~(seen[:-1] | began)] = np.nan
+        if before.running.known == 0:  # nothing is foretold before the first known value
+            seen = np.cumsum(~np.isnan(example.values)) > 0
+            known[1:][~seen[:-1]] = np.nan
         expected = known[:, self._middle]
         anomalous = scores >= before.options.threshold
-        wanted = np.array([_NORMAL.inv_cdf(p) for p in before.options.quantiles])
-        paths, mean, median = np.zeros((0, len(wanted))), np.zeros(0), np.zeros(0)
+        wanted = self._wanted(before.options.quantiles)
+        paths, mean, median = np.zeros((0, len(before.options.quantiles))), _NONE, _NONE
         started = example.running.known > 0
         if example.horizon and started:
             values = widened(self._future(example, ahead), factors[-1:], self._middle)
-            paths = self._interpolated(values, wanted)
+            paths = wanted.of(values)
             mean, median = values @ self._shares, values[:, self._middle]
         remembered = np.concatenate([before.scores, scores])[-REMEMBERED:]
-        state = replace(
-            before,
+        state = SeriesState(
+            before.options,
             running=example.running,
             surprise=surprise,
             widths=widths,
@@ -218,7 +224,7 @@ class AnomalyTask:
         return AnomalyPrediction(
             values=example.values,
             expected=expected,
-            quantiles=self._interpolated(known, wanted),
+            quantiles=wanted.of(known),
             scores=scores,
             anomalous=anomalous,
             warming=example.warming,
@@ -240,11 +246,20 @@ class AnomalyTask:
         return found
 
     def _stretched(self, scaled: Array) -> Array:
-        return stretch(scaled, self.features.stretch, self._middle)
+        return stretch(scaled, self._stretch, self._middle)
 
-    def _interpolated(self, values: Array, wanted: Array) -> Array:
-        """Quantiles (rows, levels) -> at probits `wanted` (rows, wanted), in any order."""
-        return interpolate(values, self._probits, wanted)
+    def _between(self, quantiles: tuple[float, ...]) -> Between:
+        """What gives these quantiles, in any order, from the levels of the graph."""
+        return Between(self._probits, np.array([_NORMAL.inv_cdf(p) for p in quantiles]))
+
+
+def _batch(
+    sequences: Sequence[NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What `pad` gives; a sequence that is alone is not copied."""
+    if len(sequences) == 1:
+        return sequences[0][None], np.array([len(sequences[0])], np.int64)
+    return pad(sequences)
 
 
 def _check(threshold: float | None, season_length: int | None, quantiles: Sequence[float]) -> None:
