@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -27,6 +28,7 @@ MODELS: Final = ("forecast-stream", "forecast")
 BEFORE: Final = 500  # values of a stream before it is measured
 POINTS: Final = 512  # that `forecast` is sent for one step
 AT_ONCE: Final = 200  # values in one request
+CLIENTS: Final = 16  # that ask at the same time, in one of the ways
 
 
 def main(
@@ -69,22 +71,34 @@ def measured(folder: Path, streams: int, rounds: int) -> list[Row]:
             ask("PUT", f"/streams/s{number}", {"model": "forecast-stream"})
             ask("POST", f"/streams/s{number}/steps", {"values": past.tolist()})
 
-        def steps(count: int) -> None:
+        def steps(count: int, ask: Callable[[str, str, Any], Any] = ask) -> None:
             name = f"s{next(numbers) % streams}"
             ask("POST", f"/streams/{name}/steps", {"values": [10.5] * count})
 
+        def some(_: int) -> None:
+            own = asker(port)
+            for _ in range(streams // CLIENTS):
+                steps(1, own)
+
+        def together() -> None:
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                list(pool.map(some, range(CLIENTS)))
+
         series = 10 + np.random.default_rng(1).normal(size=POINTS)
         question: dict[str, Any] = {"series": series.tolist(), "horizon": 1}
-        ways: dict[str, tuple[int, Callable[[], Any]]] = {
-            "one": (streams, lambda: steps(1)),
-            "forecast": (50, lambda: ask("POST", "/forecast", question)),
-            "many": (20, lambda: steps(AT_ONCE)),
+        # how often each is done in a turn, how many requests that is, and what
+        ways: dict[str, tuple[int, int, Callable[[], Any]]] = {
+            "one": (streams, 1, lambda: steps(1)),
+            "together": (1, streams // CLIENTS * CLIENTS, together),
+            "forecast": (50, 1, lambda: ask("POST", "/forecast", question)),
+            "many": (20, 1, lambda: steps(AT_ONCE)),
         }
         times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
         for _ in range(rounds):
-            for way, (asked, act) in ways.items():
+            for way, (done, each, act) in ways.items():
+                asked = done * each
                 cpu, wall = cpu_seconds(process), time.perf_counter()
-                for _ in range(asked):
+                for _ in range(done):
                     act()
                 wall = time.perf_counter() - wall
                 times[way].append((1e3 * (cpu_seconds(process) - cpu) / asked, 1e3 * wall / asked))
@@ -97,6 +111,7 @@ def measured(folder: Path, streams: int, rounds: int) -> list[Row]:
             f"{cpu_of['one']:.2f}",
             "0.5",
         ),
+        (f"the same of {CLIENTS} clients at a time", f"{cpu_of['together']:.2f}", "0.5"),
         (
             f"`/forecast` with {POINTS} points for one step: CPU, ms",
             f"{cpu_of['forecast']:.2f}, {ratio:.0f} x as much",

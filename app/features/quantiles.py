@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def stretch(quantiles: Array, factors: Sequence[float], middle: int) -> Array:
+def stretch(quantiles: Array, factors: Sequence[float] | Array, middle: int) -> Array:
     """Every level's distance from the median times its factor, without crossing."""
     median = quantiles[:, middle : middle + 1]
     stretched: Array = median + (quantiles - median) * np.asarray(factors)
