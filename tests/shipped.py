@@ -13,7 +13,7 @@ SHIPPED: Final = {  # versions from the oldest to the one that serves
     "authorship": ("2",),
     "authorship-reuters": ("2",),
     "caption": ("2",),
-    "forecast": ("1",),
+    "forecast": ("2",),
     "forecast-stream": ("1",),
     "forecast-waves": ("1",),
     "generate": ("1",),

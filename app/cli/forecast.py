@@ -65,6 +65,10 @@ HorizonOption: TypeAlias = Annotated[
     typer.Option(help="Steps ahead to learn, with covariates; else about a season.", min=1),
 ]
 JobsOption: TypeAlias = Annotated[int, typer.Option(help="Networks trained side by side.", min=1)]
+StartOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Begin with the weights of this published forecaster.", metavar="DIR"),
+]
 CollectionOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Only this collection of the data; may be repeated.")
 ]
@@ -81,6 +85,7 @@ def train_forecast(
     jobs: JobsOption = 1,
     collection: CollectionOption = None,
     seed: SeedOption = 0,
+    start: StartOption = None,
     name: PublishNameOption = None,
     promote: PromoteOption = False,
     out: OutOption = REPOSITORY,
@@ -110,6 +115,7 @@ def train_forecast(
     with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
+        from app.features.trends import CANDIDATES
         from app.training.common.loop import LoopOptions
         from app.training.forecast.covariates.network import CovariateSizes
         from app.training.forecast.covariates.recipe import CovariateRecipe, covariate_loop
@@ -142,6 +148,8 @@ def train_forecast(
         beside = any(one.beside.past for one in found)
         if horizon is not None and not beside:
             raise ConfigurationError("--horizon: only networks with covariates have one")
+        if start is not None and beside:
+            raise ConfigurationError("--start: networks with covariates begin anew")
         if horizon is not None:
             found = [replace(one, horizon=horizon) for one in found]
         if beside:
@@ -162,11 +170,17 @@ def train_forecast(
             )
         else:
             steps = steps or _STEPS
+            # what is learned already is not to be shaken
+            rate = LoopOptions.learning_rate if start is None else LoopOptions.learning_rate / 2
             folder = run(
                 data,
                 ForecastRecipe(
-                    network=ForecasterOptions(cell, hidden_size, num_layers or 2),
-                    loop=LoopOptions(steps=steps, validate_every=min(500, steps)),
+                    network=ForecasterOptions(
+                        cell, hidden_size, num_layers or 2, candidates=CANDIDATES
+                    ),
+                    loop=LoopOptions(
+                        steps=steps, learning_rate=rate, validate_every=min(500, steps)
+                    ),
                     members=members,
                     seed=seed,
                 ),
@@ -175,6 +189,7 @@ def train_forecast(
                 work=work,
                 jobs=jobs,
                 series=found,
+                start=start,
             )
         settle(
             folder,

@@ -74,20 +74,24 @@ def seasonal_index(rest: Array, period: int) -> tuple[Array, float, float, float
     table = by_phase(rest, period)[-_MOST_CYCLES:]
     known = ~np.isnan(table)
     table = np.where(known, table, 0.0)
-    seen = known[0].astype(np.float64)  # cycles seen so far, by phase
-    index = np.tile(table[0], (len(SMOOTHINGS), 1))  # (smoothings, period)
-    missed, product, square = np.zeros((3, len(SMOOTHINGS)))
-    count = 0
-    for row in table[1:]:
-        usable = seen > 0
-        count += int(usable.sum())
-        missed += np.abs(row - index)[:, usable].sum(axis=1)
-        product += (row * index)[:, usable].sum(axis=1)
-        square += (index**2)[:, usable].sum(axis=1)
-        seen += 1.0
-        index += np.maximum(SMOOTHINGS[:, None], 1.0 / seen) * (row - index)
+    cycles = len(table)
+    foretold = np.empty((cycles, len(SMOOTHINGS), period))  # each before its cycle, and the next
+    foretold[0] = table[0]
+    first = known[0] if not known[0].all() else known[0, :1]  # only the oldest may be cut
+    seen = first + np.arange(1.0, cycles)[:, None, None]  # so far, by phase (cycles - 1, 1, phases)
+    shares = np.maximum(SMOOTHINGS[:, None], 1.0 / seen)
+    for at in range(1, cycles):
+        before = foretold[at - 1]
+        foretold[at] = before + shares[at - 1] * (table[at] - before)
+    index, told = foretold[-1], foretold[:-1]
+    rows = table[1:, None]
+    usable = np.ones((cycles - 1, 1, period))
+    usable[:1] = known[0]
+    count = int(usable.sum())
+    missed = (np.abs(rows - told) * usable).sum(axis=(0, 2))
     best = int(missed.argmin())
-    trust = float(np.clip(product[best] / (square[best] + 1e-18), 0.0, 1.0))
+    kept = told[:, best] * usable[:, 0]
+    trust = float(np.clip((table[1:] * kept).sum() / ((kept**2).sum() + 1e-18), 0.0, 1.0))
     chosen = index[best]
     surprise = float(missed[best]) / max(count, 1)
     return (chosen - chosen.mean()) * trust, trust, float(SMOOTHINGS[best]), surprise

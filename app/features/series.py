@@ -49,12 +49,14 @@ class SeriesOptions:
     """What `prepare` does; stored in the manifest, so that serving repeats training.
 
     context_length: steps the encoder reads; memory: steps kept for the seasonal estimates;
-    normalise: False leaves values as they are (level 0, spread 1, linear, no season).
+    normalise: False leaves values as they are (level 0, spread 1, linear, no season); trends:
+    whether the decoder also reads plain ways on (see `trends`).
     """
 
     context_length: int = 80
     memory: int = 1100
     normalise: bool = True
+    trends: bool = False
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class ForecastFeatures(BaseModel):
 
     levels: quantiles that the graph computes, increasing, 0.5 among them. calibration: per kind of
     calendar ("" if unknown), factors for each level's distance from the median (conformal
-    prediction). covariates: of a network that has learned some.
+    prediction). trends: whether the decoder reads `features.trends`. rare: whether demand that is
+    often zero is answered by `features.rare`. covariates: of a network that has learned some.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,13 +60,15 @@ class ForecastFeatures(BaseModel):
     context_length: int = Field(ge=2)
     memory: int = Field(ge=2)
     normalise: bool = True
+    trends: bool = False
+    rare: bool = False
     trained_horizon: int = Field(ge=1)
     levels: tuple[float, ...]
     calibration: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     covariates: CovariateFeatures | None = None
 
     def series_options(self) -> SeriesOptions:
-        return SeriesOptions(self.context_length, self.memory, self.normalise)
+        return SeriesOptions(self.context_length, self.memory, self.normalise, self.trends)
 
     def beside_options(self) -> BesideOptions:
         """Of a network that has learned covariates."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from app.features.cycles import infer_season_length
-from app.tasks.forecast.task import MIN_POINTS, ForecastExample, ForecastPrediction, ForecastTask
+from app.tasks.forecast.checks import MIN_POINTS
+from app.tasks.forecast.task import ForecastExample, ForecastPrediction, ForecastTask
 
 Array = NDArray[np.float64]
 Cast = dict[float, Array]

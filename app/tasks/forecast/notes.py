@@ -16,8 +16,9 @@ _FAR = 50.0  # logarithms beyond are no trend
 _BEHIND = 0.75  # of a steady trend: a forecast that keeps less of it is told of
 
 
-def notes_on_points(values: Array, dropped: int, bounds: Bounds) -> list[str]:
-    """On the values that were used (time,), NaN = missing, and those before that were not."""
+def notes_on_points(values: Array, dropped: int, bounds: Bounds, seldom: bool = False) -> list[str]:
+    """On the values that were used (time,), NaN = missing, and those before that were not;
+    `seldom` is whether demand is rare and answered as such."""
     missing = int(np.isnan(values).sum())
     known = len(values) - missing
     other = int(np.count_nonzero(values)) - missing  # NaN is not zero
@@ -33,6 +34,16 @@ def notes_on_points(values: Array, dropped: int, bounds: Bounds) -> list[str]:
         )
     if not other:
         notes.append("every value is 0: how far one that is not would be from it cannot be known")
+    elif seldom and other == known:
+        notes.append(
+            "the values vary as counts do: the distribution is that of earlier values, newer ones "
+            "counting for more, and not the network's"
+        )
+    elif seldom:
+        notes.append(
+            f"{other} of {known} values are not 0: the distribution is that of earlier values, "
+            "newer ones counting for more, and not the network's"
+        )
     elif known >= _FEW and other < _RARE * known:
         notes.append(
             f"{other} of {known} values are not 0: for demand as rare as that the model has "

@@ -4,7 +4,7 @@ Knows features and the graph's tensors; knows no HTTP and no torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Self
@@ -18,10 +18,13 @@ from app.features.calendar import timestamps
 from app.features.cycles import choose_cycles
 from app.features.padding import pad
 from app.features.quantiles import extrapolate, interpolate, stretch
-from app.features.series import Window, future, prepare, restore
+from app.features.rare import Rare, rare
+from app.features.series import Window, prepare, restore
+from app.features.trends import decoder_inputs
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.serving.task import ExampleDefaults
+from app.tasks.forecast.checks import check_request
 from app.tasks.forecast.covariates.learned import Codes, Encoded, LearnedCovariates
 from app.tasks.forecast.distribution import Bounds, nodes
 from app.tasks.forecast.features import ForecastFeatures
@@ -30,8 +33,6 @@ from app.telemetry import metrics
 
 Array = NDArray[np.float64]
 DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
-MIN_POINTS = 2
-MAX_SEASON_LENGTH = 100_000
 _NORMAL = NormalDist()
 _MEDIAN = np.zeros(1)  # as a normal deviate
 _INTERVAL = np.array(
@@ -44,7 +45,8 @@ class ForecastExample(ExampleDefaults):
     """One series, encoded for the graph.
 
     context: (time, features). future: (horizon, features). codes: of categories, in the past
-    (time, categories) and ahead (horizon, categories), where the graph takes some.
+    (time, categories) and ahead (horizon, categories), where the graph takes some. rare: the
+    distribution that stands in for the network's where demand is rare.
     """
 
     window: Window
@@ -57,6 +59,7 @@ class ForecastExample(ExampleDefaults):
     imputed: int
     notes: tuple[str, ...]
     codes: tuple[Codes, Codes] | None = None
+    rare: Rare | None = None
 
     @property
     def length(self) -> int:
@@ -163,7 +166,7 @@ class ForecastTask:
         # a series may have 100,000 points: convert only the tail that is used
         missing_before = len(series) - len(series[-self._options.memory :])
         values: Array = np.array(series[-self._options.memory :], dtype=np.float64)
-        _check(len(series), values, horizon, quantiles, season_length)
+        check_request(len(series), values, horizon, quantiles, season_length)
         known = np.flatnonzero(~np.isnan(values))
         trimmed = values[known[0] :]
         season = season_length
@@ -173,7 +176,7 @@ class ForecastTask:
         cycles = choose_cycles(trimmed, frequency, season)
         if self.learned is None:
             window = prepare(trimmed, cycles, self._options)
-            steps = future(window, horizon, self._features.trained_horizon)
+            steps = decoder_inputs(window, horizon, self._features.trained_horizon, self._options)
             encoded = Encoded(window, window.context, steps)
         else:
             past, ahead = past_covariates or {}, future_covariates or {}
@@ -190,7 +193,8 @@ class ForecastTask:
             stamps, moved = timestamps(start, frequency, len(series), horizon)
         cycles = window.cycles
         notes = [*encoded.notes, *([] if moved is None else [moved])]
-        notes += notes_on_points(values, missing_before, bounds)
+        seldom = rare(trimmed, cycles) if self._features.rare else None
+        notes += notes_on_points(values, missing_before, bounds, seldom is not None)
         notes += notes_on_season(season_length, window)
         if horizon > self._features.trained_horizon:
             trained = self._features.trained_horizon
@@ -207,6 +211,7 @@ class ForecastTask:
             season_length=cycles.long if season_length == cycles.long else looked_for,
             imputed=int(np.isnan(values).sum()),
             notes=tuple(notes),
+            rare=seldom,
         )
 
     def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
@@ -228,6 +233,8 @@ class ForecastTask:
 
     def _decode(self, example: ForecastExample, scaled: Array) -> ForecastPrediction:
         """scaled (horizon, levels) on the network's scale -> values of the series."""
+        if example.rare is not None:
+            return _seldom(example, example.rare)
         window = example.window
         middle = self._features.levels.index(0.5)
         table = self._features.calibration
@@ -263,35 +270,21 @@ class ForecastTask:
         )
 
 
-def _check(
-    points: int,
-    values: Array,
-    horizon: int,
-    quantiles: Sequence[float],
-    season_length: int | None,
-) -> None:
-    if points < MIN_POINTS:
-        raise InvalidInput(
-            f"{points} point{'' if points == 1 else 's'} cannot be forecast from",
-            field="series",
-            allowed=f"at least {MIN_POINTS} points",
-        )
-    if np.isnan(values).all():
-        raise InvalidInput(
-            "every value is missing" if points == len(values) else "every recent value is missing",
-            field="series",
-            allowed=f"at least one number among the last {len(values)} points",
-        )
-    if horizon < 1:
-        raise InvalidInput(f"horizon is {horizon}", field="horizon", allowed="1 or more")
-    for i, quantile in enumerate(quantiles):
-        if not 0.0 < quantile < 1.0:
-            raise InvalidInput(
-                f"{quantile} is no quantile", field=f"quantiles[{i}]", allowed="between 0 and 1"
-            )
-    if season_length is not None and not 1 <= season_length <= MAX_SEASON_LENGTH:
-        raise InvalidInput(
-            f"{season_length} steps are no season",
-            field="season_length",
-            allowed=f"1 to {MAX_SEASON_LENGTH}",
-        )
+def _seldom(example: ForecastExample, rare: Rare) -> ForecastPrediction:
+    """The answer where demand is rare: of values that can be, zero among them."""
+    bounds, horizon = example.bounds, example.horizon
+    possible = replace(rare, values=bounds.apply(rare.values))
+    levels = np.array([*example.quantiles, 0.5])
+    paths = possible.quantiles(levels, horizon).T  # (levels, horizon)
+    return ForecastPrediction(
+        mean=possible.mean(horizon).tolist(),
+        median=paths[-1].tolist(),
+        quantiles={
+            repr(float(p)): path.tolist()
+            for p, path in zip(example.quantiles, paths[:-1], strict=True)
+        },
+        timestamps=example.timestamps,
+        season_length=example.season_length,
+        imputed=example.imputed,
+        notes=list(example.notes),
+    )

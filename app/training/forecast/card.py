@@ -16,24 +16,30 @@ encoder reads the last {context} values, the decoder walks over the horizon and 
 ## Use
 
 For business, economic and sensor series that continue their own past: levels, trends and
-seasons. It sees one series at a time and nothing else: no prices, holidays or weather. It was
-trained on horizons up to {trained} steps; further ones are answered, with intervals that go on
-widening as they did, at most with the root of time. It must not be the only ground of a decision
+seasons. It sees one series at a time and nothing else: no prices, holidays or weather. The median
+of a step is a weighted mean of the network's own and of four plain ways on (lines, a growth, a
+level), by weights that the network gives. Demand that is often zero is answered with the
+distribution of its own past values instead, and so are counts that vary as chance makes them.
+It was trained on horizons up to {trained} steps; further ones are answered, with intervals that go
+on widening as they did, at most with the root of time. It must not be the only ground of a decision
 about people.
 
 ## Limits
 
-- Trends are damped, as they are in the series it learned from: a straight line is continued too
-  low, and an exponential one far too low.
+- A trend is gone on with as far as it held in the past of the series: clean ones as they are,
+  others damped. A growth goes on without end, at most to a thousand times what was seen; a curve
+  that levels off, or a trend that has just turned, is seen late.
 - It was calibrated on economic, tourism, load and weather series. On pure white noise its
   intervals are right for the next steps and too wide many steps ahead.
-- Rare counts come out too high on average, and nothing keeps percentages below 100.
+- Counts that are seldom zero come out as numbers with fractions, and nothing keeps percentages
+  below 100: tell `integer`, `minimum` and `maximum`.
+- Demand that is often zero is taken to stay as it was lately: it has no trend.
 - A season is inferred from values only where three whole cycles are among the last {memory} points:
   tell `frequency` or `season_length` where you know them.
 
 ## Data
 
-{series} series and {generated} generated ones: {sources}.
+{series} series and {generated} generated ones: {sources}.{started}
 sha256 of every file and the whole recipe stand in `manifest.json`.
 
 Split: {split}.
@@ -82,6 +88,7 @@ def forecast_card(
     members: Any = training["members"]
     collections: Any = training["collections"]
     figures = str(evaluation.get("table", "")) or "Not yet evaluated."
+    started = training.get("started_from")
     return _FORECAST.format(
         name=name,
         members=len(members),
@@ -95,7 +102,8 @@ def forecast_card(
         series=training["series"],
         sources=", ".join(_SOURCES[name] for name in collections),
         license=forecast_license(collections),
-        generated=recipe["generated"],
+        generated=recipe["generated"] + recipe.get("made", 0),
+        started=f"\nThe weights were first those of {started}." if started else "",
         split=training["split"],
         figures=figures,
     )

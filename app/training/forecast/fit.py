@@ -1,5 +1,6 @@
 """How one forecaster is fitted: windows, loss, validation. Knows no files and no other member."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,17 +12,24 @@ from torch import Tensor, nn
 
 from app.features.cycles import choose_cycles
 from app.features.series import Window, prepare, restore
+from app.features.trends import CANDIDATES
 from app.training.common.loop import Fit, LoopOptions, Progress, fit
-from app.training.forecast.data import Series
+from app.training.forecast.data import OWN, Series
 from app.training.forecast.network import Forecaster, pinball
 from app.training.forecast.recipe import ForecastRecipe
 from app.training.forecast.split import split
+from app.training.forecast.start import Start, start_from
+from app.training.forecast.synthetic import MADE_AHEAD, made_series
 from app.training.forecast.windows import GROUPS, Group, Windows, cut, held_out, naive_error
 from app.training.waves.data import mixtures
 
 Key = tuple[str, str | None]
+MADE = "made"  # collection of the series of `synthetic`
 _GENERATED: Key = ("generated", None)
+_MADE: Key = (MADE, None)
+_CHOOSING = 400  # made series whose ends help to choose the epoch
 _SPARE = 100  # generated series that choose the epoch where no other can
+_CLEAN = 0.02  # units: smaller past errors of the best candidate count as this
 _LARGEST = (
     60.0  # larger targets are cut to this many units, so that rare extremes do not decide the loss
 )
@@ -56,14 +64,21 @@ def build_material(series: list[Series], recipe: ForecastRecipe) -> Material:
     for one in parts.train:
         known.setdefault(group_of(one), []).append(one)
     known[_GENERATED] = generated
+    made = [_made(rng, i) for i in range(recipe.made)]
+    if made:
+        known[_MADE] = made
     groups = {}
     for key, members in known.items():
-        windows = cut(members, group(key), options, recipe.trained_horizon, rng)
+        share = 1.0 if key in (_GENERATED, _MADE) else recipe.window_share
+        windows = cut(members, group(key), options, recipe.trained_horizon, rng, share)
         if windows is not None:
             groups[key] = windows
     select: dict[str, Selection] = {}
     for name in sorted({one.dataset for one in parts.select}):
         select[name] = selection([s for s in parts.select if s.dataset == name], recipe)
+    choosing = [_made(rng, i) for i in range(min(recipe.made, _CHOOSING))]
+    if choosing and any(name != OWN for name in select):
+        select[_MADE[0]] = selection(choosing, recipe)
     if not select:  # series too short to hold anything out: generated ones must choose
         spare = [_held_out(one) for one in generated[:_SPARE]]
         select[_GENERATED[0]] = selection(spare, recipe)
@@ -95,15 +110,25 @@ def train_member(
     *,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    start: Start | None = None,
 ) -> Fit:
-    """Train one network of the ensemble; its seed is the recipe's plus its number."""
+    """Train one network of the ensemble; its seed is the recipe's plus its number. It begins with
+    the weights of the same member of `start`, or of the one as many members before, and ends with
+    a share of them: the mean of both forgets less (Wortsman et al. 2022, "Robust fine-tuning of
+    zero-shot models", section 3)."""
     seed = recipe.seed + member
     loop = LoopOptions(**{**vars(recipe.loop), "seed": seed})
     torch.manual_seed(seed)
     network = Forecaster(recipe.network)
+    if start is not None:
+        start_from(network, start.options, start.members[member % len(start.members)])
+    first = copy.deepcopy(network.state_dict())
     levels = torch.tensor(recipe.network.levels)
     keys = list(material.groups)
     weights = np.array([group(key).weight for key in keys], np.float64)
+    made = np.array([key == _MADE for key in keys])
+    if made.any() and not made.all():
+        weights[made] = recipe.made_share / (1.0 - recipe.made_share) * weights[~made].sum()
     weights /= weights.sum()
 
     def batch(step: int) -> tuple[Key, Windows]:
@@ -125,10 +150,15 @@ def train_member(
         answer = module(*inputs(windows))
         # half the weight is on relative errors (sMAPE), half on errors in naive steps (MASE)
         worth = torch.from_numpy(windows.relative / relative + windows.scaled / scaled) / 2.0
+        if (
+            key == _MADE and recipe.network.candidates
+        ):  # the cleaner a trend, the more an error weighs
+            errors = torch.from_numpy(windows.future[..., -CANDIDATES:]).amin(dim=2).exp()
+            worth = worth * errors.clamp(_CLEAN, 1.0) ** -0.7
         worth = torch.minimum(worth, 6.0 * worth.mean())
         return (pinball(answer, filled, levels) * worth * known).sum() / known.sum()
 
-    return fit(
+    found = fit(
         network,
         batch,
         loss,
@@ -137,6 +167,11 @@ def train_member(
         checkpoint=checkpoint,
         progress=progress,
     )
+    if start is not None:
+        last = network.state_dict()
+        mean = {name: last[name].lerp(value, recipe.kept) for name, value in first.items()}
+        network.load_state_dict(mean)
+    return found
 
 
 def inputs(windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
@@ -197,6 +232,11 @@ def _scale(windows: Windows) -> tuple[float, float]:
 
 def _held_out(one: Series) -> Series:
     return replace(one, horizon=max(1, min(12, len(one.values) // 4)))
+
+
+def _made(rng: np.random.Generator, number: int) -> Series:
+    values, frequency, season = made_series(rng)
+    return Series(_MADE[0], str(number), values, frequency, season, MADE_AHEAD)
 
 
 def _generated(rng: np.random.Generator, number: int) -> Series:

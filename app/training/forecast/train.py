@@ -22,10 +22,11 @@ from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.card import forecast_card, forecast_license
 from app.training.forecast.covariates.card import covariate_card
 from app.training.forecast.data import Series, read_series, sha256_of
-from app.training.forecast.fit import Material, build_material, predict, train_member
+from app.training.forecast.fit import MADE, Material, build_material, predict, train_member
 from app.training.forecast.network import Forecaster, forecaster_graph
 from app.training.forecast.recipe import ForecastRecipe
 from app.training.forecast.reports import Row, forecast_markdown
+from app.training.forecast.start import Start, published
 
 TASKS: TaskTypes = {"forecast": ForecastTask}
 
@@ -40,24 +41,30 @@ def train_forecast(
     jobs: int = 1,
     collections: tuple[str, ...] = (),
     series: list[Series] | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train, calibrate and publish; returns the folder of the new version.
 
     `series` is what `read_series` found in `data`, where it was read already. Checkpoints stand in
-    `work / name`; the same call goes on from them.
+    `work / name`; the same call goes on from them. `start` is the folder of a published forecaster
+    whose weights the members begin with.
 
     Raises:
         FileNotFoundError: there is no series in `data`.
+        ValueError: `start` is no forecaster of these sizes.
         ModelRefused: the result does not pass the checks of loading.
     """
     series = read_series(data, collections) if series is None else series
     material = build_material(series, recipe)
-    job = partial(_member, material, recipe)
+    begun = None if start is None else published(start)
+    job = partial(_member, material, recipe, begun)
     fits = train_members(job, recipe.members, work / name, jobs=jobs)
     networks = [fit.network for fit in fits if isinstance(fit.network, Forecaster)]
     features = ForecastFeatures(
         context_length=recipe.context_length,
         memory=recipe.memory,
+        trends=recipe.network.candidates > 0,
+        rare=True,
         trained_horizon=recipe.trained_horizon,
         levels=recipe.network.levels,
         calibration=calibration(networks, material, recipe.network.levels),
@@ -68,6 +75,7 @@ def train_forecast(
         "collections": list(found),
         "series": len(series),
         "split": material.split,
+        "started_from": None if begun is None else begun.told,
     }
     draft = Draft(
         name=name,
@@ -86,10 +94,17 @@ def train_forecast(
 
 
 def _member(
-    material: Material, recipe: ForecastRecipe, member: int, checkpoint: Path, report: Report
+    material: Material,
+    recipe: ForecastRecipe,
+    start: Start | None,
+    member: int,
+    checkpoint: Path,
+    report: Report,
 ) -> Fit:
     torch.set_num_threads(1)
-    return train_member(material, recipe, member, checkpoint=checkpoint, progress=report)
+    return train_member(
+        material, recipe, member, checkpoint=checkpoint, progress=report, start=start
+    )
 
 
 def calibration(
@@ -97,7 +112,9 @@ def calibration(
 ) -> dict[str, tuple[float, ...]]:
     """Stretch factors per kind of calendar on the `select` ends; "" over all of them."""
     answers: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for chosen in material.select.values():
+    for collection, chosen in material.select.items():
+        if collection == MADE:  # intervals are to hold on real series
+            continue
         mean = np.mean([predict(network, chosen.windows) for network in networks], axis=0)
         for i, window in enumerate(chosen.prepared):
             pair = (mean[i].astype(np.float64), chosen.windows.target[i].astype(np.float64))

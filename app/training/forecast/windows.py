@@ -4,14 +4,15 @@ A window is a forecast origin in the known part of a series: what lies before it
 features, what follows (never the held-out end) the target.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.features.calendar import Cycles
 from app.features.cycles import choose_cycles
-from app.features.series import SeriesOptions, future, prepare, restore, scale
+from app.features.series import SeriesOptions, prepare, restore, scale
+from app.features.trends import decoder_inputs
 from app.training.forecast.data import Series
 
 Floats = NDArray[np.float32]
@@ -47,6 +48,7 @@ GROUPS: dict[tuple[str, str | None], Group] = {
     ("classic", "h"): Group(64, 250, 1),
     ("classic", "B"): Group(56, 150, 1),
     ("generated", None): Group(64, 1, 5),
+    ("made", None): Group(48, 3, 0),  # its share is the recipe's
 }
 
 
@@ -84,12 +86,14 @@ def cut(
     options: SeriesOptions,
     trained_horizon: int,
     rng: np.random.Generator,
+    share: float = 1.0,
 ) -> Windows | None:
     """Windows at random origins of the known parts; late origins are drawn more often.
 
-    None when no series is long enough for one.
+    `share` of those of the group; None when no series is long enough for one.
     """
     rows = []
+    group = replace(group, per_series=max(1, round(share * group.per_series)))
     for one in series:
         values = one.known()
         for origin in _origins(values, one, group, rng):
@@ -128,7 +132,7 @@ def window_row(
     window = prepare(past, cycles, options)
     target = np.full(horizon, np.nan)
     target[: len(ahead)] = scale(window, ahead)
-    steps = future(window, horizon, trained_horizon)
+    steps = decoder_inputs(window, horizon, trained_horizon, options)
     unit = window.unit(horizon)[:, 0]
     values = restore(window, np.zeros((horizon, 1)))[:, 0]
     # one unit of the answer in units of the series, to first order

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from app.errors import InvalidInput
+from app.features.trends import CANDIDATES
 from app.serving.runtime.session import Session
 from app.tasks.forecast.features import ForecastFeatures
 from app.tasks.forecast.task import ForecastTask
 from app.training.forecast.network import Forecaster, ForecasterOptions, forecaster_graph
 
-OPTIONS = ForecasterOptions(cell="gru", hidden_size=8)
+OPTIONS = ForecasterOptions(cell="gru", hidden_size=8, candidates=CANDIDATES)
 
 
 @cache
@@ -23,13 +24,16 @@ def task(calibrated: bool = False, name: tuple[str, str] = ("", "")) -> Forecast
     """The same network every time; with `name` its answers are measured."""
     torch.manual_seed(0)
     network = Forecaster(OPTIONS).eval()
-    torch.nn.init.normal_(network.head.weight, std=0.5)
+    for layer in (network.head, network.weights, network.shift):
+        torch.nn.init.normal_(layer.weight, std=0.5)
     session = Session(forecaster_graph([network]).SerializeToString())
     factors = tuple(np.linspace(0.5, 2.0, len(OPTIONS.levels)).tolist())
     features = ForecastFeatures(
         context_length=24,
         memory=200,
         trained_horizon=20,
+        trends=True,
+        rare=True,
         levels=OPTIONS.levels,
         calibration={"": factors, "monthly": factors[::-1]} if calibrated else {},
     )
@@ -140,6 +144,19 @@ def test_zeros_stay_zero_and_it_is_said() -> None:
     [answer] = task().predict([task().encode([0.0] * 12, 3, (0.01, 0.99))])
     assert answer.mean == answer.quantiles["0.01"] == answer.quantiles["0.99"] == [0.0] * 3
     assert answer.notes[0].startswith("every value is 0")
+
+
+def test_rare_demand_is_answered_with_values_that_can_be() -> None:
+    rng = np.random.default_rng(0)
+    sold = ((rng.random(120) < 0.2) * (1.0 + rng.poisson(2.0, 120))).tolist()
+    example = task().encode(sold, 4, (0.99, 0.5, 0.9), "W", start="2020-01-05", maximum=4)
+    [answer] = task().predict([example])
+    assert answer.median == answer.quantiles["0.5"] == [0.0] * 4
+    assert answer.quantiles["0.99"] == [4.0] * 4
+    assert 1.0 <= answer.quantiles["0.9"][0] <= 4.0
+    assert answer.mean[0] == pytest.approx(np.minimum(sold, 4).mean(), abs=0.3)
+    assert "not the network's" in answer.notes[0]
+    assert answer.timestamps is not None
 
 
 def test_what_repeats_exactly_is_continued_in_an_interval_with_a_width() -> None:

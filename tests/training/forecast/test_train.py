@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.errors import ModelRefused
+from app.features.trends import CANDIDATES
 from app.serving.models.manifest import Network
 from app.serving.models.repository import Repository
 from app.training.common.loop import LoopOptions
@@ -32,7 +33,7 @@ def data(tmp_path: Path) -> Path:
 
 def tiny(cell: str = "gru", members: int = 1) -> ForecastRecipe:
     return ForecastRecipe(
-        network=ForecasterOptions(cell=cell, hidden_size=4, num_layers=1),
+        network=ForecasterOptions(cell=cell, hidden_size=4, num_layers=1, candidates=CANDIDATES),
         loop=LoopOptions(steps=4, warmup=1, validate_every=2),
         members=members,
         batch_size=8,
@@ -40,6 +41,7 @@ def tiny(cell: str = "gru", members: int = 1) -> ForecastRecipe:
         memory=60,
         trained_horizon=12,
         generated=3,
+        made=3,
     )
 
 
