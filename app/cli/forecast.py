@@ -57,6 +57,7 @@ LayersOption: TypeAlias = Annotated[
 ]
 MembersOption: TypeAlias = Annotated[int, typer.Option(help="Networks that are averaged.", min=1)]
 _STEPS = 5000  # batches per network without covariates
+_MADE_BESIDE_OWN = 1000  # generated series beside those of one's own
 StepsOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Batches per network; else 5000, with covariates 1200.", min=1)
 ]
@@ -120,7 +121,7 @@ def train_forecast(
         from app.training.forecast.covariates.network import CovariateSizes
         from app.training.forecast.covariates.recipe import CovariateRecipe, covariate_loop
         from app.training.forecast.covariates.train import train_with_covariates
-        from app.training.forecast.data import read_series
+        from app.training.forecast.data import OWN, read_series
         from app.training.forecast.evaluate import forecast_score
         from app.training.forecast.network import ForecasterOptions
         from app.training.forecast.recipe import ForecastRecipe
@@ -170,6 +171,7 @@ def train_forecast(
             )
         else:
             steps = steps or _STEPS
+            public = any(one.dataset != OWN for one in found)
             # what is learned already is not to be shaken
             rate = LoopOptions.learning_rate if start is None else LoopOptions.learning_rate / 2
             folder = run(
@@ -182,6 +184,7 @@ def train_forecast(
                         steps=steps, learning_rate=rate, validate_every=min(500, steps)
                     ),
                     members=members,
+                    made=ForecastRecipe.made if public else _MADE_BESIDE_OWN,
                     seed=seed,
                 ),
                 name=name,
