@@ -6,6 +6,7 @@ Forecasting with Exponential Smoothing, section 2.3), with smoothings from a sma
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,12 +146,22 @@ def smoothed_last(x: Array) -> tuple[float, float]:
     the one that foretold each value best from those before it."""
     values = x.tolist()
     best: tuple[float, float, float] | None = None
-    for alpha in SMOOTHINGS.tolist():
+    for alpha, shares in zip(SMOOTHINGS.tolist(), _shares(len(values)), strict=True):
         level, missed = values[0], 0.0
-        for seen, value in enumerate(values[1:], start=2):
-            missed += abs(value - level)
-            level += max(alpha, 1.0 / seen) * (value - level)
+        for value, share in zip(values[1:], shares, strict=True):
+            error = value - level
+            missed += error if error >= 0.0 else -error
+            level += share * error
         if best is None or missed < best[0]:
             best = missed, level, alpha
     assert best is not None
     return best[1], best[2]
+
+
+@lru_cache(maxsize=256)
+def _shares(count: int) -> tuple[tuple[float, ...], ...]:
+    """By how much each value but the first moves a level of `count` values, for each smoothing."""
+    return tuple(
+        tuple(max(alpha, 1.0 / seen) for seen in range(2, count + 1))
+        for alpha in SMOOTHINGS.tolist()
+    )
