@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.service import Service
+from tests.api.service import Service, until
 from tests.samples import sample
 
 SERIES: dict[str, Any] = {
@@ -148,7 +148,7 @@ def test_counted_as_the_task_it_is(service: Service) -> None:
         "forecast",
         1,
     )
-    assert sample("unroll_requests_total", **labels) == before + 1
+    until(lambda: sample("unroll_requests_total", **labels) == before + 1)
 
 
 def test_near_paths_are_told(service: Service) -> None:
