@@ -45,7 +45,7 @@ export function mount(panel, service) {
   const send = h("button", {}, "Send");
   const play = button("Play", toggle, { "aria-pressed": "false" });
   const fork = button("Fork here", forkHere);
-  const state = { lanes: [], playing: false, index: 0, value: 0, dropped: [], width: 1, isText: false };
+  const state = { lanes: [], playing: false, index: 0, value: 0, dropped: [], width: 1, isText: false, range: null };
   let begun = 0; // how often a stream was begun: answers of an earlier one are not shown
   let plays = 0; // how often Play was pressed: the last one goes on
   let turn = Promise.resolve(); // steps and forks, one after the other
@@ -68,7 +68,8 @@ export function mount(panel, service) {
     allow(false);
     const served = models.find((each) => each.name === model.value);
     state.isText = served.task === "generate";
-    out.textContent = served.task === "anomalies" ? "What comes out: how unusual each value was, 0 to 1" : "What comes out";
+    state.range = served.task === "anomalies" ? [0, 1] : null;
+    out.textContent = state.range ? "What comes out: how unusual each value was, 0 to 1" : "What comes out";
     box.busy();
     box.say(`A stream of ${served.name} is being opened …`);
     try {
@@ -198,7 +199,7 @@ export function mount(panel, service) {
     const bands = sides.filter(([, lane]) => lane.ahead).map(([index, lane]) => ({ kind: index ? "fork" : "past", from: lane.position, ...lane.ahead }));
     const means = bands.map(({ kind, from, mean }) => ({ kind, from, values: mean }));
     drawTraces(picture.input, "What goes in, over the positions of the stream", [...lines("inputs"), ...means], { first, last: Math.max(first + 1, position + ahead), bands });
-    drawTraces(picture.output, "What comes out, over the positions of the stream", lines("outputs"), { first, last: Math.max(first + 1, position + ahead) });
+    drawTraces(picture.output, "What comes out, over the positions of the stream", lines("outputs"), { first, last: Math.max(first + 1, position + ahead), range: state.range });
     heats.replaceChildren(
       ...state.lanes.map((lane, index) => {
         const canvas = h("canvas", { class: "heat", role: "img", "aria-label": `State of ${lane.name}: a column a step, a row a unit` });

@@ -10,14 +10,14 @@ const ROOM = 14;
 
 /**
  * Draws lines {kind, from, values, marks}; `from` is the position of the first value, `marks` are
- * positions of anomalies. band: {from, low, high} of a forecast, or null.
+ * positions of anomalies. bands: {from, low, high} of forecasts. range: of the values, if it is known.
  */
-export function drawTraces(element, title, lines, { first, last, bands = [] }) {
+export function drawTraces(element, title, lines, { first, last, bands = [], range = null }) {
   const width = Math.max(280, element.clientWidth || 640);
   element.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   element.setAttribute("aria-label", title);
   element.style.height = `${HEIGHT}px`;
-  const [low, high] = rangeOf([...lines.map((each) => each.values), ...bands.flatMap((each) => [each.low, each.high])]);
+  const [low, high] = range ?? rangeOf([...lines.map((each) => each.values), ...bands.flatMap((each) => [each.low, each.high])]);
   const x = (position) => LEFT + ((position - first) / Math.max(1, last - first)) * (width - LEFT - RIGHT);
   const y = (value) => ROOM + (1 - (value - low) / (high - low)) * (HEIGHT - 2 * ROOM);
   const point = (value, position) => `${x(position).toFixed(1)},${y(value).toFixed(1)}`;

@@ -54,6 +54,8 @@ def test_a_stream_of_values_shows_what_is_foretold_and_what_is_odd(watched: Open
     expect(live.locator("path.band")).to_have_count(1)
     expect(live.get_by_text("The stream: 6 numbers, 1 steps")).to_be_visible()
     expect(live.locator("circle.anomaly")).to_have_count(0)
+    scores = live.get_by_label("What comes out, over the positions of the stream")
+    assert scores.locator("text").all_text_contents() == ["0", "0.5", "1"]
     odd = {"position": 1, "value": 50.0, "anomaly_score": 1.0, "anomalous": True}
     page.route("**/steps", lambda route: route.fulfill(json={"position": 2, "steps": [odd]}))
     live.get_by_label("A value").fill("50")
