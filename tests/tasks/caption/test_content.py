@@ -32,7 +32,7 @@ def test_base64_is_read_as_tools_write_it(text: str) -> None:
 def test_long_base64_is_read_in_pieces() -> None:
     content = bytes(range(256)) * 12_000
     asked: list[None] = []
-    text = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 76))
+    text = base64.encodebytes(content).decode()  # in lines
     assert content_of(text, lambda: asked.append(None)) == content
     assert len(asked) > 3
 
