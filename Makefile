@@ -31,9 +31,8 @@ TASK ?= forecast
 OPTIONS ?=
 IMAGE ?= unroll
 
-# Tests run in four processes, since many of them wait; those of a file in one, in their order. Files
-# with slow tests come first (tests/conftest.py).
-PARALLEL ?= --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+# Tests run in a process a core, four at most; those of a file in one, in their order.
+PARALLEL ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 export UNROLL_HOST UNROLL_PORT
 

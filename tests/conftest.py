@@ -25,12 +25,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--ray", action="store_true", help="start a Ray cluster")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests begin first, so that none of them is all that is left at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
-
-
 @pytest.fixture(name="spans")
 def in_memory() -> Iterator[InMemorySpanExporter]:
     """Tracing is on, and this holds its spans."""
