@@ -93,7 +93,7 @@ def test_the_configuration_fits_the_service() -> None:
     found = dict(re.findall(r"(?m)^\s*(\w+) (\S+);$", text))
     assert int(found["client_max_body_size"].removesuffix("m")) * 2**20 > DEFAULTS.max_body_bytes
     assert seconds(found["proxy_read_timeout"]) > DEFAULTS.request_timeout_seconds
-    closes = uvicorn.Config("app").timeout_keep_alive
+    closes = uvicorn.Config("app", log_config=None).timeout_keep_alive
     assert seconds(found["keepalive_timeout"]) < closes, "or a request meets a closing connection"
 
 

@@ -21,11 +21,6 @@ from tests.telemetry.pipes import read_until, unread_pipe
 def _restore() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, config = list(root.handlers), root.level, structlog.get_config()
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        # A server that other tests ran with uvicorn's own settings has kept the lines to itself.
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-        logging.getLogger(name).setLevel(logging.NOTSET)
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
