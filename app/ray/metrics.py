@@ -7,6 +7,7 @@ sum already. Queries do not see the difference.
 """
 
 import threading
+import time
 from typing import Any, Final, TypeAlias
 
 from prometheus_client import REGISTRY
@@ -35,8 +36,8 @@ class Exporter:
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
     def _run(self) -> None:
-        stop = threading.Event()
-        while not stop.wait(_SECONDS):
+        while True:
+            time.sleep(_SECONDS)
             try:
                 self.copy()
             except Exception:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from app.telemetry import log
+from app.telemetry import metrics as metrics  # registers what is counted
 from tests.samples import sample
 from tests.telemetry.pipes import read_until, unread_pipe
 
