@@ -85,6 +85,34 @@ def test_nothing_is_asked_of_a_stream_before_it_is_open(watched: Open) -> None:
         expect(live.get_by_role("button", name=name)).to_be_enabled()
 
 
+def test_of_two_streams_that_are_opened_the_later_choice_is_shown(watched: Open) -> None:
+    page = watched().open("/#live")
+    live = panel(page, "live")
+    opened = live.get_by_text("is open, at position 0")
+    expect(opened).to_be_visible()
+    choice = live.get_by_label("Model")
+    first = choice.input_value()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        """The first stream that is opened waits."""
+        if route.request.method == "PUT" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/streams/*", hold)
+    with page.expect_request(lambda request: request.method == "PUT"):
+        choice.select_option("values")
+    choice.select_option(first)
+    expect(opened).to_be_visible()
+    shown = opened.inner_text()
+    with page.expect_response(lambda response: response.request == held[0].request):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert opened.inner_text() == shown
+
+
 def test_a_late_answer_of_an_earlier_stream_is_not_shown(watched: Open) -> None:
     page = watched().open("/#live")
     live = panel(page, "live")
