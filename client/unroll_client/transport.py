@@ -34,7 +34,7 @@ from unroll_client.options import Attempt, Deadline, Options
 BUSY: Final = frozenset({429, 502, 503})
 AWAY: Final = frozenset({429, 500, 502, 503, 504})
 _FIRST_PAUSE: Final = 0.05  # seconds after a lost connection; then twice as long
-_LONGEST_PAUSE: Final = 5.0
+_DOUBLINGS: Final = 7  # the longest pause is 6.4 seconds
 _FIRST_CONTACT: Final = 3  # attempts while nothing that was asked here has been answered
 # The service closes a connection after 5 idle seconds; one that may be closing is not used.
 _IDLE_SECONDS: Final = 2.0
@@ -211,8 +211,8 @@ class Transport:
             lost = patient
         else:
             lost = isinstance(meant, Unanswered) and (patient or attempt.number < _FIRST_CONTACT)
-        pause = min(_FIRST_PAUSE * 2.0 ** (attempt.number - 1), _LONGEST_PAUSE)
-        if isinstance(meant, Refused) and meant.retry_after is not None:
+        pause = _FIRST_PAUSE * 2.0 ** min(attempt.number - 1, _DOUBLINGS)
+        if isinstance(meant, Refused) and meant.retry_after:  # 0 would be a loop without a pause
             pause = meant.retry_after
         # Clients that were refused together do not come back together.
         pause *= 1 + 0.25 * random.random()

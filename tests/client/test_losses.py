@@ -176,6 +176,8 @@ def test_a_deadline_is_kept_and_told(service: Service) -> None:
     left = [int(each.headers["X-Request-Timeout-Ms"]) for each in shared.requests]
     assert left == sorted(left, reverse=True)
     assert left[0] <= 200
+    # a `Retry-After` of 0 seconds does not mean without a pause
+    assert len(left) <= 3
     with Client(str(service.http.base_url)) as real, pytest.raises(DeadlineExceeded):
         real.sentiment(TEXTS * 10, deadline=0.001)
 
