@@ -248,6 +248,7 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
     patience = 0.0 if lifecycle.draining else services.settings.drain_timeout_seconds
     lifecycle.drain()
     services.threads.close()
+    services.fitter.close()
     await asyncio.to_thread(repository.close, patience)
     await asyncio.to_thread(keeper.join)
     keeping.cancel()

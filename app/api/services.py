@@ -15,6 +15,7 @@ from app.serving.models.loader import LoadedModel
 from app.serving.models.repository import Repository
 from app.serving.streams.steps import Streams
 from app.settings import Settings
+from app.tasks.forecast.fitting import Fitter
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Services:
     siblings: Siblings | None = None
     access: Access | None = None
     together: Together = field(default_factory=Together)
+    fitter: Fitter = field(default_factory=Fitter)
 
     def owner(self, scope: Scope) -> str:
         """Whose request this is; see `Access.owner`."""

@@ -27,6 +27,8 @@ class Threads:
     large_images: Executor = field(default_factory=partial(_pool, "large-images", 1))
     # Models are loaded and unloaded one after the other anyway.
     control: Executor = field(default_factory=partial(_pool, "control", 1))
+    # One process fits baselines, one after the other.
+    baselines: Executor = field(default_factory=partial(_pool, "baselines", 1))
 
     def start(self) -> None:
         """Start them all; else each starts when there is something to do for it."""
@@ -37,5 +39,6 @@ class Threads:
 
     def close(self) -> None:
         """Begin nothing more."""
-        for each in (self.bodies, self.images, self.large_images, self.control):
+        every = (self.bodies, self.images, self.large_images, self.control, self.baselines)
+        for each in every:
             each.shutdown(wait=False, cancel_futures=True)

@@ -251,3 +251,4 @@ class Backtest(By):
     windows: list[Window]
     season_length: int
     scores: dict[str, dict[str, float | None]]
+    notes: list[str]

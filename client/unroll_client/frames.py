@@ -108,10 +108,12 @@ def table_of(frame: Frame, given: Columns, frequency: str | None) -> Table:
     frequency: with it the values of a series are taken as they follow each other.
 
     Raises:
-        WrongArgument: a column is not there, or times are of no frequency.
+        WrongArgument: a column is not there, there are no rows, or times are of no frequency.
     """
     library = library_of(frame)
     columns = columns_of(frame)
+    if not frame.shape[0]:
+        raise WrongArgument("the frame has no rows")
     for name in (given.time, given.target, given.series, *given.covariates):
         if name is not None and name not in columns:
             known = ", ".join(map(str, columns))

@@ -134,6 +134,15 @@ def test_several_frequencies_are_no_table() -> None:
         table_of(frame, NO_NAMES, None)
 
 
+@pytest.mark.parametrize("frequency", [None, "D"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_without_rows_is_told(client: Client, library: str, frequency: str | None) -> None:
+    frame = pytest.importorskip(library).DataFrame({"unique_id": [], "ds": [], "y": []})
+    for empty in (frame, frame[["ds", "y"]], frame[["y"]]):
+        with pytest.raises(WrongArgument, match="the frame has no rows"):
+            client.forecast(empty, 1, frequency=frequency)
+
+
 def test_something_that_is_no_frame(client: Client) -> None:
     class Table:
         columns = ("a",)

@@ -1,6 +1,5 @@
 """POST /backtest: its schema and its route. Knows HTTP; origins and scores stand in the task."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +9,8 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.autoets import autoets_of
+from app.api.backtests import fits_of, written
 from app.api.context import record_of
 from app.api.covariates import MOST_FORECASTS
 from app.api.forecasting import (
@@ -21,20 +22,11 @@ from app.api.forecasting import (
 )
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
-from app.api.responses import BytesResponse, answer_json
+from app.api.responses import BytesResponse
 from app.api.services import Services
 from app.api.work import in_thread
 from app.errors import InvalidInput
-from app.serving.models.loader import LoadedModel
-from app.tasks.forecast.backtest import (
-    IN_SAMPLE,
-    METHODS,
-    averaged,
-    interpolated,
-    origins,
-    pairs,
-    score,
-)
+from app.tasks.forecast.backtest import origins
 
 PATH: Final = "/backtest"
 _MOST_WINDOWS: Final = 1000
@@ -68,8 +60,10 @@ class Backtest(BaseModel):
     windows: list[BacktestWindow]
     season_length: int
     scores: dict[str, dict[str, float | None]] = Field(
-        description="By method (`forecast`, `naive`, `seasonal_naive`, `drift`) the errors."
+        description="By method (`forecast`, `naive`, `seasonal_naive`, `drift`, `autoets`) the "
+        "errors."
     )
+    notes: list[str] = Field(description="Why a method has no scores.")
 
 
 class BacktestAnswer(BaseModel):
@@ -121,7 +115,7 @@ def routes(services: Services) -> APIRouter:
         """Forecast from `windows` points in the past of every series, each from what stood before.
 
         The last window ends with the series. Beside the model's errors stand those of simple
-        methods on the same windows.
+        methods on the same windows, and those of AutoETS where its package is installed.
         """
         body = await read_json(request, services, BacktestRequest, allowed, long=("series",))
         _check_windows(body, settings.max_series)
@@ -132,7 +126,9 @@ def routes(services: Services) -> APIRouter:
         cut = await in_thread(request, record, bodies, partial(_windows, asked, body))
         record.inputs = len(cut)
         predictions = await answer_asked(request, body, model, cut)
-        write = partial(_written, model, body, asked, predictions)
+        fits = await in_thread(request, record, bodies, partial(fits_of, body, cut, predictions))
+        fitted = await autoets_of(request, services, fits)
+        write = partial(written, model, body, asked, cut, predictions, fitted)
         return BytesResponse(await in_thread(request, record, bodies, write))
 
     return router
@@ -187,73 +183,3 @@ def _cut(asked: Asked, values: Any, origin: int, horizon: int) -> Asked:
 
 def _part(values: Any, first: int, last: int) -> Any:
     return values[first:last] if isinstance(values, list | np.ndarray) else values
-
-
-def _written(
-    model: LoadedModel, body: BacktestRequest, asked: Sequence[Asked], predictions: Sequence[Any]
-) -> bytes:
-    """The answer; for a thread."""
-    backtests = []
-    with np.errstate(all="ignore"):  # of errors that no number can hold: they become null
-        for index, each in enumerate(asked):
-            of_series = predictions[index * body.windows : (index + 1) * body.windows]
-            forecasts = [one.to_json() for one in of_series]
-            backtests.append(_scored(_array(each.series), body, forecasts))
-    unitless = [name for name in _names(body) if name not in ("mae", "rmse", "bias")]
-    over = {
-        method: averaged(
-            [{name: _number(one["scores"][method][name]) for name in unitless} for one in backtests]
-        )
-        for method in ("forecast", *METHODS)
-    }
-    answer = {"model": model.name, "version": model.version, "backtests": backtests}
-    return answer_json(answer | {"scores": {name: _nulls(each) for name, each in over.items()}})
-
-
-def _names(body: BacktestRequest) -> list[str]:
-    kinds = [f"{kind}_{name}" for name, _, _ in pairs(sorted(body.quantiles)) for kind in _KINDS]
-    return ["mae", "rmse", "bias", "smape", "mase", *kinds, "pinball"]
-
-
-_KINDS: Final = ("coverage", "width")
-
-
-def _scored(values: Any, body: BacktestRequest, forecasts: Sequence[dict[str, Any]]) -> Any:
-    """One series (time,) with the forecasts of its windows."""
-    levels = sorted(body.quantiles)
-    windows, parts = [], []
-    starts = origins(len(values), body.horizon, body.windows, body.step or body.horizon)
-    for origin, forecast in zip(starts, forecasts, strict=True):
-        actual = values[origin : origin + body.horizon]
-        known = values[max(0, origin - IN_SAMPLE) : origin]
-        season = forecast["season_length"]
-        paths = np.array([forecast["quantiles"][repr(float(level))] for level in levels])
-        median, mean = np.array(forecast["median"]), np.array(forecast["mean"])
-        made = {"forecast": score(actual, known, season, median, mean, paths, levels)}
-        filled = interpolated(known)
-        for name, method in METHODS.items():
-            guess = method(filled, season, body.horizon)
-            point, paths = guess.point, guess.quantiles(levels)
-            made[name] = score(actual, known, season, point, point, paths, levels)
-        parts.append(made)
-        kept = {key: forecast[key] for key in ("mean", "median", "quantiles", "notes")}
-        stamps = {"timestamps": forecast["timestamps"]} if "timestamps" in forecast else {}
-        actual_values = [value if math.isfinite(value) else None for value in actual.tolist()]
-        of_window = {name: _nulls(each) for name, each in made.items()}
-        windows.append(
-            {"origin": origin, **kept, **stamps, "actual": actual_values, "scores": of_window}
-        )
-    over = {name: averaged([made[name] for made in parts]) for name in parts[0]}
-    return {
-        "windows": windows,
-        "season_length": forecasts[-1]["season_length"],
-        "scores": {name: _nulls(each) for name, each in over.items()},
-    }
-
-
-def _nulls(scores: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -139,6 +139,15 @@ def averaged(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return answer
 
 
+def looked_at(series: Sequence[float | None] | Array) -> Array:
+    """What methods see of a series (time,), None or NaN = missing: its newest values, without gaps.
+
+    Raises:
+        ValueError: none of them was observed.
+    """
+    return interpolated(np.array(series[-IN_SAMPLE:], dtype=np.float64))
+
+
 def interpolated(values: Array) -> Array:
     """Missing values filled linearly from their neighbours; missing ends repeat the nearest.
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.tasks.forecast import backtest
+from app.tasks.forecast.autoets import autoets
 from app.tasks.forecast.backtest import Guess, interpolated
 from app.training.forecast.data import Series
 
@@ -132,7 +133,7 @@ SIMPLE: dict[str, Callable[[Array, int, int], Baseline]] = {
 }
 FITTED: dict[str, Callable[[Array, int, int], Baseline]] = {
     "theta": _fitted("Theta"),
-    "autoets": _fitted("AutoETS"),
+    "autoets": _simple(autoets),
     "autotheta": _fitted("AutoTheta"),
 }
 MEANS: dict[str, tuple[str, ...]] = {"autoets_autotheta": ("autoets", "autotheta")}

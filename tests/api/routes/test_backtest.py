@@ -22,7 +22,7 @@ def test_every_window_is_forecast_from_what_stood_before_it(service: Service) ->
     assert [window["median"] for window in one["windows"]] == [[5.0, 5.0], [4.0, 4.0]]
     assert [window["actual"] for window in one["windows"]] == [[4.0, 7.0], [7.0, 8.0]]
     first = one["windows"][0]["scores"]
-    assert set(first) == {"forecast", "naive", "seasonal_naive", "drift"}
+    assert set(first) == {"forecast", "naive", "seasonal_naive", "drift", "autoets"}
     assert first["forecast"]["mae"] == first["naive"]["mae"] == 1.5
     assert first["forecast"]["coverage_80"] == 1.0
     assert one["scores"]["forecast"]["mae"] == pytest.approx((1.5 + 3.5) / 2)
