@@ -3,6 +3,7 @@
 They have a state all the same, what the window holds, and so run step by step as any cell does.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -40,6 +41,26 @@ class TimeDelay(Cell):
         size, coming = self.hidden_size, state[1]
         output = torch.tanh(projected[:, :size] + coming[:, :size])
         return output, functional.pad(coming[:, size:], (0, size)) + projected[:, size:]
+
+    def unroll(
+        self, inputs: Tensor, valid: Tensor | None, state: State, weight_hh: Tensor
+    ) -> tuple[Tensor, State]:
+        """All steps at once, and behind them those to which they still add."""
+        del weight_hh
+        (time, batch), later = inputs.shape[:2], self.gates - 1
+        projected = self.project(inputs)
+        if valid is not None:
+            projected = projected * valid
+        coming = state[1].reshape(batch, later, -1).transpose(0, 1)  # (delays, batch, hidden)
+        sums = functional.pad(coming, (0, 0, 0, 0, 0, time))  # (delays + time, batch, hidden)
+        for delay, part in enumerate(projected.chunk(self.gates, dim=2)):
+            sums = sums + functional.pad(part, (0, 0, 0, 0, delay, later - delay))
+        outputs, ends = torch.tanh(sums[:time]), None
+        if valid is not None:
+            outputs, ends = outputs * valid, valid[:, :, 0].sum(0)
+        last = _behind(torch.cat([state[0][None], outputs]), ends, 1)[0]
+        left = _behind(sums, ends, later).transpose(0, 1).reshape(batch, -1)
+        return outputs, (last, left)
 
     def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
         size, coming = self.hidden_size, state[1]
@@ -86,9 +107,9 @@ class WaveNet(SequenceCell):
         del weight_hh
         value, skips, kept = projected, torch.zeros_like(projected), []
         queues = torch.split(state[1], [each * self.hidden_size for each in DILATIONS], dim=1)
-        for layer, queue in enumerate(queues):
+        for layer, queue in zip(self._layers(), queues, strict=True):
             kept.append(torch.cat([queue[:, self.hidden_size :], value], dim=1))
-            value, skip = self._layer(layer, value, queue[:, : self.hidden_size])
+            value, skip = _convolve(layer, value, queue[:, : self.hidden_size])
             skips = skips + skip
         return self._output(skips), torch.cat(kept, dim=1)
 
@@ -98,35 +119,33 @@ class WaveNet(SequenceCell):
         """All steps of a layer at once."""
         del weight_hh
         time, batch = inputs.shape[:2]
-        ends = inputs.new_full((batch,), time, dtype=torch.int64)
-        if valid is not None:
-            ends = valid[:, :, 0].sum(0)  # (batch,)
+        ends = None if valid is None else valid[:, :, 0].sum(0)  # (batch,)
         value, kept = self.project(inputs), []  # (time, batch, hidden)
         skips = torch.zeros_like(value)
         past = state[1].reshape(batch, _REACH, self.hidden_size).transpose(0, 1)
         queues = torch.split(past, list(DILATIONS))  # (dilation, batch, hidden) each
-        for layer, queue in enumerate(queues):
+        for layer, queue in zip(self._layers(), queues, strict=True):
             longer = torch.cat([queue, value])  # (dilation + time, batch, hidden)
-            kept.append(_from(longer, ends, DILATIONS[layer]))
-            value, skip = self._layer(layer, value, longer[:time])
+            kept.append(_behind(longer, ends, len(queue)))
+            value, skip = _convolve(layer, value, longer[:time])
             skips = skips + skip
         outputs = self._output(skips)
         if valid is not None:
             outputs = outputs * valid
-        last = _from(torch.cat([state[0][None], outputs]), ends, 1)[0]
+        last = _behind(torch.cat([state[0][None], outputs]), ends, 1)[0]
         flat = torch.cat(kept).transpose(0, 1).reshape(batch, -1)
         return outputs, (last, flat)
 
-    def _layer(self, layer: int, now: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """Output and skip of one convolution; all (..., hidden)."""
-        gates = functional.linear(now, self.weight_now[layer], self.bias_gate[layer])
-        gates = gates + functional.linear(before, self.weight_before[layer])
-        filtered, gate = gates.chunk(2, dim=-1)
-        mixed = torch.tanh(filtered) * torch.sigmoid(gate)
-        residual, skip = functional.linear(
-            mixed, self.weight_mix[layer], self.bias_mix[layer]
-        ).chunk(2, dim=-1)
-        return now + residual, skip
+    def _layers(self) -> Iterator[tuple[Tensor, ...]]:
+        """The weights of each convolution, in the order that `_convolve` takes."""
+        stacked = (
+            self.weight_now,
+            self.bias_gate,
+            self.weight_before,
+            self.weight_mix,
+            self.bias_mix,
+        )
+        return zip(*(each.unbind(0) for each in stacked), strict=True)
 
     def _output(self, skips: Tensor) -> Tensor:
         return functional.linear(torch.relu(skips), self.weight_output, self.bias_output)
@@ -174,10 +193,23 @@ class WaveNet(SequenceCell):
         return graph.op("Add", now, residual), skip
 
 
-def _from(sequences: Tensor, starts: Tensor, count: int) -> Tensor:
-    """`count` steps of (time, batch, size) from each row's own start (batch,).
+def _convolve(layer: tuple[Tensor, ...], now: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Output and skip of one convolution; all (..., hidden)."""
+    weight_now, bias_gate, weight_before, weight_mix, bias_mix = layer
+    gates = functional.linear(now, weight_now, bias_gate)
+    gates = gates + functional.linear(before, weight_before)
+    filtered, gate = gates.chunk(2, dim=-1)
+    mixed = torch.tanh(filtered) * torch.sigmoid(gate)
+    residual, skip = functional.linear(mixed, weight_mix, bias_mix).chunk(2, dim=-1)
+    return now + residual, skip
 
-    Returns (count, batch, size).
+
+def _behind(sequences: Tensor, ends: Tensor | None, count: int) -> Tensor:
+    """The last `count` steps of (count + time, batch, size), or those behind each row's `ends`.
+
+    Returns (count, batch, size). A row ends after so many of the steps after the first `count`.
     """
-    index = starts[None, :] + torch.arange(count, device=starts.device)[:, None]  # (count, batch)
+    if ends is None:
+        return sequences[len(sequences) - count :]
+    index = ends[None, :] + torch.arange(count, device=ends.device)[:, None]  # (count, batch)
     return sequences.gather(0, index[:, :, None].expand(-1, -1, sequences.shape[2]))

@@ -1,5 +1,6 @@
 """Knows cells without a matrix from state to state: each unit goes on by itself."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from torch.nn import functional
 
 from app.training.common.cell import Cell, Names, State
 from app.training.common.graph import Graph
+from app.training.common.linear_scan import linear_scan
 
 
 class IndRnn(Cell):
@@ -34,22 +36,46 @@ class IndRnn(Cell):
         return (graph.op("Relu", graph.op("Add", projected, product)),)
 
 
-class MinGru(Cell):
+class MixingCell(Cell):
+    """A cell that goes a share of the way from its state to a candidate, both seen in the input."""
+
+    states = ("hidden_state",)
+    recurrent_gates = 0
+
+    @abstractmethod
+    def mixture(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """The share, 0 to 1, and the candidate: (..., hidden) each."""
+
+    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
+        del weight_hh
+        share, new = self.mixture(projected)
+        (hidden,) = state
+        return (hidden + share * (new - hidden),)
+
+    def unroll(
+        self, inputs: Tensor, valid: Tensor | None, state: State, weight_hh: Tensor
+    ) -> tuple[Tensor, State]:
+        """Gates and candidates of all steps at once; padded steps leave the state as it is."""
+        del weight_hh
+        share, new = (each.to(state[0].dtype) for each in self.mixture(self.project(inputs)))
+        if valid is not None:
+            share = share * valid
+        outputs = linear_scan(1.0 - share, share * new, state[0])  # (time, batch, hidden)
+        return outputs if valid is None else outputs * valid, (outputs[-1],)
+
+
+class MinGru(MixingCell):
     """GRU whose gate and candidate see the input alone: h = (1 - z) h + z (W x + b).
 
     Feng, Tung, Ahmed, Bengio and Hajimirsadeghi 2024, "Were RNNs All We Needed?" (arXiv
     2410.01201), section 3.1. The state enters by one product with a number a unit.
     """
 
-    states = ("hidden_state",)
     gates = 2  # update, candidate
-    recurrent_gates = 0
 
-    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
-        del weight_hh
-        update, new = projected.chunk(2, dim=1)
-        (hidden,) = state
-        return (hidden + torch.sigmoid(update) * (new - hidden),)
+    def mixture(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        update, new = projected.chunk(2, dim=-1)
+        return torch.sigmoid(update), new
 
     def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
         update, new = graph.op("Split", projected, outputs=2, axis=1, num_outputs=2)
@@ -57,7 +83,7 @@ class MinGru(Cell):
         return (graph.op("Add", state[0], graph.op("Mul", graph.op("Sigmoid", update), change)),)
 
 
-class MinLstm(Cell):
+class MinLstm(MixingCell):
     """LSTM whose gates see the input alone, in shares that add up to one: h = f h + i (W x + b).
 
     Feng et al. 2024 (arXiv 2410.01201), section 3.2: f and i are the sigmoid gates divided by their
@@ -65,9 +91,7 @@ class MinLstm(Cell):
     gates may be closed.
     """
 
-    states = ("hidden_state",)
     gates = 3  # input, forget, candidate
-    recurrent_gates = 0
     _forget_bias: ClassVar[float] = 1.0
 
     def reset_parameters(self) -> None:
@@ -75,12 +99,10 @@ class MinLstm(Cell):
         super().reset_parameters()
         nn.init.constant_(self.bias_ih.chunk(3)[1], self._forget_bias)
 
-    def step(self, projected: Tensor, state: State, weight_hh: Tensor) -> State:
-        del weight_hh
-        enter, forget, new = projected.chunk(3, dim=1)
-        share = torch.sigmoid(functional.softplus(-forget) - functional.softplus(-enter))
-        (hidden,) = state
-        return (hidden + share * (new - hidden),)  # share: of the input gate in both
+    def mixture(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        enter, forget, new = projected.chunk(3, dim=-1)
+        closed = functional.softplus(-forget) - functional.softplus(-enter)
+        return torch.sigmoid(closed), new  # the share of the input gate in both
 
     def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
         enter, forget, new = graph.op("Split", projected, outputs=3, axis=1, num_outputs=3)

@@ -1,5 +1,6 @@
 """Knows cells whose state is a matrix a head, in which values are kept under keys."""
 
+from abc import abstractmethod
 from math import gcd
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.training.common.cell import Cell, Names, State
+from app.training.common.chunks import CHUNK, delta_rule, exponential_gates
 from app.training.common.graph import Graph
 from app.training.common.scalar_lstm import NOTHING
 from app.training.common.sequence_cell import SequenceCell
@@ -45,6 +47,39 @@ class MatrixCell(Cell):
     def heads(self) -> int:
         """Heads of this layer."""
         return heads_of(self.hidden_size)
+
+    @abstractmethod
+    def chunk(self, projected: Tensor, valid: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """Some steps at once: `project`ed inputs (time, batch, projected_size) and all states but
+        the first. Returns what is found (batch, heads, time, units) and those states after it."""
+
+    def unroll(
+        self, inputs: Tensor, valid: Tensor | None, state: State, weight_hh: Tensor
+    ) -> tuple[Tensor, State]:
+        """Chunk after chunk."""
+        del weight_hh
+        projected = self.project(inputs).to(state[0].dtype)
+        leave = projected[..., 3 * self.hidden_size : 4 * self.hidden_size]
+        found, others = [], state[1:]
+        with torch.autocast(inputs.device.type, enabled=False):  # small products, long sums
+            for start in range(0, len(inputs), CHUNK):
+                part = slice(start, start + CHUNK)
+                here = None if valid is None else valid[part]
+                one, others = self.chunk(projected[part], here, others)
+                found.append(one.permute(2, 0, 1, 3).flatten(2))  # (time, batch, hidden)
+        outputs = torch.sigmoid(leave) * torch.cat(found)
+        last = outputs[-1]
+        if valid is not None:
+            outputs = outputs * valid
+            longer = torch.cat([state[0][None], outputs])  # (1 + time, batch, hidden)
+            last = longer.gather(0, valid.sum(0).expand(1, -1, self.hidden_size))[0]
+        return outputs, (last, *others)
+
+    def _heads_first(self, projected: Tensor) -> tuple[Tensor, ...]:
+        """`_parts` without the output gate: (batch, heads, time, ...) each."""
+        query, key, value, _, first, second = self._parts(projected)
+        vectors = [each.permute(1, 2, 0, 3) for each in (query, key, value)]
+        return (*vectors, first.permute(1, 2, 0), second.permute(1, 2, 0))
 
     def _parts(self, projected: Tensor) -> tuple[Tensor, ...]:
         """Query, key, value (..., heads, units), output gate (..., hidden), two of (..., heads)."""
@@ -98,6 +133,27 @@ class MatrixLstm(MatrixCell):
         found = found / torch.maximum(weight, torch.exp(-stabiliser)[..., None])
         output = torch.sigmoid(leave) * found.flatten(1)
         return output, memory.flatten(1), normaliser.flatten(1), stabiliser
+
+    def chunk(self, projected: Tensor, valid: Tensor | None, state: State) -> tuple[Tensor, State]:
+        memory, normaliser, stabiliser = state
+        query, key, value, enter, forget = self._heads_first(projected)
+        key, kept = key / key.shape[-1] ** 0.5, functional.logsigmoid(forget)
+        if valid is not None:  # padding enters with nothing and forgets nothing
+            here = valid.permute(1, 2, 0)  # (batch, 1, time)
+            key, kept = key * here[..., None], kept * here
+            enter = enter.masked_fill(~here, NOTHING)
+        heads = (-1, self.heads, key.shape[-1])
+        found, memory, normaliser, stabiliser = exponential_gates(
+            query,
+            key,
+            value,
+            enter,
+            kept,
+            memory.reshape(*heads, heads[-1]),
+            normaliser.reshape(heads),
+            stabiliser,
+        )
+        return found, (memory.flatten(1), normaliser.flatten(1), stabiliser)
 
     def step_onnx(self, graph: Graph, projected: str, state: Names) -> Names:
         _, memory, normaliser, stabiliser = state
@@ -154,6 +210,16 @@ class GatedDelta(MatrixCell, SequenceCell):
         memory = memory + key[..., None] * change[..., None, :]
         found = torch.einsum("bhk,bhkv->bhv", query, memory)
         return torch.sigmoid(leave) * found.flatten(1), memory.flatten(1)
+
+    def chunk(self, projected: Tensor, valid: Tensor | None, state: State) -> tuple[Tensor, State]:
+        query, key, value, decay, strength = self._heads_first(projected)
+        kept, strength = functional.logsigmoid(decay), torch.sigmoid(strength)
+        if valid is not None:  # padding changes nothing and lets nothing fade
+            here = valid.permute(1, 2, 0)  # (batch, 1, time)
+            kept, strength = kept * here, strength * here
+        memory = state[0].reshape(-1, self.heads, key.shape[-1], key.shape[-1])
+        found, memory = delta_rule(_unit(query), _unit(key), value, kept, strength, memory)
+        return found, (memory.flatten(1),)
 
     def unroll_onnx(
         self, graph: Graph, inputs: str, valid: str | None, lengths: str | None, state: Names

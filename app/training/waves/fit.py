@@ -17,6 +17,7 @@ from app.features.cycles import choose_cycles
 from app.features.series import CONTEXT_FEATURES, future, prepare
 from app.tasks.forecast.distribution import mean_weights
 from app.training.common.loop import Fit, Progress, fit
+from app.training.common.precision import mixed_precision
 from app.training.forecast.network import Forecaster, pinball
 from app.training.waves.data import draw
 from app.training.waves.recipe import WavesRecipe
@@ -122,7 +123,8 @@ def train_member(
     judged = batch_of(draw(rng, recipe.validation, recipe), recipe)
 
     def loss(module: nn.Module, drawn: Batch) -> Tensor:
-        answer = module(drawn.context, drawn.lengths, drawn.future)
+        with mixed_precision(recipe.bfloat16):
+            answer = module(drawn.context, drawn.lengths, drawn.future).float()
         quantiles = pinball(answer, drawn.target, levels).mean() / _UNIT
         squares = ((answer @ shares - drawn.target) ** 2).mean() / _UNIT**2
         total: Tensor = quantiles + recipe.squared * squares

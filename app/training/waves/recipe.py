@@ -32,6 +32,7 @@ class WavesRecipe:
     validation: int = 2000  # other series, which choose the best step
     short: float = 0.05  # share of the rows that are cut to fewer points, 0 to 1
     gaps: float = 0.02  # share of the rows that have values missing, 0 to 1
+    bfloat16: bool = False  # products in bfloat16 where the CPU has them
     squared: float = 2.0  # weight of the squared error beside the pinball loss
     calibration: int = 5000  # fresh series that calibrate the quantiles
     scored: int = 5000  # fresh series that are scored at the end

@@ -9,7 +9,9 @@ from torch.nn import functional
 
 from app.training.common.cell import Cell, State, flip_time
 from app.training.common.cells import CELLS
+from app.training.common.chunks import CHUNK
 from app.training.common.classic_cells import LayerNormLstm, Lstm, PeepholeLstm
+from app.training.common.linear_scan import linear_scan
 from app.training.common.native_cell import NativeCell
 from tests.training.common import reference
 
@@ -84,6 +86,29 @@ def test_forward_and_its_gradients_are_those_of_a_plain_loop(
             torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
         )
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_long_sequence_is_its_steps(name: str) -> None:
+    """Longer than what some cells take at once, and a row that ends within such a piece."""
+    cell = make(name)
+    torch.manual_seed(4)
+    inputs, lengths = torch.randn(2 * CHUNK + 5, 3, INPUT), torch.tensor([37, CHUNK + 3, 2])
+    states = reference.states(type(cell), (3,), HIDDEN, seed=4)
+    state = tuple(torch.tensor(values, dtype=torch.float32) for values in states)
+    fast, fast_state = cell(inputs, lengths, state)
+    plain, plain_state = row_by_row(
+        cell, inputs, lengths, state, reverse=False, weight_hh=cell.weight_hh
+    )
+    torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fast_state, plain_state, rtol=1e-4, atol=1e-5)
+
+
+def test_a_linear_scan_has_the_gradients_of_its_equation() -> None:
+    torch.manual_seed(5)
+    kept, added = (torch.randn(6, 2, 3, dtype=torch.float64, requires_grad=True) for _ in "12")
+    first = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(linear_scan, (kept, added, first))
 
 
 @pytest.mark.parametrize("name", TORCH_MODULES)
