@@ -1,7 +1,7 @@
-"""Every kind of network on the textbook's generated waves, equal terms, next to baselines.
+"""Every kind of network on the textbook's generated waves, on equal terms, next to baselines.
 
 Trains each with the recipe of `forecast-waves` and scores it as served; knows no HTTP. What is
-done is kept in `--work`, so that a run that was cut goes on where it was.
+done stands in waves.json, a row a network and seed, and the same command goes on from there.
 """
 
 import hashlib
@@ -51,32 +51,100 @@ NETWORKS: dict[str, tuple[str, int]] = {
 BOOK = 7000
 """Series of the textbook's training set."""
 PAST = 50
-LEGEND = (
-    "Mean squared errors; the noise alone is 0.00083. 1 of 51: the step after 50 of 51 points; "
-    "1 of 60 and 10 of 60: the first of, and the mean over, the ten after 50 of 60. A network has "
-    "one set of weights for both spacings (a quarter of its series have 51 points), least squares "
-    "has one for each, from as many series each."
-)
+STEPS, RATE, SCORED = 3000, 5e-3, 5000
+BATCH = WavesRecipe().batch_size
+SCORES = ("1 of 51", "1 of 60", "10 of 60")
+LEGEND = f"""\
+{STEPS:,} steps of {BATCH} series each, learning rate {RATE}, 64 units, the best validation \
+counts (the published model had its own budget); products in bfloat16 unless the table says \
+float32. Least squares had as many fresh series as the networks, \
+{STEPS * BATCH:,}. Scored on {SCORED:,} others.
+
+Mean squared errors, means over the seeds; the noise alone is 0.00083. 1 of 51: the step after 50 \
+of 51 points; 1 of 60 and 10 of 60: the first of, and the mean over, the ten after 50 of 60; \
+apart: from the best to the worst seed. A network has one set of weights for both spacings (a \
+quarter of its series have 51 points), least squares has one for each, from as many series each."""
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Mean squared errors: the step after 50 of 51 and of 60 points, and the mean of ten steps."""
-
-    one_of_51: float
-    one_of_60: float
-    ten_of_60: float
-
-
-@dataclass
 class Row:
-    """A method on the textbook's fixed series and on fresh ones; seconds of training for both."""
+    """Mean squared errors of one method, in the order of `SCORES`.
+
+    series: how many it learned from, None for fresh ones at every step; seed: None for what has
+    none.
+    """
 
     method: str
-    fixed: Scores | None = None
-    fresh: Scores | None = None
-    parameters: int | None = None
-    seconds: int | None = None
+    series: int | None
+    seed: int | None
+    bfloat16: bool
+    parameters: int | None
+    scores: tuple[float, ...]
+
+    @property
+    def key(self) -> tuple[str, int | None, int | None, bool]:
+        return self.method, self.series, self.seed, self.bfloat16
+
+
+class Results:
+    """The rows that are done, in a file that is written with each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[Row] = []
+        file = folder / "waves.json"
+        if file.exists():
+            for row in json.loads(file.read_text(encoding="utf-8"))["rows"]:
+                self.rows.append(Row(**{**row, "scores": tuple(row["scores"])}))
+
+    def done(self, key: tuple[str, int | None, int | None, bool]) -> bool:
+        return any(row.key == key for row in self.rows)
+
+    def add(self, row: Row) -> None:
+        self.rows = [*(old for old in self.rows if old.key != row.key), row]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rows = [asdict(row) for row in self.rows]
+        result = {"libraries": library_versions(), "rows": rows}
+        for name, text in (
+            ("waves.json", json.dumps(result, indent=1)),
+            ("waves.md", self.table()),
+        ):
+            partial = self.folder / f"{name}.partial"
+            partial.write_text(text + "\n", encoding="utf-8")
+            partial.replace(self.folder / name)  # a cut while writing leaves the file before
+
+    def table(self) -> str:
+        """A line a method, with the mean over its seeds; what learned from fresh series first."""
+        parts = [LEGEND]
+        for series, title in (
+            (None, "Fresh series at every step:"),
+            (BOOK, f"The textbook's {BOOK:,} series:"),
+        ):
+            groups: dict[tuple[str, bool], list[Row]] = {}
+            for row in self.rows:
+                if row.series == series:
+                    groups.setdefault((row.method, row.bfloat16), []).append(row)
+            if groups:
+                order = ["naive", "least squares", *NETWORKS]
+                places = {name: place for place, name in enumerate(order)}
+                ordered = sorted(groups.items(), key=lambda one: places.get(one[0][0], len(order)))
+                lines = [_line(*key, rows) for key, rows in ordered]
+                header = ("method", "seeds", "parameters", *SCORES, "apart, 10 of 60")
+                parts += [title, markdown_table(header, lines)]
+        return "\n\n".join(parts)
+
+
+def _line(method: str, bfloat16: bool, rows: Sequence[Row]) -> Sequence[str]:
+    scores = np.array([row.scores for row in rows])  # (seeds, scores)
+    seeds = sum(row.seed is not None for row in rows)
+    last = scores[:, -1]
+    return (
+        method if bfloat16 or not seeds else f"{method}, float32",
+        f"{seeds or ''}",
+        f"{rows[0].parameters:,}" if rows[0].parameters else "",
+        *(f"{mean:.5f}" for mean in scores.mean(axis=0)),
+        f"{last.min():.5f} to {last.max():.5f}" if len(rows) > 1 else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -86,79 +154,86 @@ class Test:
     short: Array
     long: Array
 
-    def score(self, forecast: Forecast) -> Scores:
+    def score(self, forecast: Forecast) -> tuple[float, ...]:
         one = (forecast(self.short[:, :PAST], 1) - self.short[:, PAST:]) ** 2  # (series, 1)
         ten = (forecast(self.long[:, :PAST], 10) - self.long[:, PAST:]) ** 2  # (series, 10)
-        return Scores(float(one.mean()), float(ten[:, 0].mean()), float(ten.mean()))
+        return float(one.mean()), float(ten[:, 0].mean()), float(ten.mean())
 
 
 def main(
-    steps: Annotated[int, typer.Option(help="Batches every network learns from.")] = 3000,
-    rate: Annotated[float, typer.Option(help="Learning rate of every network.")] = 5e-3,
-    series: Annotated[int, typer.Option(help="Fresh series to score on.")] = 5000,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Of these cells only; else all there are.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Networks of each kind.", min=1)] = 3,
+    series: Annotated[int, typer.Option(help="0: fresh ones at every step.", min=0)] = 0,
+    bfloat16: Annotated[bool, typer.Option(help="Products in bfloat16.")] = True,
+    threads: Annotated[int, typer.Option(help="Of torch.", min=1)] = 1,
     models: Annotated[Path, typer.Option(help="Where the published model lies.")] = Path("models"),
     work: Annotated[Path, typer.Option(help="Checkpoints.")] = Path("runs/benchmark-waves"),
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("benchmarks/results"),
 ) -> None:
-    """Train every cell on the waves, once on 7,000 series and once on fresh ones, and compare."""
-    torch.set_num_threads(1)
+    """Train every network on the waves, score it, keep its row and print the table."""
+    torch.set_num_threads(threads)
     rng = np.random.default_rng(30_000)
-    test = Test(waves(rng, series, PAST + 1), waves(rng, series, PAST + 10))
-    seen = steps * WavesRecipe().batch_size
-    naive = test.score(lambda past, horizon: np.repeat(past[:, -1:], horizon, axis=1))
-    rows = [
-        Row("naive", naive, naive),
-        Row("least squares", test.score(least_squares(BOOK)), test.score(least_squares(seen))),
-    ]
-    for name, (cell, layers) in NETWORKS.items():
-        row = Row(name)
-        for kind, count in (("fixed", BOOK), ("fresh", None)):
-            recipe = recipe_of(cell, layers, count, steps, rate)
-            trained(row, kind, recipe, test, work)
-        rows.append(row)
-    published = sorted((models / "forecast-waves").glob("[1-9]*"), key=lambda p: int(p.name))
-    if published:
-        folder = published[-1]
-        row = Row(f"published forecast-waves/{folder.name}")
-        row.fresh = test.score(means_of(load(folder)))
-        row.parameters = read_manifest(folder).network.parameters
-        rows.append(row)
-    budget = (
-        f"{steps:,} steps of {WavesRecipe().batch_size} series each, learning rate {rate}, 64 "
-        f"units, the best validation counts (the published model had its own budget); least "
-        f"squares on as many fresh series as the networks, {seen:,}; scored on {series:,} others"
-    )
-    report(rows, budget, out)
+    test = Test(waves(rng, SCORED, PAST + 1), waves(rng, SCORED, PAST + 10))
+    results, count = Results(out), series or None
+    add_baselines(results, count, test, models)
+    chosen = [name for name in NETWORKS if not network or NETWORKS[name][0] in network]
+    for seed in range(seeds):
+        for name in chosen:
+            if not results.done((name, count, seed, bfloat16)):
+                recipe = recipe_of(*NETWORKS[name], count, seed, bfloat16)
+                results.add(trained(name, recipe, test, work))
+    typer.echo(results.table())
 
 
-def recipe_of(cell: str, layers: int, count: int | None, steps: int, rate: float) -> WavesRecipe:
-    """The published recipe, but for the cell, its layers, the series and the budget."""
+def add_baselines(results: Results, series: int | None, test: Test, models: Path) -> None:
+    """What is not trained here: the last value, least squares, the published model."""
+    if not results.done(("naive", series, None, False)):
+        scores = test.score(lambda past, horizon: np.repeat(past[:, -1:], horizon, axis=1))
+        results.add(Row("naive", series, None, False, None, scores))
+    if not results.done(("least squares", series, None, False)):
+        scores = test.score(least_squares(series or STEPS * BATCH))
+        results.add(Row("least squares", series, None, False, None, scores))
+    folders = sorted((models / "forecast-waves").glob("[1-9]*"), key=lambda p: int(p.name))
+    if folders and series is None:
+        name = f"published forecast-waves/{folders[-1].name}"
+        if not results.done((name, None, None, False)):
+            count = read_manifest(folders[-1]).network.parameters
+            scores = test.score(means_of(load(folders[-1])))
+            results.add(Row(name, None, None, False, count, scores))
+
+
+def recipe_of(cell: str, layers: int, series: int | None, seed: int, bfloat16: bool) -> WavesRecipe:
+    """The published recipe, but for the cell, its layers, the series, the seed and the budget."""
     usual = WavesRecipe()
     return replace(
         usual,
         network=replace(usual.network, cell=cell, num_layers=layers),
         # no early stop: everyone gets the same number of steps, and the best of them counts
         loop=LoopOptions(
-            steps=steps,
-            learning_rate=rate,
+            steps=STEPS,
+            learning_rate=RATE,
             weight_decay=0.0,
             validate_every=250,
-            patience=steps,
+            patience=STEPS,
             averaging=0.99,
         ),
-        series=count,
+        series=series,
+        seed=seed,
+        bfloat16=bfloat16,
     )
 
 
-def trained(row: Row, kind: str, recipe: WavesRecipe, test: Test, work: Path) -> None:
-    """Train, export and score into `row`; a checkpoint is found again by its recipe."""
+def trained(name: str, recipe: WavesRecipe, test: Test, work: Path) -> Row:
+    """Train, export and score; a checkpoint is found again by its recipe."""
     mark = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()[:16]
-    start = time.monotonic()
+    start = time.process_time()
 
     def progress(told: Progress) -> None:
         if told.score is not None:
-            at = f"{told.step} of {told.steps}, {time.monotonic() - start:.0f} s"
-            typer.echo(f"{row.method}, {kind}: {at}, mse {told.score:.5f}", err=True)
+            at = f"{told.step} of {told.steps}, {time.process_time() - start:.0f} s of a core"
+            typer.echo(f"{name}, seed {recipe.seed}: {at}, mse {told.score:.5f}", err=True)
 
     fit = train_member(recipe, 0, checkpoint=work / f"{mark}.pt", progress=progress)
     if fit.interrupted:
@@ -166,9 +241,9 @@ def trained(row: Row, kind: str, recipe: WavesRecipe, test: Test, work: Path) ->
     assert isinstance(fit.network, Forecaster)
     graph = forecaster_graph([fit.network]).SerializeToString()
     task = ForecastTask(features_of([fit.network], recipe), Session(graph))
-    setattr(row, kind, test.score(means_of(task)))
-    row.parameters = sum(p.numel() for p in fit.network.parameters())
-    row.seconds = round(fit.seconds) + (row.seconds or 0)
+    parameters = sum(p.numel() for p in fit.network.parameters())
+    scores = test.score(means_of(task))
+    return Row(name, recipe.series, recipe.seed, recipe.bfloat16, parameters, scores)
 
 
 def load(folder: Path) -> ForecastTask:
@@ -203,29 +278,6 @@ def least_squares(count: int) -> Forecast:
 
 def _design(past: Array) -> Array:
     return np.hstack([past, np.ones((len(past), 1))])  # (series, 51)
-
-
-def report(rows: Sequence[Row], budget: str, out: Path) -> None:
-    """Print the table and keep it with its numbers."""
-    header = ["method", "parameters"]
-    for kind in (f"{BOOK:,} series", "fresh series"):
-        header += [f"{what}, {kind}" for what in ("1 of 51", "1 of 60", "10 of 60")]
-    lines: list[Sequence[str]] = []
-    for row in rows:
-        cells = [row.method, f"{row.parameters:,}" if row.parameters else ""]
-        for scores in (row.fixed, row.fresh):
-            cells += [f"{x:.5f}" for x in asdict(scores).values()] if scores else [""] * 3
-        lines.append(cells)
-    table = f"{budget}.\n\n{LEGEND}\n\n{markdown_table(header, lines)}"
-    typer.echo(table)
-    out.mkdir(parents=True, exist_ok=True)
-    result = {
-        "budget": budget,
-        "libraries": library_versions(),
-        "rows": [asdict(row) for row in rows],
-    }
-    (out / "waves.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    (out / "waves.md").write_text(table + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
