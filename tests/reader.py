@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from tests import fresh
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 ADDRESS = "127.0.0.1:8000"
@@ -74,7 +76,7 @@ class Reader:
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
-                answer = httpx.get(f"http://{self.address}{path}")
+                answer = fresh.get(f"http://{self.address}{path}")
                 if holds(answer):
                     return answer
             except httpx.TransportError:

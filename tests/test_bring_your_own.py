@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
+from tests import fresh
 from tests.gestures import asked_rows, margins, page_blocks
 from tests.reader import Reader, reading
 
@@ -22,7 +22,7 @@ def smallest_margin(reader: Reader) -> float:
             ("lengths", "INT64", lengths),
         )
     ]
-    answer = httpx.post(
+    answer = fresh.post(
         f"http://{reader.address}/v2/models/gestures/infer", json={"inputs": inputs}
     )
     [logits] = answer.json()["outputs"]
@@ -49,7 +49,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
             elif "/load" in text:
                 answer = reader.wait("/models/gestures", lambda _: True).json()
                 assert answer["version"] == "1"
-        models = httpx.get(f"http://{reader.address}/models").json()["models"]
+        models = fresh.get(f"http://{reader.address}/models").json()["models"]
         assert {(each["name"], each["task"]) for each in models} >= {("gestures", "tensor")}
         listed = reader.run("unroll models --models-dir models")
         assert re.search(r"gestures\W+2\W+tensor\W+lstm", listed)

@@ -58,6 +58,7 @@ LayersOption: TypeAlias = Annotated[
 MembersOption: TypeAlias = Annotated[int, typer.Option(help="Networks that are averaged.", min=1)]
 _STEPS = 5000  # batches per network without covariates
 _MADE_BESIDE_OWN = 1000  # generated series beside those of one's own
+_FEWEST_GENERATED = 400  # the ends of these help to choose the epoch
 StepsOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Batches per network; else 5000, with covariates 1200.", min=1)
 ]
@@ -174,6 +175,8 @@ def train_forecast(
             public = any(one.dataset != OWN for one in found)
             # what is learned already is not to be shaken
             rate = LoopOptions.learning_rate if start is None else LoopOptions.learning_rate / 2
+            # a short training needs no more generated series than it can show
+            most = max(_FEWEST_GENERATED, steps * ForecastRecipe.batch_size)
             folder = run(
                 data,
                 ForecastRecipe(
@@ -184,7 +187,8 @@ def train_forecast(
                         steps=steps, learning_rate=rate, validate_every=min(500, steps)
                     ),
                     members=members,
-                    made=ForecastRecipe.made if public else _MADE_BESIDE_OWN,
+                    generated=min(ForecastRecipe.generated, most),
+                    made=min(ForecastRecipe.made if public else _MADE_BESIDE_OWN, most),
                     seed=seed,
                 ),
                 name=name,

@@ -3,9 +3,9 @@
 import time
 from itertools import chain
 
-import httpx
 import pytest
 
+from tests import fresh
 from tests.attack import bodies, connections, heads, images, values
 from tests.attack.attack import Attack
 from tests.attack.conftest import Serve
@@ -47,10 +47,10 @@ def test_the_service_survives(serve: Serve, attack: Attack) -> None:
 
 def _still_answers(port: int, key: str) -> None:
     address = f"http://127.0.0.1:{port}"
-    assert httpx.get(f"{address}/health/ready", timeout=30).status_code == 200
+    assert fresh.get(f"{address}/health/ready", timeout=30).status_code == 200
     body = {"series": [1, 2, 3], "horizon": 2}
     headers = {"X-API-Key": key} if key else {}
-    answer = httpx.post(f"{address}/forecast", json=body, headers=headers, timeout=30)
+    answer = fresh.post(f"{address}/forecast", json=body, headers=headers, timeout=30)
     assert answer.status_code == 200
 
 

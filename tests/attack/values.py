@@ -2,8 +2,7 @@
 
 import json
 
-import httpx
-
+from tests import fresh
 from tests.attack.attack import Attack, Target
 
 _LARGEST = 1.7976931348623157e308
@@ -21,14 +20,14 @@ def _extreme_series(target: Target) -> list[int]:
     found = []
     for series in _EXTREMES:
         for horizon in (1, 60):
-            answer = httpx.post(
+            answer = fresh.post(
                 f"http://127.0.0.1:{target.port}/forecast",
                 json={"series": series, "horizon": horizon},
                 timeout=60,
             )
             json.loads(answer.content, parse_constant=_refuse)
             found.append(answer.status_code)
-    metrics = httpx.get(f"http://127.0.0.1:{target.port}/metrics", timeout=60).text
+    metrics = fresh.get(f"http://127.0.0.1:{target.port}/metrics", timeout=60).text
     values = [line.rsplit(" ", 1)[1] for line in metrics.splitlines() if line[:1] != "#"]
     assert not {"NaN", "+Inf", "-Inf"} & set(values)
     return found

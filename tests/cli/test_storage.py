@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from app.cli.storage import repository_of
 from app.settings import load_settings
 from app.telemetry import log
+from tests import fresh
 from tests.api.streams.crash import running
 from tests.doubles import write_version
 from tests.streams import recurrent
@@ -46,10 +46,10 @@ def folder_with_a_graph(tmp_path: Path) -> Path:
 def test_a_graph_is_served_under_the_name(storage: Path) -> None:
     with running(storage, 1, {"UNROLL_MODEL_NAME": "mine"}) as (process,):
         url = f"http://127.0.0.1:{process.port}/v2/models/mine"
-        metadata = httpx.get(url, timeout=60).json()
+        metadata = fresh.get(url, timeout=60).json()
         assert (metadata["name"], metadata["versions"]) == ("mine", ["1"])
         values = {"name": "values", "datatype": "FP32", "shape": [1, 2, 1], "data": [0.5, 1]}
-        answer = httpx.post(f"{url}/infer", json={"inputs": [values]}, timeout=60).json()
+        answer = fresh.post(f"{url}/infer", json={"inputs": [values]}, timeout=60).json()
         assert answer["outputs"][0]["shape"] == [1, 2, 1]
     assert [each.name for each in storage.iterdir()] == ["model.onnx"], "it is only read"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import fresh
 from tests.api.doubles import write_version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,13 +47,13 @@ def address_of(child: subprocess.Popen[str]) -> str:
 
 def until_computing(address: str) -> None:
     """Return when one request is being answered."""
-    while "unroll_in_flight 1.0" not in httpx.get(f"{address}/metrics").text:
+    while "unroll_in_flight 1.0" not in fresh.get(f"{address}/metrics").text:
         pass
 
 
 def until_draining(address: str) -> None:
     """Return when the signal has arrived."""
-    while httpx.get(f"{address}/health/ready").status_code != 503:
+    while fresh.get(f"{address}/health/ready").status_code != 503:
         pass
 
 
@@ -70,13 +71,13 @@ def test_accepted_work_is_finished(models_dir: Path) -> None:
         ThreadPoolExecutor(1) as other,
     ):
         assert http.get("/health/ready").status_code == 200
-        working = other.submit(httpx.post, f"{address}/forecast", json=body, timeout=10)
+        working = other.submit(fresh.post, f"{address}/forecast", json=body, timeout=10)
         until_computing(address)
         child.send_signal(signal.SIGTERM)
         until_draining(address)
         # Fresh connections: the door is still open, but it says no.
-        assert httpx.get(f"{address}/health/live").status_code == 200
-        refused = httpx.post(f"{address}/forecast", json=body)
+        assert fresh.get(f"{address}/health/live").status_code == 200
+        refused = fresh.post(f"{address}/forecast", json=body)
         assert refused.status_code == 503
         assert refused.headers["connection"] == "close"
         assert working.result().status_code == 200
@@ -89,7 +90,7 @@ def test_work_that_takes_too_long_is_cut(models_dir: Path) -> None:
         ThreadPoolExecutor(1) as other,
     ):
         body = {"series": [1], "horizon": 1}
-        working = other.submit(httpx.post, f"{address}/forecast", json=body, timeout=20)
+        working = other.submit(fresh.post, f"{address}/forecast", json=body, timeout=20)
         until_computing(address)
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
@@ -101,7 +102,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, number: signal.Signals)
     write_version(tmp_path, predict_seconds=30)
     with process(tmp_path) as (child, address), ThreadPoolExecutor(1) as other:
         working = other.submit(
-            httpx.post, f"{address}/forecast", json={"series": [1], "horizon": 1}
+            fresh.post, f"{address}/forecast", json={"series": [1], "horizon": 1}
         )
         until_computing(address)
         child.send_signal(number)

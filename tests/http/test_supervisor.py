@@ -17,6 +17,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests import fresh
 from tests.api.doubles import write_version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,17 +39,17 @@ class Fleet:
 
     def forecast(self) -> int:
         """The status of a request over a connection of its own: any of the processes answers."""
-        return httpx.post(f"{self.url}/forecast", json=BODY, timeout=30).status_code
+        return fresh.post(f"{self.url}/forecast", json=BODY, timeout=30).status_code
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=30).status_code == 200
+            return fresh.get(f"{self.url}/health/ready", timeout=30).status_code == 200
         except httpx.TransportError:
             return False
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of that name with those labels."""
-        page = httpx.get(f"{self.url}/metrics", timeout=10).text
+        page = fresh.get(f"{self.url}/metrics", timeout=30).text
         return sum(
             sample.value
             for family in text_string_to_metric_families(page)
@@ -123,7 +124,7 @@ def test_sums_deaths_and_unloading(models_dir: Path) -> None:
         assert one.metric("unroll_processes") == 2
         assert one.metric("unroll_process_deaths_total") == 0
         assert one.metric("process_resident_memory_bytes") > 60 * 2**20
-        statistics = httpx.get(f"{one.url}/v2/models/forecast/stats", timeout=30).json()
+        statistics = fresh.get(f"{one.url}/v2/models/forecast/stats", timeout=30).json()
         assert statistics["model_stats"][0]["inference_count"] == 20
 
         # What a process has counted is not lost with it, and another one takes its place.
@@ -140,9 +141,9 @@ def test_sums_deaths_and_unloading(models_dir: Path) -> None:
 
         # What is unloaded is unloaded everywhere.
         control = f"{one.url}/v2/repository/models/forecast"
-        assert httpx.post(f"{control}/unload", json={}, timeout=30).status_code == 200
+        assert fresh.post(f"{control}/unload", json={}, timeout=30).status_code == 200
         assert {one.forecast() for _ in range(10)} == {404}
-        assert httpx.post(f"{control}/load", json={}, timeout=30).status_code == 200
+        assert fresh.post(f"{control}/load", json={}, timeout=30).status_code == 200
         assert {one.forecast() for _ in range(10)} == {200}
 
         children = one.children()

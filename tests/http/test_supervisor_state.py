@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from tests import fresh
 from tests.api.doubles import write_version
 from tests.http.test_supervisor import BODY, Fleet, fleet, until
 
@@ -30,7 +31,7 @@ def ask(one: Fleet, method: str, path: str, seconds: float = 5.0, **options: Any
     end = time.monotonic() + 120
     while True:
         try:
-            return httpx.request(method, one.url + path, timeout=seconds, **options)
+            return fresh.request(method, one.url + path, timeout=seconds, **options)
         except httpx.TransportError:
             assert time.monotonic() < end, "nobody answers"
 

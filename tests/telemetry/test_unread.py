@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import fresh
 from tests.api.doubles import write_version
 from tests.http.test_supervisor import BODY, until
 
@@ -101,7 +102,7 @@ def test_a_service_answers_though_nobody_reads_its_log(tmp_path: Path, module: s
             for _ in range(1200):  # each is a line of uvicorn's, or of ours
                 _send(port, b"no request at all\r\n\r\n")
                 _send(port, b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            assert httpx.post(f"{url}/forecast", json=BODY, timeout=30).status_code == 200
+            assert fresh.post(f"{url}/forecast", json=BODY, timeout=30).status_code == 200
             assert _status(f"{url}/health/live") == 200
             process.terminate()
             assert process.wait(60) == 0
@@ -111,7 +112,7 @@ def test_a_service_answers_though_nobody_reads_its_log(tmp_path: Path, module: s
 
 def _status(url: str) -> int:
     try:
-        return httpx.get(url, timeout=30).status_code
+        return fresh.get(url, timeout=30).status_code
     except httpx.TransportError:
         return 0
 

@@ -24,6 +24,7 @@ version that learns all else.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -257,6 +258,7 @@ def _rows(path: Path, label: str = "label") -> list[dict[str, str]]:
     return [row for _, row in csv_rows(path, ("text", label), hint="")]
 
 
+@cache
 def _plain() -> list[Placed]:
     placed: list[Placed] = [(Text(text, label, "plain"), "report") for text, label in JUDGED]
     for part, count in _MADE_TEXTS:
@@ -264,6 +266,7 @@ def _plain() -> list[Placed]:
     return placed
 
 
+@cache
 def _everyday() -> list[Placed]:
     parts: tuple[tuple[Part, Iterable[tuple[str, Label]]], ...] = (
         ("report", _JUDGED_EVERYDAY),

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests import fresh
 from tests.forecaster import write_still_version
 from tests.http.test_server import ROOT, address_of
 
@@ -65,7 +65,7 @@ def plainly(url: str, table: pd.DataFrame, horizon: int, levels: list[float]) ->
     series = [group["y"].tolist() for _, group in table.groupby("unique_id")]
     body = {"series": series, "horizon": horizon, "frequency": "D", "quantiles": levels}
     headers = {"Authorization": f"Bearer {KEY}"}
-    response = httpx.post(f"{url}/forecast", json=body, headers=headers)
+    response = fresh.post(f"{url}/forecast", json=body, headers=headers)
     found: list[Any] = response.json()["forecasts"]
     return found
 

@@ -28,6 +28,7 @@ import httpx
 import numpy as np
 import typer
 
+from tests import fresh
 from tests.serving.streams.stores import redis_server
 from tests.streams import write_stream_version
 
@@ -70,7 +71,7 @@ class Process:
         while True:
             try:
                 url = f"http://127.0.0.1:{self.port}/health/ready"
-                if httpx.get(url, timeout=5).status_code == 200:
+                if fresh.get(url, timeout=5).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -197,7 +198,7 @@ def crash_test(
 def compare(report: Report, client: Client, port: int) -> None:
     """Add to the report what has become of a client's steps, as the service on `port` has them."""
     base = f"http://127.0.0.1:{port}"
-    there = httpx.get(f"{base}/streams/{client.name}", timeout=30).json()["position"]
+    there = fresh.get(f"{base}/streams/{client.name}", timeout=30).json()["position"]
     answered = len(client.answers)
     report.steps += answered
     report.replayed += client.replayed
@@ -211,7 +212,7 @@ def compare(report: Report, client: Client, port: int) -> None:
     for at in range(0, answered, 5000):
         part = client.values[at : at + 5000][: answered - at]
         values = {"name": "values", "datatype": "FP32", "shape": [1, len(part), 1], "data": part}
-        response = httpx.post(
+        response = fresh.post(
             f"{base}/v2/models/{MODEL}/infer",
             json={"inputs": [values, *state.values()]},
             timeout=60,

@@ -23,6 +23,7 @@ from typing import Any, Final
 import httpx
 import psutil
 
+from tests import fresh
 from tests.api.v2.triton import FP32, LENGTH, write_models
 
 WARM: Final = 100  # requests before memory is looked at
@@ -244,7 +245,7 @@ def service(models: Path) -> Iterator[tuple[psutil.Process, str]]:
 
 def is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/v2/health/ready").status_code == 200
+        return fresh.get(f"{url}/v2/health/ready").status_code == 200
     except httpx.TransportError:
         return False
 
