@@ -14,7 +14,9 @@ from pydantic import JsonValue
 
 from app.serving.task import ExampleDefaults
 from app.tasks.generate.features import BEGIN
+from app.tasks.generate.rows import Rows
 from app.tasks.generate.sampling import Sampler, SamplingOptions, next_seed
+from app.tasks.generate.writer import Sample, Scored, Writer
 
 Array = npt.NDArray[Any]
 
@@ -67,27 +69,6 @@ class GenerateExample(ExampleDefaults):
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A unit of text and the logarithm of its probability after all before it."""
-
-    text: str
-    log_probability: float
-
-    def to_json(self) -> dict[str, JsonValue]:
-        return {"text": self.text, "log_probability": self.log_probability}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One text. finish: why it ends, `stop` or `length`."""
-
-    text: str
-    finish: str
-    seed: int
-    units: tuple[Scored, ...]
-
-
-@dataclass(frozen=True)
 class GeneratePrediction:
     """The samples of one prompt; `prompt` is scored if that was asked for, else None.
 
@@ -118,73 +99,8 @@ class GeneratePrediction:
         return answers
 
 
-class _Writer:
-    """One sample: its ids so far, and what of its text is certain."""
-
-    def __init__(self, example: GenerateExample, pieces: Sequence[str], place: int) -> None:
-        self.seed = next_seed(example.seed, place)
-        self.finish = "" if example.max_length else "length"
-        self.last = BEGIN
-        self.ids: list[int] = []
-        self.drawn = 0
-        drawn = 0 if example.begin is None else example.begin.drawn
-        self.sampler = Sampler(example.sampling, self.seed, drawn)
-        self._pieces = pieces
-        self._whole = example.begin is not None  # whether a text may end in its units only
-        self._stop = example.stop
-        self._longest = max(map(len, example.stop), default=0)
-        self._left = example.max_length
-        self._text = ""
-        self._scores: list[float] = []
-        self._told = 0
-
-    def take(self, unit: int, log_probability: float) -> None:
-        """Take the next unit, which its sampler has drawn."""
-        self.last = unit
-        self.ids.append(unit)
-        self._scores.append(log_probability)
-        self.drawn += 1
-        start = len(self._text)
-        self._text += self._pieces[unit]
-        self._left -= 1
-        # A stop may have begun before this unit.
-        places = [self._text.find(each, max(0, start + 1 - len(each))) for each in self._stop]
-        found = [place for place in places if place >= 0]
-        if found:
-            self._cut(min(found))
-        elif not self._left:
-            self.finish = "length"
-
-    def news(self) -> str:
-        """What has become certain since the last call: a stop may have begun behind it."""
-        certain = len(self._text)
-        if not self.finish:
-            for size in range(min(self._longest - 1, len(self._text)), 0, -1):
-                tail = self._text[-size:]
-                if any(len(each) > size and each.startswith(tail) for each in self._stop):
-                    certain -= size
-                    break
-        told, self._told = self._told, max(self._told, certain)
-        return self._text[told:certain]
-
-    def sample(self) -> Sample:
-        pieces = (self._pieces[each] for each in self.ids)
-        return Sample(self._text, self.finish, self.seed, tuple(map(Scored, pieces, self._scores)))
-
-    def _cut(self, end: int) -> None:
-        """The text ends at `end`; so do its units, without one that reaches over it."""
-        length = len(self._text)
-        self._text = self._text[:end]
-        self.finish = "stop"
-        while self.ids and length > end:
-            length -= len(self._pieces[self.ids.pop()])
-        del self._scores[len(self.ids) :]
-        if self._whole:
-            self._text = self._text[:length]
-
-
 class GenerateRun:
-    """One prompt between two steps; states: each (rows of the next step, ...).
+    """One prompt between two steps; states: those of the rows of the next step.
 
     A new text reads its prompt to the end, and draws its first units from what that has led to. A
     text that goes on does not read the last unit that is known: it is the first that is read when
@@ -193,28 +109,25 @@ class GenerateRun:
     """
 
     def __init__(
-        self, example: GenerateExample, pieces: Sequence[str], states: dict[str, Array]
+        self, example: GenerateExample, pieces: Sequence[str], states: Mapping[str, Array]
     ) -> None:
-        self.states = states
+        """states: what it begins with, each (1, ...)."""
+        self.states = Rows(states, 0, 1)
         self._example = example
         self._pieces = pieces
         begin = example.begin
         self._known = (BEGIN if begin is None else begin.last, *example.prompt)
         self._end = len(self._known) - (begin is not None)  # up to which it is read
         self._at = 0
+        self.reading = self._end > 0  # whether the prompt has not been read to its end
         self._scored: list[Scored] = []
-        writers = range(example.num_samples)
-        self._writers = [_Writer(example, pieces, place) for place in writers]
-        self._open: list[_Writer] = []
+        self._writers = [self._writer(place) for place in range(example.num_samples)]
+        self._open: list[Writer] = []
+        self.samplers: list[Sampler] = []  # of the samples that have not ended, a row each
         # States before the last units that were written: a stop takes some of them back.
-        self._past = deque[dict[str, Array]](maxlen=max(map(len, example.stop), default=0))
+        self._past = deque[Rows](maxlen=max(map(len, example.stop), default=0))
         if not self.reading:
             self._go_on()
-
-    @property
-    def reading(self) -> bool:
-        """Whether the prompt has not been read to its end."""
-        return self._at < self._end
 
     @property
     def rows(self) -> int:
@@ -225,35 +138,31 @@ class GenerateRun:
     def finished(self) -> bool:
         return not self.rows
 
-    @property
-    def samplers(self) -> list[Sampler]:
-        """Those of the samples that have not ended, a row each."""
-        return [writer.sampler for writer in self._open]
-
     def tokens(self) -> list[Sequence[int]]:
         """What each row reads in its next step."""
         if self.reading:
             return [self._known[self._at : self._next]]
         return [[writer.last] for writer in self._open]
 
-    def read(self, log_probabilities: Array) -> list[int]:
+    def read(self, log_probabilities: Array) -> int | None:
         """Take a step of the prompt, (time, vocabulary).
 
-        Returns, for each of `samplers`, the time that its first unit is drawn from; nothing if none
-        is drawn yet: there is more to read, or it is a text that goes on.
+        Returns the time that `samplers` draw their first units from; None if none is drawn yet:
+        there is more to read, or it is a text that goes on.
         """
         at, self._at = self._at, self._next
+        self.reading = self._at < self._end
         if self._example.log_probabilities:
             for time, token in enumerate(self._known[at + 1 : self._at + 1]):
                 value = float(log_probabilities[time, token])
                 self._scored.append(Scored(self._pieces[token], value))
         if self.reading:
-            return []
+            return None
         if self._example.begin is not None:
             self._go_on()
-            return []
-        self._open = [writer for writer in self._writers if not writer.finish]
-        return [self._at - at - 1] * len(self._open)
+            return None
+        self._open_all()
+        return self._at - at - 1 if self._open else None
 
     def write(self, units: Sequence[int], log_probabilities: Sequence[float]) -> list[int]:
         """Take the units that `samplers` have drawn.
@@ -267,7 +176,9 @@ class GenerateRun:
             if self._example.listener is not None and (news := writer.news()):
                 self._example.listener(news)
         kept = [place for place, writer in enumerate(self._open) if not writer.finish]
-        self._open = [self._open[place] for place in kept]
+        if len(kept) < len(self._open):
+            self._open = [self._open[place] for place in kept]
+            self.samplers = [writer.sampler for writer in self._open]
         return kept if self._example.begin is None else [0]  # a text that has ended may go on
 
     def prediction(self) -> GeneratePrediction:
@@ -278,10 +189,10 @@ class GenerateRun:
         if begin is None:
             return GeneratePrediction(samples, scored)
         [writer] = self._writers
-        back = writer.drawn - len(writer.ids)
+        back = writer.taken_back
         end = TextState(
             last=writer.ids[-1] if writer.ids else self._known[-1],
-            states=self._past[-back] if back else self.states,
+            states=(self._past[-back] if back else self.states).own(),
             seed=writer.seed,
             drawn=begin.drawn + len(writer.ids),
         )
@@ -294,6 +205,23 @@ class GenerateRun:
 
     def _go_on(self) -> None:
         """Write what a text that goes on should have; its last unit is read first."""
-        self._open = [writer for writer in self._writers if not writer.finish]
+        self._open_all()
         for writer in self._open:
             writer.last = self._known[-1]
+
+    def _open_all(self) -> None:
+        self._open = [writer for writer in self._writers if not writer.finish]
+        self.samplers = [writer.sampler for writer in self._open]
+
+    def _writer(self, place: int) -> Writer:
+        """That of sample number `place`."""
+        example, seed = self._example, next_seed(self._example.seed, place)
+        begin = example.begin
+        return Writer(
+            self._pieces,
+            Sampler(example.sampling, seed, 0 if begin is None else begin.drawn),
+            seed,
+            example.max_length,
+            example.stop,
+            whole=begin is not None,
+        )

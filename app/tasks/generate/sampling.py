@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.floating[Any]]
 MAX_SEED: Final = 2**53 - 1
 """The largest whole number that every reader of JSON keeps."""
 _MANTISSA: Final = 53
+_AHEAD: Final = 64  # raw numbers that are made at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +42,43 @@ class Sampler:
         """drawn: units that were drawn by this seed before."""
         self.options = options
         self._bits = np.random.PCG64(seed).advance(drawn)
+        self._ahead: list[float] = []  # the last is next
 
     def uniform(self) -> float:
-        """The next number of [0, 1), 0 if the likeliest unit is wanted.
+        """The next number of [0, 1). Each is the upper bits of one raw number."""
+        if not self._ahead:
+            raw = self._bits.random_raw(_AHEAD)[::-1]
+            self._ahead = ((raw >> np.uint64(64 - _MANTISSA)) * 2.0**-_MANTISSA).tolist()
+        return self._ahead.pop()
 
-        Each unit uses up a raw number, whatever the options are.
-        """
-        raw = int(self._bits.random_raw())
-        return (raw >> (64 - _MANTISSA)) * 2.0**-_MANTISSA if self.options.temperature else 0.0
 
-
-def draw(samplers: Sequence[Sampler], log_probabilities: Floats) -> list[int]:
-    """The next id of each text, from (texts, vocabulary)."""
+def draw(samplers: Sequence[Sampler], log_probabilities: Floats) -> tuple[list[int], list[float]]:
+    """The next id of each text and its log-probability, from (texts, vocabulary)."""
     texts, vocabulary = log_probabilities.shape
     options = [each.options for each in samplers]
     starts = np.arange(0, texts * vocabulary, vocabulary)  # of the rows, one behind the other
-    order = (-log_probabilities).argsort(axis=1, kind="stable")
-    ranked = log_probabilities.take(order + starts[:, None]).astype(np.float64)
-    temperatures = np.array([each.temperature or 1.0 for each in options])
-    # Relative to the likeliest, so that a low temperature cannot overflow.
-    with np.errstate(over="ignore"):
-        weights = np.exp((ranked - ranked[:, :1]) / temperatures[:, None])
-    sums = weights.cumsum(axis=1)
+    order = (-log_probabilities).argsort(axis=1, kind="stable") + starts[:, None]
+    ranked = log_probabilities.take(order).astype(np.float64)
+    weights = ranked - ranked[:, :1]  # so that a low temperature cannot overflow
+    # What no text asks for is left out: it would change no bit of any.
+    temperatures = [each.temperature for each in options]
+    if temperatures.count(1.0) < texts:
+        with np.errstate(over="ignore"):
+            weights /= np.array([each or 1.0 for each in temperatures])[:, None]
+    sums = np.exp(weights).cumsum(axis=1)
     # The place of the last unit that may be drawn.
     last = np.array([min(each.top_k or vocabulary, vocabulary) - 1 for each in options])
-    if any(each.top_p < 1 for each in options):
-        shares = np.array([each.top_p for each in options])
-        reached = (sums < (shares * sums.take(starts + last))[:, None]).sum(axis=1)
-        last = np.where(shares < 1, np.minimum(reached, last), last)
-    uniforms = np.array([each.uniform() for each in samplers])
+    shares = [each.top_p for each in options]
+    if shares.count(1.0) < texts:
+        parts = np.array(shares)
+        reached = (sums < (parts * sums.take(starts + last))[:, None]).sum(axis=1)
+        last = np.where(parts < 1, np.minimum(reached, last), last)
+    uniforms = [each.uniform() if each.options.temperature else 0.0 for each in samplers]
     goals = uniforms * sums.take(starts + last)
-    places = (sums <= goals[:, None]).sum(axis=1)
-    found: list[int] = order.take(starts + np.minimum(places, last)).tolist()
-    return found
+    places = starts + np.minimum((sums <= goals[:, None]).sum(axis=1), last)
+    units: list[int] = (order.take(places) - starts).tolist()
+    scores: list[float] = ranked.take(places).tolist()
+    return units, scores
 
 
 def drawn_seed() -> int:

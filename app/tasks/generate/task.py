@@ -9,7 +9,7 @@ leave between them.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -21,11 +21,11 @@ from app.errors import InferenceFailed, InvalidInput, ModelRefused
 from app.features.text import TOKENIZER_FILE
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
-from app.tasks.decoding.decoder import joined
 from app.tasks.decoding.options import within
 from app.tasks.generate.features import BEGIN, GenerateFeatures, Units
+from app.tasks.generate.rows import Rows, together
 from app.tasks.generate.run import GenerateExample, GeneratePrediction, GenerateRun, TextState
-from app.tasks.generate.sampling import MAX_SEED, Sampler, SamplingOptions, draw, drawn_seed
+from app.tasks.generate.sampling import MAX_SEED, SamplingOptions, draw, drawn_seed
 
 Array = npt.NDArray[Any]
 
@@ -172,7 +172,7 @@ class GenerateTask:
             GenerateRun(
                 each,
                 self.units.pieces,
-                dict(self._initial if each.begin is None else each.begin.states),
+                self._initial if each.begin is None else each.begin.states,
             )
             for each in examples
         ]
@@ -194,8 +194,9 @@ class GenerateTask:
 
         Texts that are written are one batch, prompts that are read another one.
         """
-        groups = [[run for run in runs if run.reading == reading] for reading in (False, True)]
-        computed = [(group, self._computed(group)) for group in groups if group]
+        reading = [run for run in runs if run.reading]
+        writing = [run for run in runs if not run.reading] if reading else runs
+        computed = [(group, self._computed(group)) for group in (writing, reading) if group]
         for group, outputs in computed:
             self._advance(group, outputs)
 
@@ -208,54 +209,70 @@ class GenerateTask:
 
     def _computed(self, runs: Sequence[GenerateRun]) -> dict[str, Array]:
         rows = [row for run in runs for row in run.tokens()]
-        lengths = np.array([len(row) for row in rows], np.int64)
-        padded = np.zeros((len(rows), int(lengths.max())), np.int64)
-        for place, row in enumerate(rows):
-            padded[place, : len(row)] = row
-        feeds = {_TOKENS: padded, _LENGTHS: lengths}
-        for name in self._initial:
-            feeds[name] = joined([run.states[name] for run in runs])
+        if runs[0].reading:
+            lengths = np.array([len(row) for row in rows], np.int64)
+            padded = np.zeros((len(rows), int(lengths.max())), np.int64)
+            for place, row in enumerate(rows):
+                padded[place, : len(row)] = row
+        else:
+            padded, lengths = np.array(rows, np.int64), np.ones(len(rows), np.int64)
+        feeds = {_TOKENS: padded, _LENGTHS: lengths, **together([run.states for run in runs])}
         outputs = self._session.run(feeds, self._answers)
         if np.isnan(outputs[_ANSWER]).any():
             raise InferenceFailed("the network's answer is not a number")
         return outputs
 
-    def _advance(self, runs: Sequence[GenerateRun], outputs: dict[str, Array]) -> None:
+    def _advance(self, runs: Sequence[GenerateRun], outputs: Mapping[str, Array]) -> None:
+        """Take a step of runs that all write or all read; who has read its prompt draws."""
         values = outputs[_ANSWER]  # (rows, time, vocabulary)
-        samplers: list[Sampler] = []
-        rows: list[int] = []  # those that each sampler draws from
+        if not runs[0].reading:
+            self._write(runs, values[:, 0], range(len(values)), outputs)
+            return
+        states = self._states(outputs)
+        drawing: list[GenerateRun] = []
+        rows: list[int] = []  # that each sampler draws from
         times: list[int] = []
-        spans = []
-        first = 0
-        for run in runs:
-            last = first + run.rows
-            if run.reading:
-                found = run.read(values[first])
-                rows += [first] * len(found)
-                times += found
-            else:
-                rows += range(first, last)
-                times += [0] * (last - first)
-            spans.append((first, len(samplers), len(rows)))
-            samplers += run.samplers[: len(rows) - len(samplers)]
-            first = last
-        seen = values[rows, times]  # (samplers, vocabulary)
-        units = draw(samplers, seen) if samplers else []
-        scores = seen[range(len(units)), units].tolist()
+        for row, run in enumerate(runs):
+            time = run.read(values[row])
+            run.states = Rows(states, row, row + 1)
+            if time is not None:
+                samples = len(run.samplers)
+                drawing.append(run)
+                rows += [row] * samples
+                times += [time] * samples
+        if drawing:
+            self._write(drawing, values[rows, times], rows, outputs)
+
+    def _write(
+        self,
+        runs: Sequence[GenerateRun],
+        log_probabilities: Array,
+        rows: Sequence[int],
+        outputs: Mapping[str, Array],
+    ) -> None:
+        """Draw for all samplers, from (samplers, vocabulary); `rows` are theirs in `outputs`."""
+        samplers = [run.samplers for run in runs]
+        units, scores = draw([each for own in samplers for each in own], log_probabilities)
         parents: list[int] = []
         sizes = []
-        for run, (row, begin, end) in zip(runs, spans, strict=True):
-            kept = run.write(units[begin:end], scores[begin:end]) if end > begin else None
-            own = [row] if kept is None else [rows[begin + place] for place in kept]
-            parents += own
-            sizes.append(len(own))
-        states = {name: outputs[f"{_NEXT}{name}"] for name in self._initial}
-        if parents != list(range(first)):
+        first = 0
+        for run, own in zip(runs, samplers, strict=True):
+            last = first + len(own)
+            kept = run.write(units[first:last], scores[first:last])
+            parents += [rows[first + place] for place in kept]
+            sizes.append(len(kept))
+            first = last
+        states = self._states(outputs)
+        if parents != list(range(len(outputs[_ANSWER]))):
             states = {name: value[parents] for name, value in states.items()}
         first = 0
         for run, size in zip(runs, sizes, strict=True):
-            run.states = {name: value[first : first + size] for name, value in states.items()}
+            run.states = Rows(states, first, first + size)
             first += size
+
+    def _states(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Those after a step, by the names that the next step takes."""
+        return {name: outputs[f"{_NEXT}{name}"] for name in self._initial}
 
 
 def _number(name: str, value: float | None, default: float, most: float, *, zero: bool) -> float:
