@@ -99,7 +99,10 @@ def evaluate_translate(
     name: NameOption = "translate",
     version: VersionOption = None,
     beside: Annotated[
-        str | None, typer.Option("--beside", help="Another model to score, too.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--beside", help="Another model to score, too: its name or folder.", metavar="MODEL"
+        ),
     ] = None,
     models_dir: ModelsOption = None,
     record: RecordOption = False,
@@ -129,7 +132,7 @@ def evaluate_translate(
         with ExitStack() as stack:
             status = stack.enter_context(Console(stderr=True).status("reading the data"))
             model = stack.enter_context(served_translator(name, root, version=version))
-            other = beside and stack.enter_context(served_translator(beside, root))
+            other = beside and stack.enter_context(served_translator(*_named(beside, root)))
             source = model.features.source
             if part == "val":
                 corpora = list(read_pairs(data, source).corpora)
@@ -141,3 +144,9 @@ def evaluate_translate(
                 record_translate_figures(model.folder, rows, part, drawn)
         title = f"{part}; BLEU {signatures()[0]}"
         print_rows(translate_table(rows, title), [row.to_json() for row in rows], as_json)
+
+
+def _named(model: str, root: Path) -> tuple[str, Path]:
+    """Name and repository of a model that is told by its name, or by its folder elsewhere."""
+    folder = Path(model)
+    return (folder.name, folder.parent) if len(folder.parts) > 1 else (model, root)

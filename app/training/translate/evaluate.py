@@ -38,7 +38,7 @@ def evaluate_translate(
 
     The model; `beside`, another one, such as one that does not attend; the model with phrases that
     may come again or may not, whichever is not its default; its translations given to other
-    sentences ("shuffled"); the source itself ("copied"); the model by length of the source.
+    sentences ("shuffled"); the source itself ("copied"); both models by length of the source.
 
     Raises:
         InvalidInput: the service does not take one of the sentences.
@@ -56,17 +56,19 @@ def evaluate_translate(
         tell(f"{name}, {pair}: {len(texts):,} sentences")
         ours = model.translations(texts, corpus.target)
         rows.append(translate_row(name, pair, ours, references))
+        by_length = _by_length(name, pair, texts, ours, references)
         if beside is not None:
             other = beside.translations(texts, corpus.target)
             beside_name = f"{beside.model}/{beside.version}"
             rows.append(translate_row(beside_name, pair, other, references))
+            by_length += _by_length(beside_name, pair, texts, other, references)
         ngram = 0 if features.no_repeat_ngram else 3
         free = model.translations(texts, corpus.target, no_repeat_ngram=ngram)
         method = f"{name}, no_repeat_ngram {ngram}"
         rows.append(translate_row(method, pair, free, references))
         rows.append(translate_row("shuffled", pair, [*ours[1:], ours[0]], references))
         rows.append(translate_row("copied", pair, texts, references))
-        rows += _by_length(name, pair, texts, ours, references)
+        rows += by_length
     if not rows:
         known = ", ".join(f"{features.source}-{target}" for target in features.targets)
         raise ValueError(f"{name} translates {known}: there is no such pair in the data")

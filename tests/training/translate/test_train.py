@@ -178,13 +178,24 @@ def test_a_small_network_learns_to_translate(place: Path, data: Path) -> None:
     assert 0 < nats < 1
 
 
-def test_figures_and_alignments_are_recorded(place: Path, data: Path) -> None:
+def test_figures_and_alignments_are_recorded(place: Path, data: Path, tmp_path: Path) -> None:
+    plain = train_translate(
+        [str(data)],
+        replace(RECIPE, attention="none", loop=replace(RECIPE.loop, steps=5)),
+        name="plain",
+        repository=tmp_path / "elsewhere",
+        work=tmp_path / "runs",
+    )
     models = ("--models-dir", str(place / "models"))
-    arguments = ("evaluate", "translate", "--data", str(data), *models, "--beside", "translate")
-    result = CliRunner().invoke(cli, (*arguments, "--record"), env={"COLUMNS": "80"})
+    arguments = ("evaluate", "translate", "--data", str(data), *models)
+    beside = ("--beside", str(plain.parent))
+    result = CliRunner().invoke(cli, (*arguments, *beside, "--record"), env={"COLUMNS": "80"})
     assert result.exit_code == 0, result.output
     assert "copied" in result.output
     card = (place / "models/translate/1/README.md").read_text(encoding="utf-8")
+    for language in ("de", "fr"):
+        assert f"| plain/1 | {data.name} en-{language} |" in card
+        assert f"| plain/1, up to 8 words | {data.name} en-{language} |" in card
     assert "Not yet" not in card
     assert card.count("<2de> |") + card.count("<2fr> |") == 5
     assert "nrefs:1|case:mixed" in card
