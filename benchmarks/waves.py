@@ -162,7 +162,7 @@ class Test:
 
 def main(
     network: Annotated[
-        list[str] | None, typer.Option(help="Of these cells only; else all there are.")
+        list[str] | None, typer.Option(help="Of these cells only, in this order; else all.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Networks of each kind.", min=1)] = 3,
     series: Annotated[int, typer.Option(help="0: fresh ones at every step.", min=0)] = 0,
@@ -178,7 +178,8 @@ def main(
     test = Test(waves(rng, SCORED, PAST + 1), waves(rng, SCORED, PAST + 10))
     results, count = Results(out), series or None
     add_baselines(results, count, test, models)
-    chosen = [name for name in NETWORKS if not network or NETWORKS[name][0] in network]
+    cells = network or dict.fromkeys(cell for cell, _ in NETWORKS.values())
+    chosen = [name for cell in cells for name in NETWORKS if NETWORKS[name][0] == cell]
     for seed in range(seeds):
         for name in chosen:
             if not results.done((name, count, seed, bfloat16)):

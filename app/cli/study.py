@@ -24,6 +24,8 @@ def study(
     DIR/NAME/README.md and picture.png.
     """
     with errors_in_one_line(), training_extra():
+        import time
+
         from rich.console import Console
         from rich.markdown import Markdown
 
@@ -44,7 +46,9 @@ def study(
                 f"there is no experiment {name!r}: expected all, {', '.join(STUDIES)}"
             )
         for each in STUDIES if name == "all" else (name,):
+            started, worked = time.monotonic(), time.process_time()
             finding = STUDIES[each](report)
             page = write(finding, out / each)
             console.print(Markdown(finding.markdown()))
-            typer.echo(f"wrote {page}")
+            passed, worked = time.monotonic() - started, time.process_time() - worked
+            typer.echo(f"wrote {page} after {passed:.0f} s, {worked:.0f} s of a processor core")

@@ -1,4 +1,4 @@
-"""Fills gaps in a series: a forecast from before and a backcast from behind meet in each.
+"""Fills gaps in a series: a forecast, a backcast and interpolations meet in each.
 
 Knows the forecast task and arrays; knows no HTTP and runs nothing.
 
@@ -8,14 +8,18 @@ Knows the forecast task and arrays; knows no HTTP and runs nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from app.features.cycles import infer_season_length
+from app.features.cycles import choose_cycles, infer_season_length
+from app.tasks.forecast.backtest import interpolated
 from app.tasks.forecast.checks import MIN_POINTS
+from app.tasks.forecast.distribution import Bounds
+from app.tasks.forecast.interpolation import UsualErrors, ways
 from app.tasks.forecast.task import ForecastExample, ForecastPrediction, ForecastTask
 
 Array = NDArray[np.float64]
@@ -23,6 +27,8 @@ Cast = dict[float, Array]
 """By level, a path over a gap in the order of the series; at 0.5 the median."""
 _LEAST: Final = 1e-12  # of a width, so that a certain side does not divide by zero
 _SURE: Final = (0.1, 0.9)  # levels whose distance says how sure a side is
+_WIDTH: Final = 2.0 * NormalDist().inv_cdf(_SURE[1])  # standard deviations between them
+_POWER: Final = 2.0  # chosen on gaps of series that are not reported
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Filling:
     """A series whose gaps are to be filled.
 
     sides: of each gap, the places of its forecast and its backcast among `examples`; None where
-    that side has too few points.
+    that side has too few points. periods: of the seasons after which it is interpolated.
     """
 
     values: Array
@@ -68,20 +74,33 @@ class Filling:
     examples: tuple[ForecastExample, ...]
     sides: tuple[tuple[int | None, int | None], ...]
     quantiles: tuple[float, ...]
+    periods: tuple[int, ...]
+    bounds: Bounds
 
     def filled(self, predictions: Sequence[ForecastPrediction]) -> ImputedPast:
         """The series with its gaps filled, from the predictions of `examples`.
 
         A gap with too few points on both sides is interpolated, without quantiles.
         """
-        steps, known = np.arange(len(self.values)), ~np.isnan(self.values)
-        values = np.interp(steps, steps[known], self.values[known])
+        known = ~np.isnan(self.values)
+        filled = ways(self.values, self.periods) if self.gaps else {}
+        errors = UsualErrors(self.values, self.periods)
+        values = interpolated(self.values)
         paths = {level: np.where(known, self.values, np.nan) for level in self.quantiles}
         for gap, (before, behind) in zip(self.gaps, self.sides, strict=True):
             forecast = None if before is None else _cast(predictions[before])
             backcast = None if behind is None else _cast(predictions[behind], backwards=True)
             met = meet(forecast, backcast)
+            if met is not None and gap.start > 0 and gap.end < len(values):
+                usual = errors.of(gap.size)
+                guesses = [
+                    (path[gap.start : gap.end], usual[way])
+                    for way, path in filled.items()
+                    if way in usual
+                ]
+                met = joined(met, guesses)
             if met is not None:
+                met = {level: self.bounds.apply(path) for level, path in met.items()}
                 values[gap.start : gap.end] = met[0.5]
                 for level in self.quantiles:
                     paths[level][gap.start : gap.end] = met[level]
@@ -114,8 +133,11 @@ def encode_gaps(
         InvalidInput: as `ForecastTask.encode`.
     """
     values = np.array(series, dtype=np.float64)
+    bounds = Bounds.of(minimum, maximum, integer)
     if frequency is None and season_length is None:
         season_length = infer_season_length(values)  # one for both sides of every gap
+    cycles = choose_cycles(values, frequency, season_length)
+    periods = tuple(sorted({cycles.short, cycles.long} - {1}))
     levels = tuple(sorted({*quantiles, *_SURE}))
     examples: list[ForecastExample] = []
 
@@ -142,7 +164,9 @@ def encode_gaps(
         (encoded(values[: gap.start], gap.size), encoded(values[gap.end :][::-1], gap.size))
         for gap in gaps
     ]
-    return Filling(values, tuple(gaps), tuple(examples), tuple(sides), tuple(quantiles))
+    return Filling(
+        values, tuple(gaps), tuple(examples), tuple(sides), tuple(quantiles), periods, bounds
+    )
 
 
 def meet(forecast: Cast | None, backcast: Cast | None) -> Cast | None:
@@ -167,6 +191,27 @@ def meet(forecast: Cast | None, backcast: Cast | None) -> Cast | None:
         )
         met[level] = median + np.sign(level - 0.5) * (one + other) ** -0.5
     return met
+
+
+def joined(met: Cast, guesses: Sequence[tuple[Array, float]]) -> Cast:
+    """Casts that have met, and other guesses over the gap with the deviations of their errors.
+
+    A guess weighs by the inverse of its variance to the power of `_POWER`: the errors of guesses
+    about one gap are alike, so that the best deserve more than if they were independent. As they
+    are alike, the interval is not narrower than the mean of theirs.
+    """
+    low, high = _SURE
+    own = np.maximum((met[high] - met[low]) / _WIDTH, _LEAST)
+    paths = np.stack([met[0.5], *(path for path, _ in guesses)])  # (guesses, gap)
+    deviations = np.stack(
+        [own, *(np.full(len(own), max(deviation, _LEAST)) for _, deviation in guesses)]
+    )
+    weights = (deviations.min(axis=0) / deviations) ** (2.0 * _POWER)
+    weights /= weights.sum(axis=0)
+    median = (weights * paths).sum(axis=0)
+    wider = (weights * deviations).sum(axis=0) / own
+    others = met.keys() - {0.5}
+    return {0.5: median} | {level: median + (met[level] - met[0.5]) * wider for level in others}
 
 
 def _cast(prediction: ForecastPrediction, *, backwards: bool = False) -> Cast:

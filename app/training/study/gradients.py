@@ -20,6 +20,7 @@ _STEPS, _UNITS, _ROWS = 100, 32, 16
 _SCALES: Final = {"below one": 0.5, "at one": 1.0, "above one": 1.5}  # of the recurrent weights
 _CLIP = 1.0  # the norm that a gradient is cut to
 DELAYS: Final = (5, 10, 20, 40)
+_TAUGHT: Final = 250  # batches that a network learns a delay from
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def norms(cell: str, scale: float, seed: int = 0) -> Array:
     return found
 
 
-def copied(cell: str, delay: int, *, steps: int = 250, seed: int = 0) -> float:
+def copied(cell: str, delay: int, *, steps: int = _TAUGHT, seed: int = 0) -> float:
     """How often a network says which of two symbols came `delay` steps ago: 0.5 is chance."""
     torch.manual_seed(seed)
     stack, head = Recurrent(cell, 2, _UNITS), nn.Linear(_UNITS, 1)
@@ -161,7 +162,7 @@ def gradients(report: Report) -> Finding:
     )
     return Finding(
         "How far back a gradient reaches",
-        _TEXT.format(clip=_CLIP),
+        _TEXT.format(clip=_CLIP, steps=_TAUGHT, longest=DELAYS[-1]),
         [equal, reach, copy],
         lambda figure: _draw(figure, lines),
         (10.0, 3.6),
@@ -182,11 +183,19 @@ def _draw(figure: "Figure", lines: dict[tuple[str, str], Array]) -> None:
 
 
 _TEXT = """
-The gradient at a step is that at the step after it, times the recurrent weights and the slope of
-the activation. With weights below one it shrinks by a constant factor a step and is gone after some
-dozens; above one it grows until the activations are saturated. Gates change that: where a forget
-gate is open, a part of the gradient goes back unchanged. Clipping cuts a gradient to the norm
-{clip:g} and keeps its direction: that saves training from a step that is far too large, and does
-nothing for one that has vanished. These are norms before training, which moves the weights: what is
-learned across a delay stands in the last table, whose delays are too short to stop most cells.
+The norms are those of networks before training. The gradient at a step is that at the step after
+it, times the recurrent weights and the slope of the activation. In `rnn`, weights below one make it
+shrink by a constant factor a step, until nothing is left; with weights above one it grows, and
+less so once activations are saturated. An `lstm` loses less with small weights and grows less with
+large ones, since a part of its gradient goes back through the forget gate alone. A `gru` loses most
+at one and above: before training its update gate lets half of the state go at every step. So gates
+by themselves do not keep a gradient; they have to be open.
+
+Clipping cuts a gradient to the norm {clip:g} and keeps its direction: that saves training from a
+step that is far too large, and does nothing for one that has vanished.
+
+The last table is after training, one run of {steps} steps for each entry. Norms before training do
+not tell what it says: `rnn` and `lstm` find the symbol at every delay asked here, so that their
+limits lie further back than {longest} steps and are not shown. Where an entry is
+near 0.5, this budget was too small for that cell and delay; a longer one was not tried.
 """

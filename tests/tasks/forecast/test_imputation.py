@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.serving.runtime.session import Session
-from app.tasks.forecast.imputation import Gap, encode_gaps, find_gaps, meet
+from app.tasks.forecast.imputation import Gap, encode_gaps, find_gaps, joined, meet
 from app.tasks.forecast.task import ForecastTask
 from tests.forecaster import FEATURES, quantile_graph
 
@@ -43,6 +43,39 @@ def test_a_certain_side_decides_and_one_side_is_enough() -> None:
     assert meet(None, unsure) is unsure
     assert meet(sure, None) is sure
     assert meet(None, None) is None
+
+
+def test_the_best_of_all_guesses_counts_most_and_nobody_else_where_it_is_certain() -> None:
+    met = {0.1: np.zeros(3), 0.5: np.ones(3), 0.9: np.full(3, 2.0)}
+    deviation = 1.0 / 1.2815515655446004  # that of `met`
+    alike = joined(met, [(np.full(3, 3.0), deviation)])
+    np.testing.assert_allclose(alike[0.5], 2.0)
+    np.testing.assert_allclose(alike[0.9] - alike[0.1], 2.0)
+    better = joined(met, [(np.full(3, 3.0), deviation / 2.0)])
+    assert (better[0.5] > 2.8).all()
+    assert (better[0.9] - better[0.1] < 1.2).all()
+    sure = joined(met, [(np.full(3, 3.0), 0.0)])
+    np.testing.assert_allclose(sure[0.5], 3.0)
+    assert joined(met, [])[0.5].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_smooth_series_is_filled_nearly_as_it_was(task: ForecastTask) -> None:
+    """Casts of the last value would meet on a straight line, off by more than one."""
+    series = 10.0 + 5.0 * np.sin(np.arange(96) / 4.0)
+    gaps = series.copy()
+    gaps[30:35] = gaps[60] = NAN
+    for values, truth in ((gaps, series), (gaps[::-1], series[::-1])):
+        filling = encode_gaps(task, values, (0.1, 0.9), season_length=1)
+        past = filling.filled(task.predict(filling.examples))
+        np.testing.assert_allclose(past.values, truth, atol=0.3)
+
+
+def test_filled_counts_are_whole(task: ForecastTask) -> None:
+    series = [3.0, 5.0, 4.0, 6.0, None, None, 4.0, 7.0, 5.0, 6.0, 4.0, 5.0]
+    filling = encode_gaps(task, series, (0.1, 0.9), minimum=0.0, integer=True)
+    past = filling.filled(task.predict(filling.examples))
+    for path in (past.values, *past.quantiles.values()):
+        np.testing.assert_array_equal(path, np.rint(path))
 
 
 def test_each_gap_is_forecast_from_before_and_from_behind(task: ForecastTask) -> None:
