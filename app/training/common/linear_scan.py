@@ -31,7 +31,7 @@ class _LinearScan(torch.autograd.Function):
         return states
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         kept, states, first = ctx.saved_tensors
         at_sum = torch.empty_like(states)  # by added[t]: what h[t] does now and later
