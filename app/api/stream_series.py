@@ -6,6 +6,7 @@ it; of a graph with one input it is what `stream_values` reads.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -85,16 +86,21 @@ def read_entries(asked: Asked, limits: Limits, graph: Streamed) -> StreamSteps |
     return ValueSteps(np.array(series, dtype=np.float64), asked.horizon or 0, feedback)
 
 
-def write_entries(graph: Streamed, outputs: Mapping[str, Array], count: int) -> bytes:
+@lru_cache(maxsize=256)
+def _names(levels: tuple[float, ...]) -> list[str]:
+    return [repr(each) for each in levels]
+
+
+def write_entries(graph: Streamed, outputs: Mapping[str, Any], count: int) -> bytes:
     """The member `steps` of an answer, and `forecast` if one was asked for."""
     if not isinstance(graph, ValueStream):
         return write_steps(graph, outputs, count)
-    levels = [repr(each) for each in outputs["levels"].tolist()]
-    names = ("position", "value", "expected", "quantiles", "anomaly_score", "anomalous", "warming")
-    columns = [outputs[name].tolist() for name in names]
+    levels = _names(outputs["levels"])
+    names = ("value", "expected", "quantiles", "anomaly_score", "anomalous", "warming")
+    columns = zip(*(outputs[name] for name in names), strict=True)
     steps = []
-    for position, value, expected, quantiles, score, anomalous, warming in zip(
-        *columns, strict=True
+    for position, (value, expected, quantiles, score, anomalous, warming) in enumerate(
+        columns, outputs["position"]
     ):
         foretold = expected == expected  # not NaN
         missing = value != value

@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 # From a graph to the steps that a request brings for it.
 Read = Callable[[Streamed], StreamSteps | ValueSteps]
 # From a graph, its outputs and the number of steps to what is answered and kept.
-Write = Callable[[Streamed, Mapping[str, Array], int], bytes]
+Write = Callable[[Streamed, Mapping[str, Any], int], bytes]
 
 S = TypeVar("S", bound=States)
 _log = get_logger(__name__)
@@ -244,11 +244,11 @@ def _flat(value: Any) -> list[Any]:
     return [each for part in value for each in _flat(part)]
 
 
-def _difference(old: Mapping[str, list[Any]], new: Mapping[str, Array]) -> float | None:
+def _difference(old: Mapping[str, list[Any]], new: Mapping[str, Any]) -> float | None:
     """The largest difference between two answers to the same steps; None if there is no number."""
     largest: float | None = None
-    for name, array in new.items():
-        values = old[name]
+    for name, found in new.items():
+        values, array = old[name], np.asarray(found)
         if array.dtype.kind not in "fiu" or array.size != len(values):
             continue
         by = float(np.abs(array.ravel().astype(np.float64) - np.array(values, np.float64)).max())

@@ -3,6 +3,7 @@
 All arrays are (horizon, levels), increasing along the last axis; the median's column is `middle`.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,21 @@ def stretch(quantiles: Array, factors: Sequence[float] | Array, middle: int) -> 
     stretched[:, middle:] = np.maximum.accumulate(stretched[:, middle:], axis=1)
     stretched[:, middle::-1] = np.minimum.accumulate(stretched[:, middle::-1], axis=1)
     return stretched
+
+
+def stretch_row(quantiles: list[float], factors: Sequence[float], middle: int) -> list[float]:
+    """What `stretch` gives, to the bit, of one row of numbers: sooner than arrays are made of it.
+
+    Every number is finite.
+    """
+    median = quantiles[middle]
+    found = [median + (each - median) * by for each, by in zip(quantiles, factors, strict=True)]
+    most = least = found[middle]
+    for at in range(middle + 1, len(found)):
+        found[at] = most = max(found[at], most)
+    for at in range(middle - 1, -1, -1):
+        found[at] = least = min(found[at], least)
+    return found
 
 
 def extrapolate(quantiles: Array, trained: int, middle: int, unit: Array) -> Array:
@@ -55,13 +71,16 @@ def interpolate(quantiles: Array, known: Array, wanted: Array) -> Array:
 class Between:
     """Where `wanted` lies among `known`, for many times: `of` is what `interpolate` gives."""
 
-    __slots__ = ("_left", "_right", "_share", "_shares")
+    __slots__ = ("_left", "_places", "_right", "_share", "_shares", "nothing")
 
     def __init__(self, known: Array, wanted: Array) -> None:
         self._right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
         self._left = left = self._right - 1
         self._share = (wanted - known[left]) / (known[self._right] - known[left])
         self._shares = 1.0 - self._share
+        columns = (self._left, self._shares, self._right, self._share)
+        self._places = list(zip(*(each.tolist() for each in columns), strict=True))
+        self.nothing = [math.nan] * len(self._places)  # where there are no quantiles
 
     def of(self, quantiles: Array) -> Array:
         """Quantiles at `known` (rows, levels) -> at `wanted`: (rows, wanted)."""
@@ -69,3 +88,10 @@ class Between:
             quantiles[:, self._left] * self._shares + quantiles[:, self._right] * self._share
         )
         return found
+
+    def of_row(self, quantiles: list[float]) -> list[float]:
+        """The same of one row of numbers, to the bit."""
+        return [
+            quantiles[left] * shares + quantiles[right] * share
+            for left, shares, right, share in self._places
+        ]

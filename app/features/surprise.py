@@ -40,7 +40,7 @@ _MOST: Final = 15.0  # powers of ten
 _HEAD: Final = 9  # numbers before the tails
 _TAIL: Final = 4  # numbers of a tail: logarithms of its edge and record, exceedances, their weight
 _PER_POWER: Final = math.log(10.0)
-_NUMBERS: Final = _HEAD + _TAIL * _DISTANCES
+NUMBERS: Final = _HEAD + _TAIL * _DISTANCES  # that a Surprise knows
 _FIRST: Final = [0.0] * _HEAD + [-math.inf, -math.inf, 0.0, 0.0] * _DISTANCES
 
 
@@ -55,8 +55,12 @@ class Surprise:
         Raises ValueError for a list of another length.
         """
         self.numbers = _FIRST.copy() if numbers is None else numbers
-        if len(self.numbers) != _NUMBERS:
-            raise ValueError(f"{len(self.numbers)} numbers are no surprise of {_NUMBERS}")
+        if len(self.numbers) != NUMBERS:
+            raise ValueError(f"{len(self.numbers)} numbers are no surprise of {NUMBERS}")
+
+    def copy(self) -> "Surprise":
+        """The same, which goes on by itself."""
+        return Surprise(self.numbers[:])
 
     def take(self, value: float, expected: float, before: float | None = None) -> float:
         """How unusual `value` is where `expected` was foretold: 0 to 1, 1 for never seen before.

@@ -21,6 +21,10 @@ class Widths:
     def __init__(self, below: float = 0.0, above: float = 0.0) -> None:
         self.below, self.above = below, above
 
+    def copy(self) -> "Widths":
+        """The same, which goes on by itself."""
+        return Widths(self.below, self.above)
+
     def take(
         self, value: float, lower: float, upper: float, share_below: float, share_above: float
     ) -> None:

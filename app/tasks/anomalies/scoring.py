@@ -1,71 +1,97 @@
-"""Values against what was foretold of them, one after the other. Knows arrays, no network."""
+"""Values against what was foretold of them, one after the other. Knows numbers, no network.
+
+Numbers are taken one by one, and not as arrays: most requests bring one value, and an operation on
+a small array takes as long as twenty on numbers.
+"""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from app.features.quantiles import Between, stretch_row
 from app.features.surprise import Surprise
 from app.features.widths import Widths
 from app.tasks.anomalies.values import AnomalyExample
 
-Array = NDArray[np.float64]
 _OUTSIDE: Final = 0.1  # of the values, on each side of the interval that sets the widths
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """Places of the median and of both ends among the levels, and the shares outside the ends."""
+class Levels:
+    """Where levels lie among those of the graph, and how far their distances are stretched.
 
-    places: list[int]
+    middle, lower, upper: places of the median and of the interval that sets the widths. below and
+    above: shares outside it. factors (levels,): of each level's distance from the median.
+    """
+
+    middle: int
+    lower: int
+    upper: int
     below: float
     above: float
+    factors: tuple[float, ...]
 
     @classmethod
-    def of(cls, levels: Sequence[float]) -> Self:
-        """The one whose ends are nearest to 0.1 and 0.9; 0.5 is among the levels."""
+    def of(cls, levels: Sequence[float], factors: Sequence[float]) -> Self:
+        """With the interval whose ends are nearest to 0.1 and 0.9; 0.5 is among the levels."""
         lower = min(range(len(levels)), key=lambda at: abs(levels[at] - _OUTSIDE))
         upper = min(range(len(levels)), key=lambda at: abs(levels[at] - (1.0 - _OUTSIDE)))
-        return cls([levels.index(0.5), lower, upper], levels[lower], 1.0 - levels[upper])
+        middle = levels.index(0.5)
+        return cls(middle, lower, upper, levels[lower], 1.0 - levels[upper], tuple(factors))
+
+
+@dataclass(slots=True)
+class Scored:
+    """What is answered of values, a place a value; NaN where nothing had been foretold.
+
+    foretold (levels,): of the value that comes next; None before the first known one.
+    """
+
+    surprise: Surprise
+    widths: Widths
+    foretold: list[float] | None
+    scores: list[float] = field(default_factory=list)
+    expected: list[float] = field(default_factory=list)
+    quantiles: list[list[float]] = field(default_factory=list)
 
 
 def scored(
-    example: AnomalyExample, coming: Array, interval: Interval, surprise: Surprise, widths: Widths
-) -> tuple[Array, Array]:
-    """Scores (time,), and the factors of the widths after each value (time, 2).
+    example: AnomalyExample, coming: list[list[float]], levels: Levels, wanted: Between
+) -> Scored:
+    """coming (time, levels): what the network foretells after each value, in units from it.
 
-    coming (time, levels): what is foretold after each value, before its width is set. surprise
-    and widths are those before the values, and afterwards those after them.
+    wanted: the quantiles that are answered.
     """
-    scores, factors = np.zeros(example.length), []
-    began = example.before.running.known > 0
-    guess = low = high = math.nan
-    if began:
-        guess, low, high = example.before.foretold[interval.places].tolist()
-    columns = (
-        example.values.tolist(),
-        example.earlier.tolist(),
-        coming[:, interval.places].tolist(),
-    )
-    for i, (value, ago, [center, left, right]) in enumerate(zip(*columns, strict=True)):
-        if value == value:  # no NaN
-            if began:
-                scores[i] = surprise.take(value, guess, ago if ago == ago else None)
-                widths.take(value, low, high, interval.below, interval.above)
-            began = True
-        less, more = widths.factors
-        factors.append((less, more))
-        guess = center
-        low, high = center + (left - center) * less, center + (right - center) * more
-    return scores, np.array(factors).reshape(-1, 2)
-
-
-def widened(values: Array, factors: Array, middle: int) -> Array:
-    """Quantiles (rows, levels) with distances from the median times `factors` (rows, 2)."""
-    center = values[:, middle, None]
-    distance = values - center
-    found: Array = center + distance * np.where(distance < 0, factors[:, :1], factors[:, 1:])
+    before = example.before
+    found = Scored(before.surprise.copy(), before.widths.copy(), before.foretold)
+    take, learn = found.surprise.take, found.widths.take
+    middle, lower, upper = levels.middle, levels.lower, levels.upper
+    foretold = before.foretold
+    for value, ago, last, unit, row in zip(
+        example.values, example.earlier, example.last, example.units, coming, strict=True
+    ):
+        known, score = value == value, 0.0  # no NaN
+        if foretold is None:
+            found.expected.append(math.nan)
+            found.quantiles.append(wanted.nothing)
+        else:
+            found.expected.append(foretold[middle])
+            found.quantiles.append(wanted.of_row(foretold))
+            if known:
+                score = take(value, foretold[middle], ago)
+                learn(value, foretold[lower], foretold[upper], levels.below, levels.above)
+        found.scores.append(score)
+        if known or foretold is not None:
+            less, more = found.widths.factors
+            stretched = stretch_row(row, levels.factors, middle)
+            foretold = widened([last + each * unit for each in stretched], less, more, middle)
+    found.foretold = foretold
     return found
+
+
+def widened(row: list[float], less: float, more: float, middle: int) -> list[float]:
+    """Quantiles (levels,) with distances from the median times `less` below and `more` above."""
+    center = row[middle]
+    distances = [each - center for each in row]
+    return [center + each * (less if each < 0 else more) for each in distances]

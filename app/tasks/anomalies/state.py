@@ -1,6 +1,7 @@
 """What goes on from value to value: options, network, series, surprise. Knows bytes, no store."""
 
 import struct
+from array import array
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.features.running import Running
-from app.features.surprise import Surprise
+from app.features.surprise import NUMBERS, Surprise
 from app.features.widths import Widths
 
 REMEMBERED: Final = 256  # scores that feedback may be about
@@ -31,11 +32,11 @@ class StreamOptions:
     quantiles: tuple[float, ...] = DEFAULT_QUANTILES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: creating one would take four times as long
 class SeriesState:
     """A series up to a value; not changed, but followed by another one.
 
-    hidden (state,) float32: of the network. foretold (levels,): quantiles of the next value, empty
+    hidden (state,) float32: of the network. foretold (levels,): quantiles of the next value, None
     before the first one. scores (up to REMEMBERED,): of the last values, the last one last.
     """
 
@@ -44,8 +45,8 @@ class SeriesState:
     surprise: Surprise
     widths: Widths
     hidden: NDArray[np.float32]
-    foretold: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    foretold: list[float] | None
+    scores: "array[float]"
 
     @classmethod
     def first(cls, options: StreamOptions, state: int) -> Self:
@@ -56,8 +57,8 @@ class SeriesState:
             Surprise(),
             Widths(),
             np.zeros(state, np.float32),
-            np.zeros(0),
-            np.zeros(0),
+            None,
+            array("d"),
         )
 
     @property
@@ -73,8 +74,7 @@ class SeriesState:
         """All of it as bytes."""
         o = self.options
         frequency = (o.frequency or "").encode()
-        surprise = np.array(self.surprise.numbers)
-        quantiles = np.array(o.quantiles)
+        foretold = self.foretold or ()
         head = _HEAD.pack(
             _FORMAT,
             o.threshold,
@@ -82,12 +82,13 @@ class SeriesState:
             self.widths.above,
             o.season_length or 0,
             len(frequency),
-            len(quantiles),
+            len(o.quantiles),
             len(self.hidden),
-            len(self.foretold),
+            len(foretold),
             len(self.scores),
         )
-        arrays = (quantiles, self.hidden, self.foretold, self.scores, surprise)
+        quantiles, surprise = array("d", o.quantiles), array("d", self.surprise.numbers)
+        arrays = (quantiles, self.hidden, array("d", foretold), self.scores, surprise)
         parts = [each.tobytes() for each in arrays]
         return b"".join([head, frequency, *parts, self.running.pack()])
 
@@ -100,24 +101,22 @@ class SeriesState:
                 raise ValueError(f"a state of format {form} cannot be read, only {_FORMAT}")
             at = _HEAD.size + letters
             frequency = content[_HEAD.size : at].decode()
-            arrays: list[NDArray[np.float64]] = []
-            hidden = np.zeros(0, np.float32)
-            for index, count in enumerate(counts):
-                kind = np.float32 if index == 1 else np.float64
-                part = np.frombuffer(content, kind, count, at)
-                at += part.nbytes
-                if index == 1:
-                    hidden = np.array(part, np.float32)
-                else:
-                    arrays.append(np.array(part, np.float64))
-            size = 8 * len(Surprise().numbers)
-            surprise = Surprise(np.frombuffer(content[at : at + size], np.float64).tolist())
+            asked, units, levels, remembered = counts
+            hidden_at = at + 8 * asked
+            at = hidden_at + 4 * units
+            hidden = np.frombuffer(content, np.float32, units, hidden_at).copy()
+            numbers = array("d", content[at : at + 8 * (levels + remembered + NUMBERS)])
+            quantiles = array("d", content[hidden_at - 8 * asked : hidden_at])
+            running = Running.unpack(content[at + 8 * (levels + remembered + NUMBERS) :])
         except (struct.error, UnicodeDecodeError) as error:
             raise ValueError(f"{len(content)} bytes are no state of a series: {error}") from None
-        quantiles, known, remembered = arrays
-        options = StreamOptions(
-            threshold, frequency or None, season or None, tuple(quantiles.tolist())
+        options = StreamOptions(threshold, frequency or None, season or None, tuple(quantiles))
+        return cls(
+            options,
+            running,
+            Surprise(numbers[levels + remembered :].tolist()),
+            Widths(below, above),
+            hidden,
+            numbers[:levels].tolist() or None,
+            numbers[levels : levels + remembered],
         )
-        running = Running.unpack(content[at + size :])
-        widths = Widths(below, above)
-        return cls(options, running, surprise, widths, hidden, known, remembered)

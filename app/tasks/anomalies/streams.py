@@ -102,20 +102,20 @@ class ValueStream:
 
     def joined(
         self, predictions: Sequence[AnomalyPrediction], outputs: Sequence[str]
-    ) -> dict[str, Array]:
-        """What is answered, by name, a row a value; of the forecast a row a step ahead."""
+    ) -> dict[str, Any]:
+        """What is answered, by name, a place a value; of the forecast a row a step ahead."""
         [one] = predictions
         self.task.count(one)
         return {
-            "position": one.position + np.arange(len(one.values)),
+            "position": one.position,
             "value": one.values,
             "expected": one.expected,
             "quantiles": one.quantiles,
             "anomaly_score": one.scores,
             "anomalous": one.anomalous,
             "warming": one.warming,
-            "levels": np.array(one.options.quantiles),
-            "horizon": np.array(one.horizon),
+            "levels": one.options.quantiles,
+            "horizon": one.horizon,
             "mean": one.mean,
             "median": one.median,
             "paths": one.paths,

@@ -4,7 +4,7 @@ Knows features and the graph's tensors; knows no HTTP, no stream and no torch. A
 answered as a stream of its values.
 """
 
-import math
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -20,12 +20,11 @@ from app.features.calendar import timestamps
 from app.features.padding import pad
 from app.features.quantiles import Between, extrapolate, stretch
 from app.features.running import AHEAD, ROW
-from app.features.surprise import WARM_UP, Surprise
-from app.features.widths import Widths
+from app.features.surprise import WARM_UP
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
 from app.tasks.anomalies.features import AnomalyFeatures
-from app.tasks.anomalies.scoring import Interval, scored, widened
+from app.tasks.anomalies.scoring import Levels, scored, widened
 from app.tasks.anomalies.state import (
     DEFAULT_QUANTILES,
     REMEMBERED,
@@ -55,7 +54,7 @@ class AnomalyTask:
         self._session = session
         levels = np.array(features.levels)
         self._middle = features.levels.index(0.5)
-        self._interval = Interval.of(features.levels)
+        self._levels = Levels.of(features.levels, features.stretch)
         self._stretch = np.array(features.stretch)
         self._wanted = lru_cache(maxsize=256)(self._between)
         self._probits = np.array([_NORMAL.inv_cdf(p) for p in features.levels])
@@ -117,32 +116,29 @@ class AnomalyTask:
 
     def follow(self, state: SeriesState, values: Array, horizon: int) -> AnomalyExample:
         """More values of a series, NaN for missing, and a forecast behind them."""
-        count = len(values)
-        values = np.clip(values, -_LARGEST, _LARGEST)
         running = state.running.copy()
-        rows, following = [], []
-        last, units, earlier = np.zeros((3, count))
-        warming = np.zeros(count, np.bool_)
-        for i, value in enumerate(values.tolist()):
-            before = running.before
-            earlier[i] = math.nan if before is None else before
-            rows.append(running.take(None if math.isnan(value) else value))
+        kept, rows, following, last, units = [], [], [], [], []
+        earlier: list[float | None] = []
+        for value in values.tolist():
+            value = min(max(value, -_LARGEST), _LARGEST) if value == value else value
+            kept.append(value)
+            earlier.append(running.before)
+            rows.append(running.take(value if value == value else None))
             following.append(running.ahead(1))
-            last[i], units[i] = running.last, running.unit
-            warming[i] = running.position <= WARM_UP
+            last.append(running.last)
+            units.append(running.unit)
         # one step ahead of the last value is known by now
         future = [*following[-1:], *(running.ahead(step) for step in range(2, horizon + 1))]
         future = future or [running.ahead(1)]
         return AnomalyExample(
             before=state,
-            values=values,
-            told=np.array(rows, np.float32).reshape(count, ROW),
-            following=np.array(following, np.float32).reshape(count, AHEAD),
-            future=np.array(future, np.float32).reshape(-1, AHEAD),
+            values=kept,
+            told=np.array(rows, np.float32).reshape(-1, ROW),
+            following=np.array(following, np.float32).reshape(-1, AHEAD),
+            future=np.array(future, np.float32),
             last=last,
             units=units,
             earlier=earlier,
-            warming=warming,
             running=running,
             horizon=horizon,
         )
@@ -152,7 +148,7 @@ class AnomalyTask:
         rows, lengths = _batch([e.told for e in examples])  # (batch, time, ROW)
         following, _ = _batch([e.following for e in examples])  # (batch, time, AHEAD)
         future, _ = _batch([e.future for e in examples])  # (batch, horizon, AHEAD)
-        hidden = np.stack([e.before.hidden for e in examples])  # (batch, state)
+        hidden, _ = _batch([e.before.hidden for e in examples])  # (batch, state)
         found = self._session.run(
             {
                 "rows": rows,
@@ -164,11 +160,12 @@ class AnomalyTask:
         )
         if not all(np.isfinite(each).all() for each in found.values()):
             raise InferenceFailed("the network's answer is not finite")
+        quantiles = found["quantiles"].tolist()
         return [
             self._decode(
                 example,
-                found["quantiles"][i, : example.length].astype(np.float64),
-                found["forecast"][i, : example.horizon].astype(np.float64),
+                quantiles[i][: example.length],
+                found["forecast"][i, : example.horizon],
                 found["next_state"][i],
             )
             for i, example in enumerate(examples)
@@ -178,61 +175,55 @@ class AnomalyTask:
         """Count what somebody asked for in the metrics."""
         if self._counters is None:
             return
-        known = ~np.isnan(prediction.values)
-        for counter, each in zip(
-            self._counters, (known, prediction.anomalous, known & prediction.warming), strict=True
+        values, warming = prediction.values, prediction.warming
+        known = [value == value for value in values]
+        early = sum(map(min, known, warming))
+        for counter, count in zip(
+            self._counters, (sum(known), sum(prediction.anomalous), early), strict=True
         ):
-            counter.inc(int(each.sum()))
+            if count:
+                counter.inc(count)
 
     def _decode(
-        self, example: AnomalyExample, scaled: Array, ahead: Array, hidden: NDArray[np.float32]
+        self,
+        example: AnomalyExample,
+        coming: list[list[float]],
+        ahead: NDArray[np.float32],
+        hidden: NDArray[np.float32],
     ) -> AnomalyPrediction:
-        """scaled (time, levels) and ahead (horizon, levels), in units -> values of the series."""
-        before, count = example.before, example.length
-        levels = len(self.features.levels)
-        coming = example.last[:, None] + self._stretched(scaled) * example.units[:, None]
-        surprise = Surprise(before.surprise.numbers.copy())
-        widths = Widths(before.widths.below, before.widths.above)
-        scores, factors = scored(example, coming, self._interval, surprise, widths)
-        coming = widened(coming, factors, self._middle)
-        known = np.full((count, levels), np.nan)  # foretold of each value, before it came
-        if len(before.foretold):
-            known[0] = before.foretold
-        known[1:] = coming[:-1]
-        if before.running.known == 0:  # nothing is foretold before the first known value
-            seen = np.cumsum(~np.isnan(example.values)) > 0
-            known[1:][~seen[:-1]] = np.nan
-        expected = known[:, self._middle]
-        anomalous = scores >= before.options.threshold
+        """coming (time, levels) and ahead (horizon, levels), in units -> values of the series."""
+        before, position = example.before, example.before.position
         wanted = self._wanted(before.options.quantiles)
+        found = scored(example, coming, self._levels, wanted)
+        threshold = before.options.threshold
         paths, mean, median = np.zeros((0, len(before.options.quantiles))), _NONE, _NONE
-        started = example.running.known > 0
-        if example.horizon and started:
-            values = widened(self._future(example, ahead), factors[-1:], self._middle)
+        if example.horizon and example.running.known > 0:
+            less, more = found.widths.factors
+            future = self._future(example, ahead.astype(np.float64)).tolist()
+            values = np.array([widened(row, less, more, self._middle) for row in future])
             paths = wanted.of(values)
             mean, median = values @ self._shares, values[:, self._middle]
-        remembered = np.concatenate([before.scores, scores])[-REMEMBERED:]
         state = SeriesState(
             before.options,
-            running=example.running,
-            surprise=surprise,
-            widths=widths,
-            hidden=hidden,
-            foretold=coming[-1] if started else np.zeros(0),
-            scores=remembered,
+            example.running,
+            found.surprise,
+            found.widths,
+            hidden,
+            found.foretold,
+            _last(before.scores, found.scores),
         )
         return AnomalyPrediction(
             values=example.values,
-            expected=expected,
-            quantiles=wanted.of(known),
-            scores=scores,
-            anomalous=anomalous,
-            warming=example.warming,
+            expected=found.expected,
+            quantiles=found.quantiles,
+            scores=found.scores,
+            anomalous=[score >= threshold for score in found.scores],
+            warming=[position + i < WARM_UP for i in range(example.length)],
             mean=mean,
             median=median,
             paths=paths,
             state=state,
-            position=before.position,
+            position=position,
             horizon=example.horizon,
             start=example.start,
         )
@@ -241,12 +232,10 @@ class AnomalyTask:
         """(horizon, levels) in units -> quantiles of the series."""
         unit = np.full((len(ahead), 1), example.running.unit)
         trained = self.features.trained_horizon
-        scaled = extrapolate(self._stretched(ahead), trained, self._middle, unit)
+        stretched = stretch(ahead, self._stretch, self._middle)
+        scaled = extrapolate(stretched, trained, self._middle, unit)
         found: Array = example.running.last + scaled * unit
         return found
-
-    def _stretched(self, scaled: Array) -> Array:
-        return stretch(scaled, self._stretch, self._middle)
 
     def _between(self, quantiles: tuple[float, ...]) -> Between:
         """What gives these quantiles, in any order, from the levels of the graph."""
@@ -260,6 +249,12 @@ def _batch(
     if len(sequences) == 1:
         return sequences[0][None], np.array([len(sequences[0])], np.int64)
     return pad(sequences)
+
+
+def _last(before: "array[float]", scores: list[float]) -> "array[float]":
+    """The last scores that are remembered, of those before and the new ones."""
+    found = before + array("d", scores)
+    return found[-REMEMBERED:]
 
 
 def _check(threshold: float | None, season_length: int | None, quantiles: Sequence[float]) -> None:

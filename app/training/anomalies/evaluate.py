@@ -119,7 +119,7 @@ def benchmark_rows(one: ServedStreams, files: Sequence[Labelled]) -> list[Benchm
     answers = one.ask([Question(each.values) for each in files])
     found = {
         f"{one.model}/{one.version}": {
-            each.name: answer.scores for each, answer in zip(files, answers, strict=True)
+            each.name: np.array(answer.scores) for each, answer in zip(files, answers, strict=True)
         }
     }
     for method, detect in DETECTORS.items():
@@ -145,7 +145,7 @@ def step_rows(
     found: dict[str, list[Array]] = {}
     # (levels, horizon) of each series
     found[f"{one.model}/{one.version}"] = [
-        answer.quantiles[-each.horizon :].T
+        np.array(answer.quantiles[-each.horizon :]).T
         for answer, each in zip(one.ask(questions), series, strict=True)
     ]
     for method, forecast in FORECASTS.items():
