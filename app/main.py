@@ -46,7 +46,7 @@ from app.api.routes import (
 )
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
-from app.api.step_path import StepPath
+from app.api.step_rounds import StepRounds
 from app.api.stream_states import has_streams
 from app.api.threads import Threads
 from app.api.v2 import inference, metadata
@@ -149,7 +149,7 @@ def create_app(
         services,
         shed,
         Rounds(services, access),
-        StepPath(services) if fast_path else None,
+        StepRounds(services) if fast_path else None,
         title="Unroll",
         summary="Recurrent neural networks over HTTP.",
         description=_DESCRIPTION,

@@ -191,7 +191,7 @@ def beside_by_hand(folder: Path, program: Path, rounds: int, seconds: float) -> 
         ports = {
             "sqlite": stack.enter_context(unroll(folder / "beside-store", models)),
             "memory": stack.enter_context(unroll(folder, models, streams_url="memory://")),
-            "plain": stack.enter_context(without_step_path(folder, models)),
+            "plain": stack.enter_context(without_step_rounds(folder, models)),
             "hand": stack.enter_context(service(by_hand, "/docs")),
         }
         for name in ("sqlite", "memory", "plain"):
@@ -207,15 +207,15 @@ def beside_by_hand(folder: Path, program: Path, rounds: int, seconds: float) -> 
         (f"{CLIENTS} clients, LSTM(40), SQLite beside a dict by hand", "sqlite", "dict", 1.5),
         (f"the same, beside {WINDOW} points sent each time", "sqlite", "window", 20),
         ("the same with the store in memory, beside a dict by hand", "memory", "dict", 2),
-        ("the store in memory: api/step_path.py beside FastAPI", "memory", "plain", 1.15),
+        ("the store in memory: api/step_rounds.py beside FastAPI", "memory", "plain", 1.15),
     )
     return [(what, *ratio(found, ours, other, wanted)) for what, ours, other, wanted in pairs]
 
 
 @contextmanager
-def without_step_path(folder: Path, models: Path) -> Iterator[Any]:
+def without_step_rounds(folder: Path, models: Path) -> Iterator[Any]:
     """The service where FastAPI sees every step: (port, process)."""
-    command = ["-m", "benchmarks.load.serve_variant", "no-step-path", str(models)]
+    command = ["-m", "benchmarks.load.serve_variant", "no-step-rounds", str(models)]
     before = dict(os.environ)
     os.environ.update({"UNROLL_STREAMS_URL": "memory://"})
     try:

@@ -22,7 +22,7 @@ from app.api.stream_states import States, Streamed, digest_of, entry_stream, sta
 from app.errors import InvalidInput, ModelNotFound, ModelRefused, VersionReplaced
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import Kept, Key, Policy, Record, new_token, now
-from app.serving.streams.steps import Computed, Moved
+from app.serving.streams.taking import Computed, Moved
 from app.tasks.anomalies.streams import ValueSteps
 from app.tasks.tensor.streams import StreamSteps
 from app.telemetry import metrics

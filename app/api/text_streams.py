@@ -16,7 +16,7 @@ from app.api.work import prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import Kept, Record
-from app.serving.streams.steps import Computed
+from app.serving.streams.taking import Computed
 from app.tasks.generate.run import GenerateExample, GeneratePrediction, TextState
 from app.tasks.generate.stream import TextStream, numbers_of
 

@@ -117,7 +117,11 @@ class Exchange:
 
     def respond(self, answer: bytes) -> None:
         """Answer 200 without the application; `answer` follows the headers of every answer."""
-        self.write_whole(b"%b%b%b" % (_OK, self._common(), answer))
+        if self._disconnected:
+            self._complete = True
+        else:
+            close = b"" if self.keep_alive else b"connection: close\r\n"
+            self.write_whole(b"%b%b%b%b" % (_OK, self._common(), close, answer))
 
     def write_whole(self, answer: bytes) -> None:
         """Write a whole answer, head and all, instead of asking the application."""

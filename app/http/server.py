@@ -77,7 +77,7 @@ def make_server(app: Application, settings: Settings) -> DrainingServer:
         app,
         host=settings.host,
         port=settings.port,
-        http=connection_class(Dispatcher(app.shed, app.rounds.answer), settings),
+        http=connection_class(Dispatcher(app.shed, app.answer), settings),
         ws="none",
         log_config=None,
         access_log=False,

@@ -3,7 +3,7 @@
 Knows how the parts are put together; no measurement. Arguments: the variant, the folder of models,
 the port. `router`: stock uvicorn, and FastAPI's router finds every endpoint. `fast-path`: stock
 uvicorn, and the ASGI fast path before the router. `connection`: our own connection, without rounds.
-`no-step-path`: as it is served, but FastAPI sees every step of a stream.
+`no-step-rounds`: as it is served, but FastAPI sees every step of a stream.
 """
 
 import sys
@@ -24,7 +24,7 @@ def main(variant: str, models: str, port: str) -> None:
     settings = load_settings(models_dir=Path(models), port=int(port), log_format="json")
     log.configure("json", "INFO")
     app = create_app(settings, fast_path=variant != "router")
-    if variant == "no-step-path":
+    if variant == "no-step-rounds":
         app.steps = None
         serve(app, settings)
         return

@@ -55,7 +55,11 @@ class WholeRequest(Protocol):
         ...
 
     def respond(self, answer: bytes) -> None:
-        """Answer 200; `answer` is what follows the headers that every answer has."""
+        """Answer 200 unless the client has left; `answer` follows the headers of every answer."""
+        ...
+
+    def run(self) -> None:
+        """Hand it to the application."""
         ...
 
 

@@ -19,7 +19,7 @@ from app.api.v2.sequence_head import Sequence
 from app.errors import StreamExists, StreamExpired, StreamNotFound
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import Key
-from app.serving.streams.steps import Steps
+from app.serving.streams.taking import Steps
 from app.tasks.tensor.checks import Limits
 from app.tasks.tensor.streams import StreamSteps
 from app.tasks.tensor.task import TensorTask

@@ -72,6 +72,9 @@ class MemoryStore:
             self._kept.setdefault(commit.key, []).append(commit.kept)
         return True
 
+    async def commit_all(self, commits: Sequence[Commit]) -> list[bool | BaseException]:
+        return [await self.commit(each) for each in commits]
+
     async def delete(self, key: Key) -> bool:
         live = key in self._records and self._records[key].expires > now()
         if live:

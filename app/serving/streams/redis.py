@@ -128,6 +128,9 @@ class RedisStore:
         )
         return bool(changed)
 
+    async def commit_all(self, commits: Sequence[Commit]) -> list[bool | BaseException]:
+        return await asyncio.gather(*map(self.commit, commits), return_exceptions=True)
+
     async def delete(self, key: Key) -> bool:
         return bool(await self._call(DELETE, *_who(key)))
 

@@ -7,7 +7,6 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -24,7 +23,7 @@ from app.serving.streams.sqlite_tables import (
     record_from,
     row_of,
 )
-from app.serving.streams.sqlite_writer import Update, Writer, connect, failure
+from app.serving.streams.sqlite_writer import Change, Update, Writer, connect, failure
 from app.serving.streams.store import REMEMBERED_SECONDS, Commit
 from app.serving.streams.words import expired, not_found, too_many
 
@@ -106,31 +105,10 @@ class SqliteStore:
         return found
 
     async def commit(self, commit: Commit) -> bool:
-        key, before, after = commit.key, commit.before, commit.after
-        small = row_of(after)
-        plain = replace(after, position=before.position, state=before.state, answer=before.answer)
-        if commit.kept is None and commit.forget_before is None and plain == before:
-            parameters = (*key, before.token, before.position, *small[8:])
-            return bool(await (await self._writing()).do(Update(STEP, STEPS, parameters)))
+        return bool(await (await self._writing()).do(_change(commit)))
 
-        def change(connection: sqlite3.Connection) -> bool:
-            where = (*key, before.token, before.position)
-            if connection.execute(SET, (*small, *where)).rowcount != 1:
-                return False
-            if commit.forget_before is not None:
-                connection.execute(
-                    "DELETE FROM kept WHERE owner = ? AND name = ? AND start < ?",
-                    (*key, commit.forget_before),
-                )
-            if commit.kept is not None:
-                kept = commit.kept
-                connection.execute(
-                    "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)",
-                    (*key, kept.start, kept.count, kept.content),
-                )
-            return True
-
-        return bool(await (await self._writing()).do(change))
+    async def commit_all(self, commits: Sequence[Commit]) -> list[bool | BaseException]:
+        return await (await self._writing()).do_all(map(_change, commits))
 
     async def delete(self, key: Key) -> bool:
         def forget(connection: sqlite3.Connection) -> bool:
@@ -241,6 +219,33 @@ class SqliteStore:
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _change(commit: Commit) -> Change | Update:
+    """What makes a commit; most are an update of one row that many others may share."""
+    key, before, after = commit.key, commit.before, commit.after
+    row = row_of(after)
+    where = (*key, before.token, before.position)
+    if commit.kept is None and commit.forget_before is None and row[:8] == row_of(before)[:8]:
+        return Update(STEP, STEPS, (*where, *row[8:]))
+
+    def change(connection: sqlite3.Connection) -> bool:
+        if connection.execute(SET, (*row, *where)).rowcount != 1:
+            return False
+        if commit.forget_before is not None:
+            connection.execute(
+                "DELETE FROM kept WHERE owner = ? AND name = ? AND start < ?",
+                (*key, commit.forget_before),
+            )
+        if commit.kept is not None:
+            kept = commit.kept
+            connection.execute(
+                "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)",
+                (*key, kept.start, kept.count, kept.content),
+            )
+        return True
+
+    return change
 
 
 def _forget(connection: sqlite3.Connection, key: Key) -> None:

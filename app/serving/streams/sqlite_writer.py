@@ -8,7 +8,7 @@ Several processes may write to one file: they wait for each other.
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -19,7 +19,7 @@ from app.errors import StoreFailed, UnrollError
 Change: TypeAlias = Callable[[sqlite3.Connection], Any]
 
 _LOCK_SECONDS: Final = 10.0  # that a process waits for another one to finish its transaction
-_MOST: Final = 512  # changes in one transaction
+_MOST: Final = 512  # changes in one transaction, about
 _PARAMETERS: Final = 32_000  # of one statement; SQLite allows 32,766
 
 
@@ -38,8 +38,10 @@ class Update:
 
 @dataclass(slots=True)
 class _Asked:
-    what: Change | Update
-    answer: "asyncio.Future[Any]"
+    """answer: of a result or an UnrollError for each of `what`."""
+
+    what: Sequence[Change | Update]
+    answer: "asyncio.Future[list[Any]]"
 
 
 class Writer:
@@ -60,7 +62,14 @@ class Writer:
         If it is cancelled the change may be made all the same. Raises StoreFailed, and what `what`
         raises, if that is an UnrollError; then nothing is changed.
         """
-        asked = _Asked(what, self._loop.create_future())
+        [result] = await self.do_all((what,))
+        if isinstance(result, UnrollError):
+            raise result
+        return result
+
+    async def do_all(self, what: Iterable[Change | Update]) -> list[Any]:
+        """What `do` returns or raises for each of several changes."""
+        asked = _Asked(tuple(what), self._loop.create_future())
         self._queue.put(asked)
         return await asked.answer
 
@@ -76,11 +85,12 @@ class Writer:
             batch, more = self._next()
             if not batch:
                 break
+            wanted = [what for each in batch for what in each.what]
             try:
                 connection = connection or connect(self._path, self._sync)
-                results = _committed(connection, [each.what for each in batch])
+                results = _committed(connection, wanted)
             except sqlite3.Error as error:
-                results = [failure(error)] * len(batch)
+                results = [failure(error)] * len(wanted)
                 if connection is not None:  # a disk that is well again is opened anew
                     connection.close()
                 connection = None
@@ -94,10 +104,12 @@ class Writer:
     def _next(self) -> tuple[list[_Asked], bool]:
         """(what is asked, in its order; whether there can be more after it)."""
         found: list[_Asked] = []
+        count = 0
         asked = self._queue.get()
         while asked is not None:
             found.append(asked)
-            if len(found) == _MOST:
+            count += len(asked.what)
+            if count >= _MOST:
                 return found, True
             try:
                 asked = self._queue.get_nowait()
@@ -193,10 +205,9 @@ def _done(connection: sqlite3.Connection, change: Change) -> Any:
 
 
 def _resolve(batch: Sequence[_Asked], results: Sequence[Any]) -> None:
-    for asked, result in zip(batch, results, strict=True):
-        if asked.answer.done():  # cancelled
-            continue
-        if isinstance(result, UnrollError):
-            asked.answer.set_exception(result)
-        else:
-            asked.answer.set_result(result)
+    at = 0
+    for asked in batch:
+        end = at + len(asked.what)
+        if not asked.answer.done():  # else it was cancelled
+            asked.answer.set_result(list(results[at:end]))
+        at = end

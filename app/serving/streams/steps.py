@@ -14,12 +14,13 @@ answered before the store has taken the new state in place of the one that was c
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from app.errors import InvalidInput, StreamExists, StreamNotFound
 from app.serving.streams.hot import HotOptions, HotStreams
 from app.serving.streams.records import Answer, Kept, Key, Listed, Record, now
 from app.serving.streams.store import Commit, Store
+from app.serving.streams.taking import Computed, Network, Steps, Taken
 from app.serving.streams.turns import Turns
 from app.serving.streams.words import wrong_position
 from app.telemetry import metrics
@@ -37,60 +38,6 @@ class StreamOptions:
     size: int = 8 * 1024 * 1024
     # Steps of one stream whose inputs are kept for another version.
     replay_steps: int = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """What a request brings. position: where it thinks the stream is, None if it does not say.
-
-    digest: the same for the same steps only.
-    """
-
-    position: int | None
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A stream on another version. told: what the caller is told of it."""
-
-    record: Record
-    told: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """What steps have led to. inputs: the steps, packed, if they are to be kept."""
-
-    count: int
-    version: str
-    state: bytes
-    content: bytes
-    inputs: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The answer to a request. position: after its steps. moved: what `Moved.told` said, if so."""
-
-    record: Record
-    version: str
-    position: int
-    content: bytes
-    replayed: bool = False
-    moved: dict[str, Any] | None = None
-
-
-class Network(Protocol):
-    """What takes the steps of one request."""
-
-    async def follow(self, key: Key, record: Record) -> Moved | None:
-        """The stream on the version that it should be on; None if it is on it."""
-        ...
-
-    async def compute(self, record: Record) -> Computed:
-        """Take the steps from the state of `record`. If it raises, none was taken."""
-        ...
 
 
 class Streams:
@@ -115,8 +62,42 @@ class Streams:
         return len(self._hot)
 
     def at_hand(self, key: Key) -> Record | None:
-        """The stream as it is in memory, if it is and nobody has its turn."""
-        return None if self._turns.is_taken(key) else self._hot.get(key)
+        """The stream as it is in memory, if it is; the store may be ahead of it."""
+        return self._hot.get(key)
+
+    def begin(self, key: Key, steps: Steps) -> Record | None:
+        """As `take` begins, without waiting: the stream before `steps`, whose turn is now taken.
+
+        None, and no turn, if somebody has it, if the stream is not at hand, or if the steps are not
+        its next ones. Else call `finish` or `leave` once.
+        """
+        record = self._hot.get(key)
+        if record is None or steps.position not in (None, record.position):
+            return None
+        return record if self._turns.take_now(key) else None
+
+    def leave(self, key: Key) -> None:
+        """The steps that were begun are not taken."""
+        self._turns.give(key)
+
+    async def finish(self, begun: Sequence[Commit]) -> list[bool]:
+        """Commit steps of several streams that were begun; whether each was taken.
+
+        Those that were not have met another process, or a store that failed.
+        """
+        done: Sequence[bool | BaseException] = [False] * len(begun)
+        started = time.monotonic()
+        try:
+            done = await self.store.commit_all(begun)
+        finally:
+            seconds = time.monotonic() - started
+            for commit, taken in zip(begun, done, strict=True):
+                if taken is True:
+                    self._taken(commit, seconds)
+                else:  # what was asked of the store may be done all the same
+                    self._hot.drop(commit.key)
+                self._turns.give(commit.key)
+        return [taken is True for taken in done]
 
     def trim(self) -> None:
         """Hold no stream in memory that was not used of late."""
@@ -223,16 +204,13 @@ class Streams:
                     continue
                 record, told = moved.record, moved.told
             computed = await network.compute(record)
-            commit = self._commit(key, record, steps, computed)
+            commit = self.commit_of(key, record, steps, computed)
             started = time.monotonic()
             if not await self.store.commit(commit):
                 metrics.STREAM_CONFLICTS.inc()
                 record = None  # another process was first
                 continue
-            metrics.STREAM_STORE_SECONDS.observe(time.monotonic() - started)
-            model = record.model.partition(".")[0]
-            metrics.STREAM_STEPS.labels(model, computed.version).inc(computed.count)
-            self._hot.put(key, commit.after)
+            self._taken(commit, time.monotonic() - started)
             return Taken(
                 commit.after,
                 computed.version,
@@ -241,7 +219,17 @@ class Streams:
                 moved=told,
             )
 
-    def _commit(self, key: Key, record: Record, steps: Steps, computed: Computed) -> Commit:
+    def _taken(self, commit: Commit, seconds: float) -> None:
+        """The store has taken what steps have led to, in so many seconds."""
+        answer = commit.after.answer
+        assert answer is not None
+        metrics.STREAM_STORE_SECONDS.observe(seconds)
+        model = commit.after.model.partition(".")[0]
+        metrics.STREAM_STEPS.labels(model, answer.version).inc(answer.count)
+        self._hot.put(commit.key, commit.after)
+
+    def commit_of(self, key: Key, record: Record, steps: Steps, computed: Computed) -> Commit:
+        """What is to be stored of steps. Raises InvalidInput if it is too large to be kept."""
         after = replace(
             record,
             position=record.position + computed.count,

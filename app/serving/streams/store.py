@@ -76,6 +76,13 @@ class Store(Protocol):
         """
         ...
 
+    async def commit_all(self, commits: Sequence[Commit]) -> list[bool | BaseException]:
+        """What `commit` returns or raises for each of several streams, for the price of one wait.
+
+        If it raises itself, none, some or all of the changes were made.
+        """
+        ...
+
     async def delete(self, key: Key) -> bool:
         """Forget a stream and what it keeps; whether there was one."""
         ...

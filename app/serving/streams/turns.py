@@ -15,9 +15,12 @@ class Turns:
     def __init__(self) -> None:
         self._waiting: dict[Key, deque[asyncio.Future[None]]] = {}
 
-    def is_taken(self, key: Key) -> bool:
-        """Whether somebody has the turn."""
-        return key in self._waiting
+    def take_now(self, key: Key) -> bool:
+        """Take the turn if nobody has it; `give` it back once."""
+        if key in self._waiting:
+            return False
+        self._waiting[key] = deque()
+        return True
 
     @asynccontextmanager
     async def turn(self, key: Key, seconds: float | None = None) -> AsyncIterator[None]:
@@ -33,11 +36,8 @@ class Turns:
 
     async def take(self, key: Key, seconds: float | None = None) -> None:
         """Wait for the turn; `give` it back once. Raises DeadlineExceeded."""
-        queue = self._waiting.get(key)
-        if queue is None:
-            self._waiting[key] = deque()
-        else:
-            await self._wait(key, queue, seconds)
+        if not self.take_now(key):
+            await self._wait(key, self._waiting[key], seconds)
 
     def give(self, key: Key) -> None:
         """Give the turn to whoever waits longest."""

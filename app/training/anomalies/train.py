@@ -128,7 +128,7 @@ def threshold_of(task: AnomalyTask, series: Sequence[Series], recipe: AnomalyRec
         values = one.known()[-2 * recipe.longest :]
         if len(values) > WARM_UP:
             [answer] = task.predict([task.encode(values, frequency=one.frequency)])
-            scores.append(answer.scores[WARM_UP:])
+            scores.append(np.array(answer.scores[WARM_UP:]))
     if not scores:
         return _USUAL_THRESHOLD
     return float(np.quantile(np.concatenate(scores), 1.0 - _FLAGGED))

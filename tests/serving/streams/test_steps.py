@@ -13,7 +13,8 @@ from app.serving.streams.hot import HotOptions
 from app.serving.streams.memory import MemoryStore
 from app.serving.streams.records import Key, Record
 from app.serving.streams.sqlite import SqliteStore
-from app.serving.streams.steps import Computed, Moved, Steps, StreamOptions, Streams, Taken
+from app.serving.streams.steps import StreamOptions, Streams
+from app.serving.streams.taking import Computed, Moved, Steps, Taken
 from app.serving.streams.turns import Turns
 from tests.samples import sample
 from tests.serving.streams.stores import record

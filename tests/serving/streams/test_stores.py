@@ -117,8 +117,12 @@ def test_many_streams_take_steps_at_once(run: Run) -> None:
         right = [Commit(key, records[key], stepped(records[key])) for key in keys[1:]]
         done = await asyncio.gather(*[store.commit(each) for each in (wrong, *right)])
         assert done == [False, *[True] * 99]
+        records = {key: await store.load(key) for key in keys}
+        commits_of_all = [Commit(key, records[key], stepped(records[key])) for key in keys[1:]]
+        odd = Commit(keys[0], record(), stepped(record()), forget_before=1)
+        assert await store.commit_all([odd, wrong, *commits_of_all]) == [False] * 2 + [True] * 99
         for key in keys[1:]:
-            assert (await store.load(key)).position == 4
+            assert (await store.load(key)).position == 5
         assert (await store.load(keys[0])).position == 3
 
     run(scenario)
