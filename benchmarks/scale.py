@@ -46,10 +46,10 @@ def measure(
         ):
             client: Any = redis.Redis.from_url(url)
             server = psutil.Process(client.info("server")["process_id"])
-            open_all(port, 64)  # warm
+            open_all(program, port, folder, 64)  # warm
             before = client.info("memory")["used_memory"]
             resident = process.memory_info().rss
-            open_all(port, streams, prefix="m")
+            open_all(program, port, folder, streams, prefix="m")
             memory = (client.info("memory")["used_memory"] - before) / streams
             own = (process.memory_info().rss - resident) / streams
             steps = [post(f"/streams/m{n}/steps", {"values": [0.5]}) for n in range(1024)]
@@ -83,7 +83,7 @@ def file(streams: Annotated[int, typer.Option(help="Streams that are opened.")] 
         folder = Path(name)
         write_stream_version(folder / "models", hidden=40)
         with unroll(folder / "kept", folder / "models") as (port, _):
-            open_all(port, streams)
+            open_all(build(folder), port, folder, streams)
         size = sum(each.stat().st_size for each in (folder / "kept").iterdir())
     typer.echo(f"SQLite: {size / streams:.0f} bytes a stream, of {streams}")
 

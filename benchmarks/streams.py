@@ -30,6 +30,7 @@ from benchmarks.v2 import service
 from tests.streams import write_stream_version
 
 CLIENTS = 64
+PATIENCE = 1800.0  # seconds that all streams may take to be opened
 STREAMS = 1024  # among which the clients pick, so that few ask for the same one at a time
 WINDOW = 512
 STATE_BYTES = 2 * 40 * 4  # of an LSTM(40)
@@ -50,7 +51,7 @@ def main(
         folder = Path(name)
         program = build(folder)
         rows = [
-            *many_streams(folder, streams),
+            *many_streams(folder, program, streams),
             *beside_by_hand(folder, program, rounds, seconds),
             *batching(folder, program, rounds, seconds),
         ]
@@ -84,7 +85,7 @@ def unroll(folder: Path, models: Path, *options: str, **settings: str) -> Iterat
         os.environ.update(before)
 
 
-def many_streams(folder: Path, count: int) -> list[Row]:
+def many_streams(folder: Path, program: Path, count: int) -> list[Row]:
     """Memory of `count` streams of an LSTM(40) beyond their states, and steps afterwards."""
     models = folder / "many"
     write_stream_version(models, hidden=40)
@@ -98,7 +99,7 @@ def many_streams(folder: Path, count: int) -> list[Row]:
                 ask("POST", f"/streams/w{number}/steps", {"values": [0.5]})
             if sync == "full":
                 before = process.memory_info().rss
-                open_all(port, count)
+                open_all(program, port, folder, count)
                 grown = process.memory_info().rss - before
                 each = grown / count
                 rows.append(
@@ -160,18 +161,15 @@ def asker(port: int) -> Callable[[str, str, Any], Any]:
     return ask
 
 
-def open_all(port: int, count: int, prefix: str = "s", threads: int = 32) -> None:
-    """Open so many streams and take a step of each."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    def some(at: int) -> None:
-        ask = asker(port)
-        for number in range(at, count, threads):
-            ask("PUT", f"/streams/{prefix}{number}", {"model": "lstm"})
-            ask("POST", f"/streams/{prefix}{number}/steps", {"values": [0.5]})
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(some, range(threads)))
+def open_all(program: Path, port: int, folder: Path, count: int, prefix: str = "s") -> None:
+    """Open so many streams, then take a step of each: 64 clients at once, each request once."""
+    paths = [f"/streams/{prefix}{number}" for number in range(count)]
+    opening = [post(path, {"model": "lstm"}).replace(b"POST", b"PUT", 1) for path in paths]
+    steps = [post(f"{path}/steps", {"values": [0.5]}) for path in paths]
+    for requests in (opening, steps):
+        client = Client(program, port, write_requests(folder / "opening", requests))
+        answers = client.fixed([(0, number) for number in range(count)], PATIENCE, CLIENTS)
+        assert np.isin(answers.status, (200, 201)).all(), np.unique(answers.status)
 
 
 def beside_by_hand(folder: Path, program: Path, rounds: int, seconds: float) -> list[Row]:
@@ -195,7 +193,7 @@ def beside_by_hand(folder: Path, program: Path, rounds: int, seconds: float) -> 
             "hand": stack.enter_context(service(by_hand, "/docs")),
         }
         for name in ("sqlite", "memory", "plain"):
-            open_all(ports[name][0], STREAMS)
+            open_all(program, ports[name][0], folder, STREAMS)
         asked = {"sqlite": "ours", "memory": "ours", "plain": "ours"}
         asked |= {"dict": "dict", "window": "window"}
         clients = {}
@@ -238,7 +236,7 @@ def batching(folder: Path, program: Path, rounds: int, seconds: float) -> list[R
         one = stack.enter_context(unroll(folder, models, **memory, max_batch_size="1"))
         clients = {}
         for name, (port, process) in (("many", many), ("one", one)):
-            open_all(port, CLIENTS)
+            open_all(program, port, folder, CLIENTS)
             clients[name] = (Client(program, port, file), process)
         found = turns(clients, rounds, seconds)
     what = f"LSTM 2 x 256, {CLIENTS} streams: batches beside one at a time"

@@ -51,6 +51,7 @@ from app.telemetry.log import get_logger
 
 _UNUSUAL: Final = SENT_BY_BROWSERS | {*("content-encoding", "expect", "traceparent", "tracestate")}
 _AMBIGUOUS: Final = "redis"  # a store that may have done what it did not answer
+_MOST_STEPS: Final = 16  # of one request; more take longer than what is saved here
 _MANY: Final = 8  # requests of a round, for which the log and the metrics are not left to a thread
 _log = get_logger(__name__)
 
@@ -174,7 +175,7 @@ class StepRounds:
             return None
         read, write = graph_steps(asked, services.settings, self._limits)
         brought = read(graph)
-        if graph.runs(brought) != 1:
+        if graph.runs(brought) != 1 or brought.count > _MOST_STEPS:
             return None
         outputs = asked.outputs or graph.outputs
         example = graph.example(before.state, brought, 0, outputs)

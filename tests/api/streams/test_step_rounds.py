@@ -237,6 +237,7 @@ def test_a_round_takes_steps_of_many_streams(tmp_path: Path) -> None:
         (STEP | {"temperature": 0.5}, {}),
         ({"values": ["a"]}, {}),
         ({"values": [1.0], "horizon": 3}, {}),
+        ({"values": [1.0] * 17}, {}),
         (STEP, {"query_string": b"x=1"}),
         (STEP, {"path": "/streams/nobody/steps"}),
         (STEP, {"path": "/streams/s0"}),
