@@ -177,9 +177,10 @@ def percentiles(seconds: Sequence[float]) -> list[float]:
 
 
 def copy_version(model: str, version: str, root: Path) -> None:
-    """The shipped version 1 under another number, put into its place whole."""
+    """The shipped version under another number, put into its place whole."""
     work = root.parent / "work"
-    shutil.copytree(SHIPPED / model / "1", work)
+    shipped = max((SHIPPED / model).iterdir(), key=lambda folder: int(folder.name))
+    shutil.copytree(shipped, work)
     manifest = work / "manifest.json"
     content = json.loads(manifest.read_text(encoding="utf-8")) | {"version": version}
     manifest.write_text(json.dumps(content), encoding="utf-8")

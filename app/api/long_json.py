@@ -3,9 +3,10 @@
 A parser holds the interpreter until it has read everything, and nobody else is answered meanwhile;
 what it makes of some bodies is a hundred times as large as they are. So a large body is read in a
 thread, like this: its long lists of plain values (numbers, texts, true, false and null; nested or
-not) are found and left as the text that they are, each a `LongList`; the rest, which is short in
-every request that makes sense, is parsed as usual. Whoever knows what a list should hold then reads
-it piece by piece, and stops at the first value that is wrong or one too many.
+not) are found and left as the text that they are, each a `LongList`; its long texts are read piece
+by piece (`long_texts`); the rest, which is short in every request that makes sense, is parsed as
+usual. Whoever knows what a list should hold then reads it piece by piece, and stops at the first
+value that is wrong or one too many.
 """
 
 import re
@@ -18,11 +19,13 @@ import numpy as np
 from pydantic_core import from_json
 
 from app.api.long_lists import TEXT, LongList, Malformed, Reading, reason
+from app.api.long_texts import text_in_pieces
 
 LONG_BYTES: Final = 64 * 1024  # of a body, from which on it is read here
 # Bytes beside those lists, without spaces and what stands in quotes.
 _MOST_PARTS: Final = 256 * 1024
 _QUOTED: Final = 16  # what a text counts for, beside its content
+_LOOKED_THROUGH: Final = 16  # bytes in vain that count for one
 
 _TO_QUOTE_OR_LIST: Final = re.compile(rb'[^"\[]*+')
 _IN_QUOTES: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
@@ -55,7 +58,7 @@ def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
     """
     name = f"list {secrets.token_hex(16)} "
     parts: list[bytes] = []
-    lists: list[LongList] = []
+    found: list[LongList | str] = []
     at, size, weight = 0, len(body), 0
     while at < size and weight <= _MOST_PARTS:
         reading.check()
@@ -63,23 +66,28 @@ def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
         at = _end_of(_TO_QUOTE_OR_LIST, body, at, at + reading.piece)
         weight += len(body[begin:at].translate(None, _SPACES))
         if at < size and body[at] == ord('"'):
-            at = _text_end(body, at, reading)
+            end = _text_end(body, at, reading)
             weight += _QUOTED
+            if end - at > reading.text:
+                parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(found)))
+                found.append(_text(body, at, end, reading))
+                begin = end
+            at = end
         elif at < size and body[at] == ord("["):
             objects = _OF_OBJECTS.match(body, at)
-            cuts = None if objects is not None else _cuts(body, at, reading)
+            cuts, stop = ([], at) if objects is not None else _cuts(body, at, reading)
             if objects is not None:
                 weight += objects.end() - at
                 at = objects.end()
-            elif cuts is None:  # an object among its values
+            elif not cuts:  # an object among its values, which lists in it are looked through for
+                weight += 1 + (stop - at) // _LOOKED_THROUGH
                 at += 1
-                weight += 1
             elif cuts[-1] - cuts[0] < reading.long:
                 weight += cuts[-1] + 1 - at
                 at = cuts[-1] + 1
             else:
-                parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(lists)))
-                lists.append(LongList(body, cuts, reading))
+                parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(found)))
+                found.append(LongList(body, cuts, reading))
                 at = begin = cuts[-1] + 1
         parts.append(body[begin:at])
     whole = at >= size and weight <= _MOST_PARTS
@@ -87,19 +95,31 @@ def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
     try:
         content = from_json(rest) if whole else from_json(rest, allow_partial=True)
     except ValueError as error:
-        raise Malformed(reason(error) if lists else str(error)) from None
-    return LongBody(_with_lists(content, name, lists) if lists else content, whole, len(lists))
+        raise Malformed(reason(error) if found else str(error)) from None
+    lists = sum(isinstance(each, LongList) for each in found)
+    return LongBody(_with(content, name, found) if found else content, whole, lists)
 
 
-def _with_lists(content: Any, name: str, lists: list[LongList]) -> Any:
-    """`content` with each list where its name stands."""
-    if isinstance(content, str) and content.startswith(name):
-        return lists[int(content.removeprefix(name))]
+def _with(content: Any, name: str, found: list[LongList | str]) -> Any:
+    """`content` with each list and text where its name stands. Raises Malformed for a list as a
+    field's name."""
+    if isinstance(content, str):
+        return found[int(content.removeprefix(name))] if content.startswith(name) else content
     if isinstance(content, dict):
-        return {key: _with_lists(value, name, lists) for key, value in content.items()}
+        fields = {_with(key, name, found): value for key, value in content.items()}
+        if any(isinstance(key, LongList) for key in fields):
+            raise Malformed("key must be a string")
+        return {key: _with(value, name, found) for key, value in fields.items()}
     if isinstance(content, list):
-        return [_with_lists(value, name, lists) for value in content]
+        return [_with(value, name, found) for value in content]
     return content
+
+
+def _text(body: bytes, begin: int, end: int, reading: Reading) -> str:
+    try:
+        return text_in_pieces(body, begin, end, reading.piece, reading.check)
+    except ValueError as error:
+        raise Malformed(f"{reason(error)}, in the text at byte {begin}") from None
 
 
 def _end_of(pattern: re.Pattern[bytes], body: bytes, at: int, until: int) -> int:
@@ -121,8 +141,10 @@ def _text_end(body: bytes, at: int, reading: Reading) -> int:
     raise Malformed("the body ends in the middle of a text")
 
 
-def _cuts(body: bytes, at: int, reading: Reading) -> list[int] | None:
-    """Where to cut the list that begins at `at`, always behind a comma; None if it holds objects.
+def _cuts(body: bytes, at: int, reading: Reading) -> tuple[list[int], int]:
+    """(Where to cut the list that begins at `at`, always behind a comma; where it ends.)
+
+    If it holds an object: (nothing, where that is).
 
     Raises Malformed if it has no end, or no commas.
     """
@@ -134,11 +156,11 @@ def _cuts(body: bytes, at: int, reading: Reading) -> list[int] | None:
         text = body[begin:stop]
         close = _closing(text, depth)
         if close is not None:
-            return [*cuts, begin + close]
+            return [*cuts, begin + close], begin + close
         if stop >= len(body):
             raise Malformed("the body ends in the middle of a list")
         if body[stop] in b"{}":
-            return None
+            return [], stop
         comma, quote = text.rfind(b","), text.rfind(b'"')
         if comma > quote:
             cut = begin + comma + 1
@@ -149,7 +171,7 @@ def _cuts(body: bytes, at: int, reading: Reading) -> list[int] | None:
             depth += _deeper(text[: quote + 1] if quote >= 0 else text)
             close = _closing(body[end:cut], depth)
             if close is not None:
-                return [*cuts, end + close]
+                return [*cuts, end + close], end + close
             if body[cut - 1] != ord(","):
                 raise Malformed(f"a comma is missing at byte {cut}")
             depth += _deeper(body[end:cut])

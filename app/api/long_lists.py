@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from app.api.long_texts import text_in_pieces
+
 TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _EMPTY: Final = re.compile(rb"\[\s*+\]")
 # A value right before "[" or right behind "]".
@@ -37,6 +39,8 @@ class Reading:
     between: int = 256 * 1024
     # Bytes of a list that is left as text.
     long: int = 16 * 1024
+    # Bytes of a text that is read in one call.
+    text: int = 256 * 1024
 
 
 class Malformed(ValueError):
@@ -94,7 +98,10 @@ class LongList:
             if b"[" in text or b"]" in text:
                 flat, inner = _without_brackets(text, begin, self._reading)
             try:
-                values = from_json(b"[%b]" % flat)
+                if _is_one_text(text, self._reading):
+                    values = _one_text(flat, self._reading)
+                else:
+                    values = from_json(b"[%b]" % flat)
             except ValueError as error:
                 raise Malformed(f"{reason(error)}, in the list at byte {begin}") from None
             if inner is None:
@@ -153,11 +160,23 @@ def _apart(text: bytes, reading: Reading) -> tuple[list[bytes], bytes]:
     """(the texts in it, the rest with a `"` where each stood)."""
     if b'"' not in text:
         return [], text
-    if len(text) > reading.between + reading.piece + 1:
-        # One long text, with brackets and a comma around it.
+    if _is_one_text(text, reading):
         begin, end = text.index(b'"'), text.rindex(b'"') + 1
         return [text[begin:end]], text[:begin] + b'"' + text[end:]
     return TEXT.findall(text), TEXT.sub(b'"', text)
+
+
+def _is_one_text(text: bytes, reading: Reading) -> bool:
+    """Whether a piece is one long text, with brackets and a comma around it."""
+    return len(text) > reading.between + reading.piece + 1 and b'"' in text
+
+
+def _one_text(flat: bytes, reading: Reading) -> list[Any]:
+    """The same, without its brackets, as a list of this text. Raises ValueError."""
+    begin, end = flat.index(b'"'), flat.rindex(b'"') + 1
+    values: list[Any] = from_json(b'[%b""%b]' % (flat[:begin], flat[end:]))
+    values[-1] = text_in_pieces(flat, begin, end, reading.piece, reading.check)
+    return values
 
 
 def _together(plain: bytes, texts: list[bytes]) -> bytes:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
+from app.api import long_json, long_lists, long_texts
 from app.api.long_json import read_long
 from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 
@@ -17,21 +18,24 @@ SCALARS = (
     | st.integers(-(10**20), 10**20)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8)
-    | st.sampled_from(['"', "\\", "[1,2]", ",", "]", "{", "x" * 70, '\\"' * 40])
+    | st.text(min_size=40, max_size=60)
+    | st.sampled_from(['"', "\\", "[1,2]", ",", "]", "{", "x" * 70, '\\"' * 40, "ä\\😀" * 20])
 )
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
         st.lists(inner, min_size=1, max_size=12)
         | st.lists(SCALARS, min_size=1, max_size=40)
-        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3) | st.just("😀\n" * 20), inner, max_size=3)
     ),
     max_leaves=60,
 )
 
 
 # Pieces so small that every kind of cut occurs.
-SIZES = st.sampled_from([Reading(piece=size, between=4 * size, long=20) for size in (11, 64, 300)])
+SIZES = st.sampled_from(
+    [Reading(piece=size, between=4 * size, long=20, text=30) for size in (11, 64, 300)]
+)
 
 
 def restored(value: Any) -> Any:
@@ -90,11 +94,48 @@ def test_a_long_list_is_left_as_text() -> None:
         content["series"].plain(49_999)
 
 
+def test_a_text_is_cut_between_characters_only() -> None:
+    for escaped in (False, True):
+        for shift in range(13):
+            text = "x" * shift + '😀ä"\\\n' * 40_000
+            body = json.dumps({text: [text], "k": text}, ensure_ascii=escaped).encode()
+            assert restored(read_long(body).content) == {text: [text], "k": text}
+
+
+def test_no_text_is_read_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b'"%b"' % (rb"\n" * 400_000)
+    for body in (b'{"k":%b}', b"{%b:1}", b'{"k":[%b]}', b'{"k":[[%b],["b"]]}'):
+        longest = 0
+
+        def watched(content: bytes, **options: Any) -> Any:
+            nonlocal longest
+            longest = max(longest, len(content))
+            return from_json(content, **options)
+
+        for module in (long_json, long_lists, long_texts):
+            monkeypatch.setattr(module, "from_json", watched)
+        restored(read_long(body % text).content)
+        assert 0 < longest < 100_000
+
+
 def test_what_is_too_much_is_read_as_far_as_it_may_be() -> None:
     found = read_long(b"{" + b",".join(b'"k%d":0' % each for each in range(50_000)) + b"}")
     assert not found.whole
     assert found.content["k0"] == 0
     assert len(found.content) < 20_000
+
+
+def test_lists_in_lists_are_not_looked_through_again_and_again() -> None:
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    for one in (b"[1,", b'["a",', b"[" + b"1," * 200):
+        found = read_long(b'{"k":' + one * (2**21 // len(one)) + b"{}", Reading(look))
+        assert not found.whole
+    assert looks < 3000
 
 
 @pytest.mark.parametrize(
@@ -104,6 +145,10 @@ def test_what_is_too_much_is_read_as_far_as_it_may_be() -> None:
         (b'{"a":"' + b"x" * 100_000, "in the middle of a text"),
         (b'{"a":[' + b"1," * 20_000 + b"1}", "expected"),
         (b"[" * 300_000, "no comma"),
+        (b'{"a":"' + rb"\ud83d" * 100_000 + b'"}', "hex escape"),
+        (b'{"a":"' + b"\xff" * 300_000 + b'"}', "unicode"),
+        (b'{"a":"' + b"\n" * 300_000 + b'"}', "control character"),
+        (b"{[" + b"1," * 20_000 + b"1]:1}", "key must be a string"),
         (b'["' + b"x" * 70_000 + b'" "x"]', "a comma is missing"),
     ],
 )
