@@ -1,8 +1,9 @@
 """Does the service grow while versions come and go? Resident memory once a minute, under load.
 
-Publishes the shipped `sentiment` under new numbers again and again, each loaded while clients go on
-asking, the one before it removed; for the last third of the time without swaps. Every answer must be
-the first one again, but for the number of its version. `python -m benchmarks.soak_swaps --help`.
+Publishes the shipped `sentiment` under new numbers again and again, each loaded while clients go
+on asking, the one before it removed; for the last third of the time without swaps. Every answer
+must be the first one again, but for the number of its version.
+`python -m benchmarks.soak_swaps --help`.
 """
 
 import asyncio
@@ -92,7 +93,7 @@ async def _soak(
     looks: list[tuple[float, float]] = []
     swaps = 0
     ended = asyncio.Event()
-    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=900) as http:
         asking = Clients(http, count)
         await asking.learn()
 
@@ -123,8 +124,8 @@ async def _soak(
     half = [each for each in looks if last_swap / 2 <= each[0] <= last_swap]
     slope = float(np.polyfit(*zip(*half, strict=True), 1)[0]) * 60 if len(half) > 1 else 0.0
     print(
-        f"{swaps} swaps, {asking.answered} answers, {asking.wrong} of them not as the first; in the "
-        f"second half of the swaps memory grew by {slope:.2f} MiB a minute"
+        f"{swaps} swaps, {asking.answered} answers, {asking.wrong} of them not as the first; in "
+        f"the second half of the swaps memory grew by {slope:.2f} MiB a minute"
     )
 
 

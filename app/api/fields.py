@@ -4,10 +4,23 @@ import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
-from typing import Final
+from typing import Annotated, Final, TypeAlias, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, FailFast, Field, ValidationError
 from pydantic_core import ErrorDetails
+
+T = TypeVar("T")
+
+
+class _FailFast(FailFast):
+    """The same where it must have a hash, as in a list or nothing."""
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+# A list of a request. It fails at its first wrong element: pydantic would list all of them.
+FastList: TypeAlias = Annotated[list[T], _FailFast()]
 
 _MAX_SHOWN: Final = 60
 _MAX_LISTED: Final = 16

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.api.context import record_of
 from app.api.covariates import SHAPE as SHAPE_OF_COVARIATES
@@ -21,7 +21,7 @@ from app.api.covariates import (
     has_learned,
     with_others,
 )
-from app.api.fields import shown
+from app.api.fields import FastList, shown
 from app.api.json_body import in_bodies
 from app.api.long_lists import LongList
 from app.api.series import SHAPE, ReadSeries, Series, check_series, check_starts, read_series
@@ -92,7 +92,7 @@ class ForecastRequest(BaseModel):
     # Checked by `check_series`: pydantic would take 100,000 points one by one.
     series: Annotated[Any, WithJsonSchema(SERIES_SCHEMA)]
     horizon: int = Field(ge=1, description="Steps to predict.")
-    quantiles: Annotated[list[float], FailFast()] = Field(
+    quantiles: FastList[float] = Field(
         default=[0.1, 0.5, 0.9],
         min_length=1,
         max_length=99,

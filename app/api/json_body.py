@@ -4,7 +4,7 @@ A small body is parsed at once. A larger one is read in a thread (see `long_json
 lists left as they are; only fields that are asked for by `long` are given them.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -17,7 +17,7 @@ from app.api.encodings import encoding_of, unpacked
 from app.api.errors import RequestRefused
 from app.api.fields import FieldError, WrongFields, clipped, field_errors, shown, unknown_fields
 from app.api.limits import deadline_of
-from app.api.long_json import LONG_BYTES, LongBody, read_long
+from app.api.long_json import LONG_BYTES, MOST_PARTS, LongBody, read_long
 from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 from app.api.services import Services
 from app.api.work import Wanted, prepare
@@ -136,15 +136,23 @@ async def parse_json(request: Request, services: Services, content: bytes) -> Lo
 
 def json_of(content: bytes) -> Any:
     """What a body holds; a thread should read a large one. Raises RequestRefused, InvalidInput."""
-    try:
-        if len(content) <= LONG_BYTES:
-            return from_json(content)
-        parsed = read_long(content)
-    except ValueError as error:
-        raise not_json(error) from None
-    if not parsed.whole:
-        raise too_many_parts()
-    return parsed.content
+    return json_of_each([content])[0]
+
+
+def json_of_each(contents: Sequence[bytes]) -> list[Any]:
+    """The same of several, which together are no more than one may be."""
+    found, parts = [], MOST_PARTS
+    short = sum(map(len, contents)) <= LONG_BYTES
+    for content in contents:
+        try:
+            parsed = LongBody(from_json(content)) if short else read_long(content, parts=parts)
+        except ValueError as error:
+            raise not_json(error) from None
+        if not parsed.whole:
+            raise too_many_parts()
+        found.append(parsed.content)
+        parts -= parsed.parts
+    return found
 
 
 async def plain_fields(

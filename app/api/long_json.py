@@ -23,8 +23,9 @@ from app.api.long_texts import text_in_pieces
 
 LONG_BYTES: Final = 64 * 1024  # of a body, from which on it is read here
 # Bytes beside those lists, without spaces and what stands in quotes.
-_MOST_PARTS: Final = 256 * 1024
+MOST_PARTS: Final = 256 * 1024
 _QUOTED: Final = 16  # what a text counts for, beside its content
+_FIRST_PIECE: Final = 256  # bytes of a list
 _LOOKED_THROUGH: Final = 16  # bytes in vain that count for one
 
 _TO_QUOTE_OR_LIST: Final = re.compile(rb'[^"\[]*+')
@@ -43,24 +44,28 @@ _READING: Final = Reading()
 @dataclass(frozen=True)
 class LongBody:
     """What a body holds: plain values and `LongList`s. whole: False if the rest was too much, and
-    only its beginning was read. lists: how many `LongList`s there are."""
+    only its beginning was read. lists: how many `LongList`s there are. parts: how much there is
+    beside them."""
 
     content: Any
     whole: bool = True
     lists: int = 0
+    parts: int = 0
 
 
-def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
+def read_long(body: bytes, reading: Reading = _READING, parts: int = MOST_PARTS) -> LongBody:
     """Read a body of any size, with pauses for other threads.
+
+    `parts`: how much there may be beside the lists and texts, else it is not read to its end.
 
     Raises:
         Malformed: it is no JSON. What stands in a `LongList` may still be none.
     """
     name = f"list {secrets.token_hex(16)} "
-    parts: list[bytes] = []
+    plain: list[bytes] = []
     found: list[LongList | str] = []
     at, size, weight = 0, len(body), 0
-    while at < size and weight <= _MOST_PARTS:
+    while at < size and weight <= parts:
         reading.check()
         begin = at
         at = _end_of(_TO_QUOTE_OR_LIST, body, at, at + reading.piece)
@@ -69,7 +74,7 @@ def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
             end = _text_end(body, at, reading)
             weight += _QUOTED
             if end - at > reading.text:
-                parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(found)))
+                plain += (body[begin:at], b'"%b%d"' % (name.encode(), len(found)))
                 found.append(_text(body, at, end, reading))
                 begin = end
             at = end
@@ -86,18 +91,18 @@ def read_long(body: bytes, reading: Reading = _READING) -> LongBody:
                 weight += cuts[-1] + 1 - at
                 at = cuts[-1] + 1
             else:
-                parts += (body[begin:at], b'"%b%d"' % (name.encode(), len(found)))
+                plain += (body[begin:at], b'"%b%d"' % (name.encode(), len(found)))
                 found.append(LongList(body, cuts, reading))
                 at = begin = cuts[-1] + 1
-        parts.append(body[begin:at])
-    whole = at >= size and weight <= _MOST_PARTS
-    rest = b"".join(parts)
+        plain.append(body[begin:at])
+    whole = at >= size and weight <= parts
+    rest = b"".join(plain)
     try:
         content = from_json(rest) if whole else from_json(rest, allow_partial=True)
     except ValueError as error:
         raise Malformed(reason(error) if found else str(error)) from None
     lists = sum(isinstance(each, LongList) for each in found)
-    return LongBody(_with(content, name, found) if found else content, whole, lists)
+    return LongBody(_with(content, name, found) if found else content, whole, lists, weight)
 
 
 def _with(content: Any, name: str, found: list[LongList | str]) -> Any:
@@ -149,9 +154,12 @@ def _cuts(body: bytes, at: int, reading: Reading) -> tuple[list[int], int]:
     Raises Malformed if it has no end, or no commas.
     """
     begin, depth = at + 1, 1
-    cuts, until = [begin], begin + reading.piece
+    # A body may hold a great many short lists: the first pieces are as short.
+    size = min(_FIRST_PIECE, reading.piece)
+    cuts, until = [begin], begin + size
     while True:
         reading.check()
+        size = min(2 * size, reading.piece)
         stop = _end_of(_PLAIN_VALUES, body, begin, until)
         text = body[begin:stop]
         close = _closing(text, depth)
@@ -176,11 +184,11 @@ def _cuts(body: bytes, at: int, reading: Reading) -> tuple[list[int], int]:
                 raise Malformed(f"a comma is missing at byte {cut}")
             depth += _deeper(body[end:cut])
         else:  # nothing but spaces, or what begins so many lists
-            until += reading.piece
+            until += size
             if until - begin > reading.between:
                 raise Malformed(f"no comma among {reading.between} bytes after byte {begin}")
             continue
-        begin, until = cut, cut + reading.piece
+        begin, until = cut, cut + size
         cuts.append(begin)
 
 

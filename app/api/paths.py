@@ -1,8 +1,9 @@
 """Whose a path is, and which is meant where there is none. Knows paths as texts; no route."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 PROTOCOL: Final = "/v2"  # below it errors have the body that the Open Inference Protocol asks for
@@ -21,6 +22,19 @@ _MOST_CHARACTERS: Final = 200
 def is_protocol(path: str) -> bool:
     """Whether a path is the Open Inference Protocol's."""
     return (path + "/").startswith(PROTOCOL + "/") and path not in _NOT_PROTOCOL
+
+
+def remembered(pattern: re.Pattern[str], count: int) -> Callable[[str], bool]:
+    """What tells whether a path fits `pattern`, and remembers the last `count` that are short.
+
+    A path may have as many bytes as the head of a request.
+    """
+
+    def fits(path: str) -> bool:
+        return pattern.fullmatch(path) is not None
+
+    known = lru_cache(maxsize=count)(fits)
+    return lambda path: known(path) if len(path) <= _MOST_CHARACTERS else fits(path)
 
 
 def near_paths(path: str, known: Iterable[str]) -> list[str]:

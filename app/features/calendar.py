@@ -141,7 +141,7 @@ def _clock_cycles(seconds: int) -> Cycles:
     return Cycles(1, max(year // seconds, 1), "weekly" if seconds < 30 * day else None)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # of a thousand stamps each
 def timestamps(start: str, frequency: str, skip: int, count: int) -> tuple[list[str], str | None]:
     """ISO 8601 stamps of the `count` steps that follow `skip` observations from `start`.
 

@@ -58,6 +58,37 @@ FIELDS = [
     *_fields("/v2/repository/index", "ready anything", b""),
     *_fields("/v2/repository/models/fp32/load", "parameters", b""),
     *_inputs(),
+    *_fields("/translate", "text target", b'"model":"translate",'),
+    *_fields("/generate", "prompt stop", b'"max_length":1,'),
+    *_fields("/anomalies", "series start", b'"model":"forecast-stream",'),
+    *_fields("/backtest", "series past_covariates", b'"horizon":1,'),
+    *_fields("/classify", "text", b""),
+    *_fields("/streams/attacked/steps", "values inputs text feedback", b""),
+    *_fields(
+        "/v1/timeseries/forecast",
+        "inputs metadata",
+        b'"model":"forecast","options":{"horizon":1},',
+    ),
+    *_fields("/v1/timeseries/forecast", "options", b'"model":"forecast","inputs":[],'),
+    *_fields("/v2/forecast", "series level model_parameters", b'"freq":"D","h":1,'),
+    *_fields("/v2/cross_validation", "hist_exog", b'"freq":"D","h":1,"series":{},'),
+    *(
+        Field(
+            "/v2/forecast",
+            f"series.{name.decode()}",
+            b'{"freq":"D","h":1,"series":{"%b":' % name,
+            b"}}",
+        )
+        for name in (b"y", b"sizes", b"X", b"start_datetime", b"categorical_exog")
+    ),
+    *_fields("/invocations", "instances configuration", b""),
+    *(
+        Field(
+            "/invocations", f"instances[0].{name.decode()}", b'{"instances":[{"%b":' % name, b"}]}"
+        )
+        for name in (b"target", b"cat", b"dynamic_feat")
+    ),
+    Field("/invocations", "configuration.quantiles", b'{"configuration":{"quantiles":', b"}}"),
 ]
 
 
@@ -84,6 +115,15 @@ FILLINGS: dict[str, Callable[[], bytes]] = {
     "one number": lambda: b"7" * LARGEST,
     "one text": lambda: b'"%b"' % (b"a " * (LARGEST // 2)),
     "a text of escapes": lambda: b'"%b"' % (rb"\"" * (LARGEST // 2)),
+    "a text of code points": lambda: b'"%b"' % (rb"\u0041" * (LARGEST // 6)),
+    "a wide text": lambda: b'"%b"' % ("a" * (LARGEST - 9) + "\U0001f600").encode(),
+    # As much as is read of what is no list of plain values.
+    "12,000 keys": lambda: b"{" + b",".join(b'"%d":0' % number for number in range(12_000)) + b"}",
+    "80,000 objects": lambda: b"[" + b",".join([b"{}"] * 80_000) + b"]",
+    "80,000 values of an object": lambda: b'{"a":[' + b",".join([b"{}"] * 80_000) + b"]}",
+    "99,999 texts": lambda: b"[" + b",".join([b'""'] * 99_999) + b"]",
+    "99,999 lists": lambda: b"[" + b",".join([b"[0]"] * 99_999) + b"]",
+    "lists before an object": lambda: b"[1," * (LARGEST // 4) + b"{}",
     "spaces": lambda: b" " * LARGEST + b"1",
 }
 REFUSED = [400, 404, 413, 422, 501, 504]
@@ -97,6 +137,8 @@ _SHORT = {
     ("/v2/models/fp32/infer", "inputs[0].data", "empty lists"),
     ("/v2/models/fp32/infer", "inputs[0].data", "zeros"),
     ("/v2/models/fp32/infer", "inputs[0].shape", "zeros"),
+    ("/v1/timeseries/forecast", "inputs", "80,000 objects"),
+    ("/v2/cross_validation", "hist_exog", "99,999 texts"),
 }
 
 
@@ -194,6 +236,22 @@ ATTACKS = [
         "a form of one header",
         _form(b"A: b\r\n", b"\r\n"),
         [400, 422],
+        megabytes=256,
+    ),
+    Attack(
+        "lists in lists before an object",
+        lambda target: send(target, "/forecast", b'{"series":' + b"[1," * 500_000 + b"{}"),
+        [422],  # and no 504: it is known to be wrong long before
+    ),
+    Attack(
+        "instances a line, each of lists",
+        lambda target: send(
+            target,
+            "/invocations",
+            b"\n".join([b'{"target":[1],"cat":[{},%b]}' % b",".join([b"[]"] * 10_000)] * 150),
+            "application/jsonlines",
+        ),
+        [422],
         megabytes=256,
     ),
     Attack("a form of line ends", _form(b"\r\n--"), [400, 422, 504], megabytes=256),

@@ -19,7 +19,11 @@ from tests.attack.attack import Target
 from tests.captioner import write_captioner
 from tests.classifier import write_classifier
 from tests.forecaster import write_still_version
+from tests.streamer import write_untrained_version
+from tests.streams import write_stream_version
 from tests.tensors import write_tensor_version
+from tests.translator import write_translator
+from tests.writer import write_writer
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -80,7 +84,12 @@ def write_models(root: Path) -> None:
     """A small model of every task that has one."""
     write_still_version(root)
     write_classifier(root)
+    write_classifier(root, "classifier", task_name="classify")
     write_captioner(root)
+    write_translator(root)
+    write_writer(root)
+    write_untrained_version(root)
+    write_stream_version(root)
     write_tensor_version(root, "fp32", tensors.identity("FP32"), [{"value": [1]}, {"value": [2]}])
     text: list[dict[str, Any]] = [{"value": ["a"]}, {"value": ["b", "c"]}]
     write_tensor_version(root, "bytes", tensors.identity("BYTES"), text)
@@ -89,19 +98,28 @@ def write_models(root: Path) -> None:
 
 
 @contextmanager
-def attacked(models_dir: Path, settings: Mapping[str, str]) -> Iterator[Attacked]:
-    """`unroll serve` with these settings, ready; killed at the end."""
+def attacked(
+    models_dir: Path, settings: Mapping[str, str], group: Path | None = None
+) -> Iterator[Attacked]:
+    """`unroll serve` with these settings, ready; killed at the end.
+
+    group: the folder of a control group that it runs in from its beginning.
+    """
+    command = [sys.executable, "-m", "app", "serve"]
+    if group is not None:
+        command = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs"), *command]
     variables = {
         "UNROLL_MODELS_DIR": str(models_dir),
         "UNROLL_HOST": "127.0.0.1",
         "UNROLL_PORT": "0",
         "UNROLL_LOG_FORMAT": "json",
+        "UNROLL_STREAMS_URL": "memory://",
         **settings,
     }
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "app", "serve"],
+            command,
             cwd=_ROOT,
             env=os.environ | variables,
             stderr=log,

@@ -6,11 +6,11 @@ from itertools import chain
 import pytest
 
 from tests import fresh
-from tests.attack import bodies, connections, heads, images, values
+from tests.attack import bodies, connections, heads, images, states, values
 from tests.attack.attack import Attack
 from tests.attack.conftest import Serve
 
-MODULES = (heads, connections, bodies, images, values)
+MODULES = (heads, connections, bodies, images, states, values)
 ATTACKS: list[Attack] = [*chain.from_iterable(each.ATTACKS for each in MODULES)]
 SLOWEST_SECONDS = 20.0  # for an answer of /health/live, by the clock, on however busy a machine
 

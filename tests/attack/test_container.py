@@ -1,91 +1,133 @@
 """2 GiB are enough, whatever is sent, without API keys and with them. Only with `--attack`.
 
-Where control groups can be made the service runs in one with that limit, as a container would, and
-is killed when it takes more; elsewhere its memory is looked at.
+Where control groups can be made the service runs in one with that limit from its beginning, as in a
+container, and is killed when it takes more; elsewhere its memory is looked at.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.attack import images
+from tests.attack import heads, images
 from tests.attack.attack import Target, head
 from tests.attack.bodies import FIELDS, FILLINGS
-from tests.attack.conftest import Serve
-from tests.attack.service import Attacked
+from tests.attack.service import Attacked, attacked, write_models
+from tests.attack.test_attacks import ATTACKS
 
 LIMIT = 2 * 2**30
 TOGETHER = 3
 KEY = "a-key-of-the-attacker"
-_VERSION_1 = Path("/sys/fs/cgroup/memory")
-_VERSION_2 = Path("/sys/fs/cgroup")
-SETTINGS = [{}, {"UNROLL_API_KEYS": KEY}]
+RIGHT = f"X-API-Key: {KEY}"
+SHARE = 4  # each filling is sent in every fourth field, another one each time
 FILES: dict[str, Callable[[], bytes]] = {
     "image/png": lambda: images.png(7000, 7000),
     "image/jpeg": lambda: images.jpeg_of_scans(12, 7000),
     "image/webp": images.largest_webp,
 }
+_VERSION_1 = Path("/sys/fs/cgroup/memory")
+_VERSION_2 = Path("/sys/fs/cgroup")
+
+
+@pytest.fixture
+def group() -> Iterator[Path | None]:
+    """The folder of a new control group with the limit; None where there can be none."""
+    first = _VERSION_1.is_dir()
+    folder = (_VERSION_1 if first else _VERSION_2) / f"unroll-attack-{os.getpid()}"
+    try:
+        folder.mkdir()
+        limit = folder / ("memory.limit_in_bytes" if first else "memory.max")
+        limit.write_text(str(LIMIT), encoding="ascii")
+    except OSError:
+        yield None
+        return
+    yield folder
+    folder.rmdir()
 
 
 @contextmanager
-def limited(service: Attacked) -> Iterator[bool]:
-    """Put the service into a control group of its own; yields whether that was possible."""
-    first = _VERSION_1.is_dir()
-    group = (_VERSION_1 if first else _VERSION_2) / f"unroll-attack-{os.getpid()}"
-    try:
-        group.mkdir()
-        limit = group / ("memory.limit_in_bytes" if first else "memory.max")
-        limit.write_text(str(LIMIT), encoding="ascii")
-        (group / "cgroup.procs").write_text(str(service.process.pid), encoding="ascii")
-    except OSError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        (group.parent / "cgroup.procs").write_text(str(service.process.pid), encoding="ascii")
-        group.rmdir()
+def limited(
+    root: Path, settings: dict[str, str], group: Path | None, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Attacked]:
+    """A service in the group; tells at the end how much memory it took at the most."""
+    write_models(root)
+    with attacked(root, settings, group) as service:
+        yield service
+        assert service.process.poll() is None, "it has ended"
+        most = service.resident(most=True)
+        told = f"resident at most {most / 2**20:.0f} MiB"
+        for name in ("memory.max_usage_in_bytes", "memory.peak"):
+            if group is not None and (group / name).is_file():
+                held = int((group / name).read_text(encoding="ascii"))
+                told += f"; in a group of 2 GiB, of which {held / 2**20:.0f} MiB were taken"
+        with capsys.disabled():
+            print(f"\n{told}")
+        assert most < LIMIT
+        service.process.kill()
+        service.process.wait()
 
 
-def _send(target: Target, path: str, kind: str, content: bytes) -> list[int]:
-    lines = (f"Content-Length: {len(content)}", f"Content-Type: {kind}", f"X-API-Key: {KEY}")
-    return target.send(head("POST", path, *lines, "Connection: close"), content)
+def _send(target: Target, path: str, kind: str, content: bytes, lines: Sequence[str]) -> list[int]:
+    length = f"Content-Length: {len(content)}"
+    kind = f"Content-Type: {kind}"
+    return target.send(head("POST", path, length, kind, *lines, "Connection: close"), content)
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=["without keys", "with keys"])
-def test_two_gibibytes_are_enough(
-    serve: Serve, request: pytest.FixtureRequest, settings: dict[str, str]
-) -> None:
-    if not request.config.getoption("--attack"):
-        pytest.skip("takes half an hour: make attack")
-    service = serve(settings)
-    service.forget_most()
-    with limited(service) as is_limited, ThreadPoolExecutor(TOGETHER) as threads:
-        for filling, make in FILLINGS.items():
+def _send_everything(service: Attacked, lines: Sequence[str]) -> set[int]:
+    """Every kind of body, three at a time, with these headers; the statuses."""
+    found: set[int] = set()
+    target = service.target
+    with ThreadPoolExecutor(TOGETHER) as threads:
+        for turn, (filling, make) in enumerate(FILLINGS.items()):
             content = make()
-            bodies = [(field.path, "application/json", field) for field in FIELDS]
-            for _ in threads.map(
-                lambda each, content=content: _send(
-                    service.target, each[0], each[1], each[2].content(content)
-                ),
-                bodies,
-            ):
-                pass
+
+            def ask(number: int, content: bytes = content) -> list[int]:
+                field = FIELDS[number]
+                body = field.content(content)
+                return _send(target, field.path, "application/json", body, lines)
+
+            for statuses in threads.map(ask, range(turn % SHARE, len(FIELDS), SHARE)):
+                found.update(statuses)
             assert service.process.poll() is None, f"it has ended: {filling}"
         for kind, make in FILES.items():
             content = make()
-            files = [content] * (2 * TOGETHER)
-            answered = list(
-                threads.map(
-                    lambda file, kind=kind: _send(service.target, "/caption", kind, file), files
-                )
-            )
+
+            def show(_: int, kind: str = kind, content: bytes = content) -> list[int]:
+                return _send(target, "/caption", kind, content, lines)
+
+            for statuses in threads.map(show, range(2 * TOGETHER)):
+                found.update(statuses)
             assert service.process.poll() is None, f"it has ended: {kind}"
-            assert answered
-        most = service.resident(most=True)
-    print(f"\nat most {most / 2**20:.0f} MiB; in a group of 2 GiB: {is_limited}")
-    assert most < LIMIT
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _only_if_wanted(pytestconfig: pytest.Config) -> None:
+    if not pytestconfig.getoption("--attack"):
+        pytest.skip("takes half an hour: make attack")
+
+
+def test_two_gibibytes_are_enough_without_keys(
+    tmp_path: Path, group: Path | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with limited(tmp_path, {}, group, capsys) as service:
+        for attack in ATTACKS:
+            if not attack.settings and not attack.long:
+                list(attack.run(service.target))
+                assert service.process.poll() is None, f"it has ended: {attack.name}"
+        assert {200, 422} <= _send_everything(service, ())
+
+
+def test_two_gibibytes_are_enough_with_keys(
+    tmp_path: Path, group: Path | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with limited(tmp_path, {"UNROLL_API_KEYS": KEY}, group, capsys) as service:
+        for attack in heads.ATTACKS:
+            list(attack.run(service.target))
+            assert service.process.poll() is None, f"it has ended: {attack.name}"
+        for lines in ((), ("X-API-Key: another",)):
+            assert _send_everything(service, lines) == {401}
+        assert {200, 422} <= _send_everything(service, (RIGHT,))

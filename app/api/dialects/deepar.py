@@ -26,7 +26,7 @@ from app.api.dialects.paths import sample_paths
 from app.api.errors import RequestRefused
 from app.api.fields import shown
 from app.api.forecasting import TASK
-from app.api.json_body import checked, in_bodies, json_of, read_content, read_json
+from app.api.json_body import checked, in_bodies, json_of_each, read_content, read_json
 from app.api.long_json import LONG_BYTES, LongBody
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json
@@ -148,7 +148,7 @@ async def _read_lines(request: Request, services: Services) -> DeepARRequest:
 
     def read() -> LongBody:
         lines = [line for line in content.split(b"\n", most + 2) if line.strip()]
-        found = [json_of(line) for line in lines[: most + 2]]
+        found = json_of_each(lines[: most + 2])
         fields = {}
         if isinstance(found[0], dict) and found[0].keys() == {"configuration"}:
             fields = found.pop(0)

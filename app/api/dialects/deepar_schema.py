@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.api.dialects.common import STRICT
+from app.api.fields import FastList
 
 ALLOWED: Final = {
     "instances": "a list of objects with start and target",
@@ -30,7 +31,7 @@ class DeepARInstance(BaseModel):
             }
         ),
     ]
-    cat: list[int] | None = Field(None, description="Refused: the networks know no categories.")
+    cat: FastList[int] | None = Field(None, description="Refused: the networks know no categories.")
     dynamic_feat: Annotated[
         Any,
         WithJsonSchema(
@@ -49,10 +50,10 @@ class DeepARConfiguration(BaseModel):
     model_config = STRICT
 
     num_samples: int = Field(100, ge=1, le=1000, description="Paths, if those are wanted.")
-    output_types: list[Literal["mean", "quantiles", "samples"]] = Field(
+    output_types: FastList[Literal["mean", "quantiles", "samples"]] = Field(
         default=["mean", "quantiles"], min_length=1, description="What the answer holds."
     )
-    quantiles: list[str | float] = Field(
+    quantiles: FastList[str | float] = Field(
         default=_DECILES, min_length=1, max_length=99, description="Levels, as texts or numbers."
     )
     prediction_length: int | None = Field(
@@ -67,7 +68,7 @@ class DeepARRequest(BaseModel):
 
     model_config = STRICT
 
-    instances: list[DeepARInstance] = Field(min_length=1, description="The series.")
+    instances: FastList[DeepARInstance] = Field(min_length=1, description="The series.")
     configuration: DeepARConfiguration = DeepARConfiguration()
 
 

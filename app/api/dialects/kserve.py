@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.api.dialects.common import STRICT, Words, forecast, read_lists, respond
+from app.api.fields import FastList
 from app.api.forecasting import TASK
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
@@ -79,7 +80,9 @@ class ForecastOptions(BaseModel):
     model_config = STRICT
 
     horizon: int = Field(description="Steps to predict.")
-    quantiles: list[float] | None = Field(None, description="Levels between 0 and 1, exclusive.")
+    quantiles: FastList[float] | None = Field(
+        None, description="Levels between 0 and 1, exclusive."
+    )
 
 
 class TimeSeriesRequest(BaseModel):
@@ -88,7 +91,7 @@ class TimeSeriesRequest(BaseModel):
     model_config = STRICT
 
     model: str = Field(max_length=64, description="Which model to ask.")
-    inputs: list[TimeSeriesInput] = Field(min_length=1, description="The series.")
+    inputs: FastList[TimeSeriesInput] = Field(min_length=1, description="The series.")
     options: ForecastOptions
     metadata: dict[str, Any] | None = Field(None, description="The client's own; not read.")
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.api.dialects.common import STRICT
+from app.api.fields import FastList
 from app.errors import InvalidInput
 
 _NUMBERS: Final = {"type": "array", "items": {"type": ["number", "null"]}}
@@ -51,10 +52,10 @@ class NixtlaSeries(BaseModel):
             }
         ),
     ]
-    start_datetime: list[str] | None = Field(None, description="Of the first value of each.")
+    start_datetime: FastList[str] | None = Field(None, description="Of the first value of each.")
     X: Annotated[Any, WithJsonSchema(_ROWS | {"description": "Covariates of the past."})] = None
     X_future: Annotated[Any, WithJsonSchema(_ROWS | {"description": "Of the future."})] = None
-    categorical_exog: list[int] | None = Field(None, description="Rows that hold categories.")
+    categorical_exog: FastList[int] | None = Field(None, description="Rows that hold categories.")
 
 
 class NixtlaRequest(BaseModel):
@@ -95,7 +96,9 @@ class NixtlaForecastRequest(NixtlaRequest):
     """Which series, how far ahead, and how sure."""
 
     h: int = Field(ge=1, description="Steps to predict.")
-    level: list[float] | None = Field(None, max_length=49, description="Intervals, in per cent.")
+    level: FastList[float] | None = Field(
+        None, max_length=49, description="Intervals, in per cent."
+    )
 
 
 class NixtlaValidationRequest(NixtlaForecastRequest):
@@ -105,7 +108,7 @@ class NixtlaValidationRequest(NixtlaForecastRequest):
     step_size: int | None = Field(None, ge=1, description="Steps between them; h if absent.")
     full_history: bool = Field(False, description="All but the first fifth.")
     refit: bool = Field(True, description="Changes nothing.")
-    hist_exog: list[int] | None = Field(None, description="Rows whose future nobody knew.")
+    hist_exog: FastList[int] | None = Field(None, description="Rows whose future nobody knew.")
 
 
 class NixtlaAnomalyRequest(NixtlaRequest):
@@ -124,7 +127,7 @@ class NixtlaOnlineRequest(NixtlaAnomalyRequest):
     step_size: int | None = Field(None, ge=1, description="Steps between forecasts; h if absent.")
     threshold_method: str = Field("univariate", max_length=32, description="univariate.")
     refit: bool = Field(True, description="Changes nothing.")
-    hist_exog: list[int] | None = Field(None, description="Rows whose future nobody knew.")
+    hist_exog: FastList[int] | None = Field(None, description="Rows whose future nobody knew.")
 
 
 class NixtlaForecast(BaseModel):

@@ -1,14 +1,17 @@
 """GET and PUT /streams/{stream}/state: sealed states out and in. Knows HTTP, no seal."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.context import record_of
 from app.api.errors import RequestRefused
 from app.api.fields import clipped
-from app.api.json_body import require_plain
+from app.api.json_body import in_bodies, require_plain
 from app.api.limits import deadline_of
+from app.api.long_json import LONG_BYTES
 from app.api.openapi import problems
 from app.api.responses import BytesResponse
 from app.api.routes.streams import Stream, StreamName, key_of, stream_response
@@ -18,7 +21,9 @@ from app.api.streams import new_record, version_of
 from app.errors import InvalidInput, OtherGraph, StreamExists, StreamNotFound
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import POLICIES, Key, Record, now
-from app.serving.streams.sealed import MEDIA_TYPE, SealedFacts, seal, unseal
+from app.serving.streams.sealed import MAX_HEADER_BYTES, MEDIA_TYPE, SealedFacts, seal, unseal
+
+T = TypeVar("T")
 
 _BINARY: Final[dict[str, Any]] = {
     MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
@@ -30,6 +35,13 @@ def routes(services: Services) -> APIRouter:
     """The routes of this file."""
     router = APIRouter(prefix="/streams", tags=["streams"])
     settings, streams = services.settings, services.streams
+    most = settings.max_stream_bytes + MAX_HEADER_BYTES
+
+    async def done(request: Request, size: int, step: Callable[[], T]) -> T:
+        """What `step` returns, in a thread if it handles many bytes."""
+        if size <= LONG_BYTES:
+            return step()
+        return await in_bodies(request, services, step)
 
     async def secret() -> bytes:
         key = settings.streams_key
@@ -53,7 +65,8 @@ def routes(services: Services) -> APIRouter:
         facts = SealedFacts(
             record.model, record.version, record.digest, record.position, record.policy, record.ttl
         )
-        return BytesResponse(seal(facts, tensors, await secret()), _HEADERS)
+        step = partial(seal, facts, tensors, await secret())
+        return BytesResponse(await done(request, len(record.state), step), _HEADERS)
 
     @router.put(
         "/{stream}/state",
@@ -76,8 +89,9 @@ def routes(services: Services) -> APIRouter:
             raise RequestRefused(415, f"send the body with Content-Type: {MEDIA_TYPE}{sent}")
         require_plain(headers.get("content-encoding"))
         record.deadline = deadline_of(headers, record.started, settings.request_timeout_seconds)
-        body = await services.bodies.read(request, record)
-        facts, tensors = unseal(body, await secret())
+        body = await services.bodies.read(request, record, most)
+        step = partial(unseal, body, await secret())
+        facts, tensors = await done(request, len(body), step)
         model = _version_of(services, record, facts)
         try:
             state = states_of(model, facts.model).state_from(tensors)

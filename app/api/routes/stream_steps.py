@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +13,7 @@ from app.api.context import record_of
 from app.api.generation import GenerationFields, check_stop
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
+from app.api.paths import remembered
 from app.api.responses import BytesResponse
 from app.api.routes.stream_steps_schema import (
     EXAMPLES,
@@ -34,15 +35,12 @@ from app.settings import Settings
 from app.tasks.tensor.checks import Limits
 
 METERED_AS: Final = "stream"  # in the metrics, beside the names of the tasks
-_PATH: Final = re.compile(r"/streams/[^/]+/steps")
 _DIGEST_BYTES: Final = 16
 _OF_GRAPHS: Final = frozenset(("position", "inputs", "values", "horizon", "feedback", "outputs"))
 
 
-@lru_cache(maxsize=4096)
-def is_steps(path: str) -> bool:
-    """Whether a request to `path` takes steps."""
-    return _PATH.fullmatch(path) is not None
+# Whether a request to this path takes steps.
+is_steps: Final = remembered(re.compile(r"/streams/[^/]+/steps"), 4096)
 
 
 def routes(services: Services) -> APIRouter:

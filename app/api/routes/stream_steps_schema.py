@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from app.api.fields import FastList
 from app.api.generation import ALLOWED, GenerationFields
 from app.api.routes.generate import GeneratedSample
 from app.api.stream_series import Told
@@ -61,14 +62,14 @@ class StepsRequest(GenerationFields):
     horizon: int | None = Field(
         None, ge=1, description="Of a forecaster that streams: steps to forecast from here."
     )
-    feedback: list[Told] | None = Field(
+    feedback: FastList[Told] | None = Field(
         None,
         min_length=1,
         max_length=100,
         description="Of a forecaster that streams: which earlier values were anomalies, or not. "
         "It moves the threshold of this stream before the values are taken.",
     )
-    outputs: list[str] | None = Field(
+    outputs: FastList[str] | None = Field(
         None, min_length=1, max_length=100, description="Names of outputs; all but the states."
     )
 

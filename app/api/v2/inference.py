@@ -5,7 +5,7 @@ What a request may take is limited before anything is made of it.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from app.api.graphs import graph_of
 from app.api.json_body import unpacked_body
 from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
-from app.api.paths import PROTOCOL
+from app.api.paths import PROTOCOL, remembered
 from app.api.responses import BytesResponse
 from app.api.services import Services
 from app.api.v2.body import LENGTH_HEADER, read_request, write_answer
@@ -34,7 +34,6 @@ from app.tasks.tensor.task import TensorExample, TensorTask
 from app.telemetry import metrics, tracing
 
 Array = npt.NDArray[Any]
-_PATH: Final = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
 TASK: Final = "infer"  # in the metrics, beside the names of the tasks
 
 # Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
@@ -85,10 +84,8 @@ _DESCRIPTION: Final[dict[str, Any]] = {
 }
 
 
-@lru_cache(maxsize=1024)
-def is_inference(path: str) -> bool:
-    """Whether a request to `path` is one that a network answers."""
-    return _PATH.fullmatch(path) is not None
+# Whether a request to this path is one that a network answers.
+is_inference: Final = remembered(re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer"), 1024)
 
 
 def find_graph(services: Services, request: Request) -> tuple[LoadedModel, TensorTask]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from pydantic_core import from_json
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -23,6 +24,7 @@ Array = npt.NDArray[Any]
 MEDIA_TYPE: Final = "application/octet-stream"
 _FORMAT: Final = "unroll-stream-1"
 _LENGTH_BYTES: Final = 8  # of the header's length, at the beginning of the file
+MAX_HEADER_BYTES: Final = 256 * 1024  # a tensor takes a hundred
 _ALLOWED: Final = "what GET /streams/{stream}/state has answered, byte by byte"
 
 
@@ -79,7 +81,10 @@ def _metadata(content: bytes) -> dict[str, str]:
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     if len(content) < _LENGTH_BYTES or end > len(content):
         raise ValueError("it is too short")
-    found = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
+    if end > MAX_HEADER_BYTES:
+        raise ValueError(f"its header has more than {MAX_HEADER_BYTES} bytes")
+    header = from_json(content[_LENGTH_BYTES:end])
+    found = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
         raise ValueError("its metadata is not text")
     return found
