@@ -3,7 +3,8 @@
 What a decoder does for a file is not bounded by the file's length: a progressive JPEG may go over
 all of its pixels in every one of thousands of scans, and readers of headers take their time for
 millions of empty segments. Here such files are refused in a fraction of that time, and so is a PNG
-whose checksums say that it is damaged, which decoders do not look at.
+whose checksums say that it is damaged: those of its chunks and that of its pixels, neither of which
+decoders look at. A JPEG has none: damage that leaves its codes valid is not noticed.
 
 ITU-T T.81, annex B (JPEG); W3C, "Portable Network Graphics", section 5; Google, "WebP Container
 Specification".
@@ -12,7 +13,7 @@ Specification".
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from app.errors import InvalidInput
@@ -98,6 +99,8 @@ def _cut_short() -> InvalidInput:
 
 def _look_through_png(content: bytes, max_pixels: int, check: Callable[[], None]) -> None:
     at, chunks, view = len(_PNG), 0, memoryview(content)
+    data: list[memoryview] = []
+    most = 0
     while at + _CHUNK.size <= len(content):
         length, kind = _CHUNK.unpack_from(content, at)
         end = at + _CHUNK.size + length
@@ -108,12 +111,15 @@ def _look_through_png(content: bytes, max_pixels: int, check: Callable[[], None]
                 raise refused("the image is broken: its header is missing")
             width, height = struct.unpack_from(">II", content, at + _CHUNK.size)
             check_size(width, height, max_pixels)
+            most = _most_unpacked(width, height)
+        if kind == b"IDAT":
+            data.append(view[at + _CHUNK.size : end])
         if kind not in _BESIDE:
             (checksum,) = struct.unpack_from(">I", content, end)
             if zlib.crc32(view[at + 4 : end]) != checksum:
                 raise refused("the image is damaged: a checksum is wrong")
         if kind == b"IEND":
-            return
+            return _check_packed(data, most, check)
         chunks += 1
         if chunks > _MAX_CHUNKS:
             raise refused("the file has too many chunks", f"at most {_MAX_CHUNKS} chunks")
@@ -121,6 +127,38 @@ def _look_through_png(content: bytes, max_pixels: int, check: Callable[[], None]
             check()
         at = end + 4
     raise _cut_short()
+
+
+def _most_unpacked(width: int, height: int) -> int:
+    """More bytes than the lines of a PNG have: 8 a pixel, and a filter a line or two if it comes in
+    passes, with room for what some writers leave behind them."""
+    return 2 * (8 * width + 4) * height + _WINDOW
+
+
+def _check_packed(parts: list[memoryview], most: int, check: Callable[[], None]) -> None:
+    """Unpack the pixels of a PNG for the checksum at their end (RFC 1950), a little at a time."""
+    unpacker, size = zlib.decompressobj(), 0
+    try:
+        for part in _pieces(parts):
+            rest: bytes | memoryview = part
+            full = True
+            while (rest or full) and not unpacker.eof:
+                check()
+                found = len(unpacker.decompress(rest, _WINDOW))
+                rest, full = unpacker.unconsumed_tail, found == _WINDOW
+                size += found
+                if size > most:
+                    raise refused("the image is broken: it holds more than its pixels")
+    except zlib.error:
+        raise refused("the image is damaged: its pixels cannot be unpacked") from None
+    if not unpacker.eof:
+        raise _cut_short()
+
+
+def _pieces(parts: Iterable[memoryview]) -> Iterator[memoryview]:
+    for part in parts:
+        for at in range(0, len(part), START_BYTES):
+            yield part[at : at + START_BYTES]
 
 
 def _look_through_jpeg(content: bytes, max_pixels: int, check: Callable[[], None]) -> None:

@@ -1,5 +1,8 @@
 """Before they are decoded, files that are damaged, endless or absurd are refused."""
 
+import io
+import struct
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +59,47 @@ def test_a_damaged_png_is_refused_whichever_bit_it_is() -> None:
             look(bytes(content))
         content[place] ^= 1 << place % 8
     look(bytes(content))
+
+
+def repacked(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """A PNG of one IDAT chunk with what is in it changed, and the checksum of the chunk anew."""
+    at = content.index(b"IDAT")
+    (length,) = struct.unpack_from(">I", content, at - 4)
+    data = change(content[at + 4 : at + 4 + length])
+    return content[: at - 4] + chunk(b"IDAT", data) + content[at + 8 + length :]
+
+
+def other_pixel(data: bytes) -> bytes:
+    """The same pixels but for one, unpacked and packed, with the checksum of what they were."""
+    pixels = bytearray(zlib.decompress(data))
+    pixels[50] ^= 1
+    return zlib.compress(bytes(pixels))[:-4] + data[-4:]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (other_pixel, "cannot be unpacked"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "cannot be unpacked"),
+        (lambda data: data[:-4], "ends too early"),
+        (lambda data: zlib.compress(bytes(100_000_000)), "more than its pixels"),
+    ],
+    ids=["another pixel", "another checksum", "no checksum", "without an end"],
+)
+def test_the_checksum_of_the_pixels_of_a_png(change: Callable[[bytes], bytes], words: str) -> None:
+    content = SOUND["PNG"]
+    assert content.count(b"IDAT") == 1
+    with pytest.raises(InvalidInput, match=words):
+        look(repacked(content, change))
+    look(repacked(content, lambda data: zlib.compress(zlib.decompress(data), 1)))
+
+
+def test_pixels_that_are_packed_tightly_are_all_looked_at() -> None:
+    """Their end comes out of the packer when nothing more goes in."""
+    for side in (500, 1023, 1024, 1025):
+        file = io.BytesIO()
+        Image.new("RGB", (side, side)).save(file, "PNG")
+        look(file.getvalue(), 2_000_000)
 
 
 def test_damage_beside_the_image_does_not_matter() -> None:
