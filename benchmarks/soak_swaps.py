@@ -2,7 +2,8 @@
 
 Publishes the shipped `sentiment` under new numbers again and again, each loaded while clients go
 on asking, the one before it removed; for the last third of the time without swaps. Every answer
-must be the first one again, but for the number of its version.
+must be the first one again, but for the number of its version. While a version is loaded there are
+two of them: the least memory of a minute tells whether something stays.
 `python -m benchmarks.soak_swaps --help`.
 """
 
@@ -90,7 +91,7 @@ async def _soak(
     every: float,
 ) -> None:
     began = time.monotonic()
-    looks: list[tuple[float, float]] = []
+    looks: list[tuple[float, float]] = []  # (seconds, the least since the look before)
     swaps = 0
     ended = asyncio.Event()
     async with httpx.AsyncClient(base_url=url, timeout=900) as http:
@@ -98,16 +99,22 @@ async def _soak(
         await asking.learn()
 
         async def look() -> None:
-            print(f"{'minute':>6} {'swaps':>5} {'answered':>8} {'RSS MiB':>8} threads files")
+            print("minute swaps answered least MiB most MiB threads files")
+            held: list[float] = []
+            due = time.monotonic()
             while not ended.is_set():
-                looks.append((time.monotonic() - began, process.memory_info().rss / MEBIBYTE))
-                print(
-                    f"{looks[-1][0] / 60:6.1f} {swaps:5} {asking.answered:8} {looks[-1][1]:8.1f} "
-                    f"{process.num_threads():7} {process.num_fds():5}",
-                    flush=True,
-                )
+                held.append(process.memory_info().rss / MEBIBYTE)
+                if time.monotonic() >= due:
+                    looks.append((time.monotonic() - began, min(held)))
+                    print(
+                        f"{looks[-1][0] / 60:6.1f} {swaps:5} {asking.answered:8} {min(held):9.1f} "
+                        f"{max(held):8.1f} {process.num_threads():7} {process.num_fds():5}",
+                        flush=True,
+                    )
+                    held.clear()
+                    due += every
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), every)
+                    await asyncio.wait_for(ended.wait(), 0.2)
 
         others = [asyncio.create_task(look()), asyncio.create_task(asking.run(ended))]
         while time.monotonic() - began < seconds * 2 / 3:

@@ -37,17 +37,19 @@ async def read_json(
     long: Collection[str] = (),
     *,
     encodings: Collection[str] = (),
+    max_bytes: int = 0,
 ) -> B:
     """The body of `request`, checked; sets the deadline of the request.
 
     `allowed` says in words what each field may hold. `long`: fields which may be given a `LongList`
-    where they are of type Any, or where what is in them is. `encodings`: see `read_content`.
+    where they are of type Any, or where what is in them is. `encodings`, `max_bytes`: see
+    `read_content`.
     Raises RequestRefused (400, 413, 415), WrongFields, InvalidInput for a wrong header or a query,
     QueueFull, DeadlineExceeded, and ClientDisconnect.
     """
     with tracing.span("parse"):
         _require_json(record_of(request.scope).headers.get("content-type"))
-        content = await read_content(request, services, allowed, encodings)
+        content = await read_content(request, services, allowed, encodings, max_bytes)
         parsed = await parse_json(request, services, content)
         return await checked(request, services, parsed, body_type, allowed, long)
 
@@ -57,10 +59,12 @@ async def read_content(
     services: Services,
     allowed: Mapping[str, str],
     encodings: Collection[str] = (),
+    max_bytes: int = 0,
 ) -> bytes:
     """The body of `request` as it was before it was packed; sets the deadline of the request.
 
-    `encodings`: those it may be packed in. Raises what `read_json` raises.
+    `encodings`: those it may be packed in. `max_bytes`: that it may have at most as it is sent, if
+    fewer than usual. Raises what `read_json` raises.
     """
     record, settings = record_of(request.scope), services.settings
     headers = record.headers
@@ -68,7 +72,7 @@ async def read_content(
     sent = headers.get("content-encoding", "")
     encoding = encoding_of(sent, encodings) if encodings else require_plain(sent)
     require_no_query(request, allowed)
-    content = await services.bodies.read(request, record)
+    content = await services.bodies.read(request, record, max_bytes)
     return await unpacked_body(request, services, content, encoding)
 
 

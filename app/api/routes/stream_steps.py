@@ -36,6 +36,8 @@ from app.tasks.tensor.checks import Limits
 
 METERED_AS: Final = "stream"  # in the metrics, beside the names of the tasks
 _DIGEST_BYTES: Final = 16
+# Of a body: what was sent is looked at on the loop, to know the same steps again.
+MAX_BYTES: Final = 4 * 1024 * 1024
 _OF_GRAPHS: Final = frozenset(("position", "inputs", "values", "horizon", "feedback", "outputs"))
 
 
@@ -75,7 +77,7 @@ def routes(services: Services) -> APIRouter:
         answered again and takes no step.
         """
         key = key_of(services, request, request.scope["path"].split("/")[2])
-        body = await read_json(request, services, StepsRequest, allowed)
+        body = await read_json(request, services, StepsRequest, allowed, max_bytes=MAX_BYTES)
         return BytesResponse(await answer_steps(services, request, key, body, limits))
 
     return router

@@ -28,6 +28,7 @@ Array = npt.NDArray[Any]
 
 _PLAIN: Final = frozenset(("name", "datatype", "shape", "data"))
 _MAX_KEPT: Final = 256  # heads of one graph
+_MAX_ID: Final = 1000  # characters: it is in the answer, too
 _MAX_KEPT_BYTES: Final = 2048  # of one head
 
 
@@ -101,8 +102,9 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
         raise InvalidInput(f"expected an object, got {shown(content)}", allowed="a JSON object")
     parameters = _object(content, "parameters", "")
     identity = content.get("id")
-    if identity is not None and not isinstance(identity, str):
-        raise InvalidInput(f"expected a text, got {shown(identity)}", field="id", allowed="a text")
+    if identity is not None and (not isinstance(identity, str) or len(identity) > _MAX_ID):
+        allowed = f"a text of at most {_MAX_ID} characters"
+        raise InvalidInput(f"expected {allowed}, got {shown(identity)}", "id", allowed)
     sequence = read_sequence(parameters)
     values, long_values, buffers = read_inputs(content.get("inputs"), task)
     shapes = {name: array.shape for name, array in values.items()}
