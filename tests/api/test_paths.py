@@ -1,8 +1,10 @@
 """Where there is no path, the one that is meant is named."""
 
+import re
+
 import pytest
 
-from app.api.paths import near_paths
+from app.api.paths import near_paths, remembered
 from tests.api.service import Service
 
 
@@ -40,6 +42,13 @@ def test_a_wrong_method_is_told_the_right_one(service: Service) -> None:
     response = service.http.post("/models")
     assert response.headers["allow"] == "GET, HEAD"
     assert response.json()["detail"] == "/models takes GET, HEAD, not POST"
+
+
+def test_a_path_is_told_alike_whether_it_is_remembered_or_not() -> None:
+    is_name = remembered(re.compile("/[a-z]+"), 2)
+    for path in ("/a", "/b", "/c", "/a", "/" + "a" * 60_000):
+        assert is_name(path)
+        assert not is_name(path + "/")
 
 
 def test_few_are_named() -> None:

@@ -13,9 +13,9 @@ from app.api.events import answer_in_events, text_events, wants_events
 from app.api.generation import ALLOWED, GenerationFields, check_stop
 from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
-from app.api.responses import answer_json, json_response
+from app.api.responses import BytesResponse, answer_json, json_response
 from app.api.services import Services
-from app.api.work import prepare, run
+from app.api.work import in_thread, prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
@@ -136,7 +136,11 @@ def routes(services: Services) -> APIRouter:
                 lambda prediction: answer_json(_answer(model, prediction)),
             )
         (prediction,) = await run(request, record, model, [example])
-        return json_response(_answer(model, prediction))
+        if inline or not body.log_probabilities:
+            return json_response(_answer(model, prediction))
+        executor = services.threads.bodies
+        write = partial(_written, model, prediction)
+        return BytesResponse(await in_thread(request, record, executor, write))
 
     return router
 
@@ -168,6 +172,10 @@ def _check(body: GenerateRequest, settings: Settings, streamed: bool) -> None:
             field="num_samples",
             allowed="1 with text/event-stream",
         )
+
+
+def _written(model: LoadedModel, prediction: GeneratePrediction) -> bytes:
+    return answer_json(_answer(model, prediction))
 
 
 def _answer(model: LoadedModel, prediction: GeneratePrediction) -> dict[str, Any]:

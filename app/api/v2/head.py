@@ -103,8 +103,8 @@ def _read(text: bytes, task: TensorTask, limits: Limits) -> Head:
     parameters = _object(content, "parameters", "")
     identity = content.get("id")
     if identity is not None and (not isinstance(identity, str) or len(identity) > _MAX_ID):
-        allowed = f"a text of at most {_MAX_ID} characters"
-        raise InvalidInput(f"expected {allowed}, got {shown(identity)}", "id", allowed)
+        right = f"a text of at most {_MAX_ID} characters"
+        raise InvalidInput(f"expected {right}, got {shown(identity)}", field="id", allowed=right)
     sequence = read_sequence(parameters)
     values, long_values, buffers = read_inputs(content.get("inputs"), task)
     shapes = {name: array.shape for name, array in values.items()}

@@ -38,6 +38,7 @@ Array = NDArray[np.float64]
 MAX_SEASON_LENGTH: Final = 100_000
 _NORMAL: Final = NormalDist()
 _NONE: Final = np.zeros(0)
+_PIECE: Final = 4096  # rows
 _LARGEST: Final = 1e100  # a value; what is beyond it counts as if it were there
 
 
@@ -133,8 +134,8 @@ class AnomalyTask:
         return AnomalyExample(
             before=state,
             values=kept,
-            told=np.array(rows, np.float32).reshape(-1, ROW),
-            following=np.array(following, np.float32).reshape(-1, AHEAD),
+            told=_table(rows, ROW),
+            following=_table(following, AHEAD),
             future=np.array(future, np.float32),
             last=last,
             units=units,
@@ -240,6 +241,16 @@ class AnomalyTask:
     def _between(self, quantiles: tuple[float, ...]) -> Between:
         """What gives these quantiles, in any order, from the levels of the graph."""
         return Between(self._probits, np.array([_NORMAL.inv_cdf(p) for p in quantiles]))
+
+
+def _table(rows: Sequence[Sequence[float]], width: int) -> NDArray[np.float32]:
+    """Rows as an array. NumPy holds the interpreter while it reads lists: it is given pieces."""
+    if len(rows) <= _PIECE:
+        return np.array(rows, np.float32).reshape(-1, width)
+    found = np.empty((len(rows), width), np.float32)
+    for at in range(0, len(rows), _PIECE):
+        found[at : at + _PIECE] = rows[at : at + _PIECE]
+    return found
 
 
 def _batch(

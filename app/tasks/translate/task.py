@@ -16,6 +16,7 @@ are computed together.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -47,6 +48,7 @@ BUCKET: Final = 32
 _INPUTS: Final = {"source_ids", "lengths"}
 # Beginning many sentences takes as long as many steps of everybody else.
 _MAX_SENTENCES: Final = 200
+_PIECE: Final = 4000  # characters
 
 
 class TranslateTask:
@@ -119,12 +121,7 @@ class TranslateTask:
             raise InvalidInput(
                 "there is nothing to translate", field="text", allowed="a text that is not empty"
             )
-        if len(found) > _MAX_SENTENCES:
-            raise InvalidInput(
-                f"{len(found)} sentences are too many",
-                field="text",
-                allowed=f"at most {_MAX_SENTENCES} sentences in a text",
-            )
+        _check_count(len(found))
         return TranslateExample(found, search, self.subwords.tags[target], attention)
 
     def begin(self, examples: Sequence[TranslateExample]) -> list[TranslateRun]:
@@ -167,7 +164,9 @@ class TranslateTask:
     def _sentences(self, text: str, target: str) -> tuple[Sentence, ...]:
         most = self.features.max_source - 2  # the tag and the end are read, too
         found = []
-        for sentence, gap in sentences(text):
+        cut = sentences(text)
+        _check_count(len(cut))
+        for sentence, gap in cut:
             parts = self._parts(sentence, most)
             for number, ids in enumerate(parts):
                 last = number == len(parts) - 1
@@ -177,15 +176,17 @@ class TranslateTask:
 
     def _parts(self, sentence: str, most: int) -> list[list[int]]:
         """The ids of a sentence, in parts of at most `most` tokens."""
-        ids = self.subwords.encode(sentence)
-        if len(ids) <= most:
-            return [ids]
+        # The tokeniser holds the interpreter: it is not given all of what no sentence is.
+        ids = [self.subwords.encode(part) for part in pieces(sentence, _PIECE)]
+        count = sum(map(len, ids))
+        if count <= most:
+            return [list(chain.from_iterable(ids))]
         # A character is four bytes at most, and so many tokens.
-        room = max(1, len(sentence) * most // len(ids) * 3 // 4, most // 4)
+        room = max(1, len(sentence) * most // count * 3 // 4, most // 4)
         parts = []
         for part in pieces(sentence, room):
-            ids = self.subwords.encode(part)
-            parts += [ids[at : at + most] for at in range(0, len(ids), most)]
+            found = self.subwords.encode(part)
+            parts += [found[at : at + most] for at in range(0, len(found), most)]
         return parts
 
     def _encoded(self, rows: Sequence[tuple[int, ...]], size: int) -> dict[str, Array]:
@@ -213,3 +214,12 @@ class TranslateTask:
                 field="source",
                 allowed=f"{known.source}, or null",
             )
+
+
+def _check_count(count: int) -> None:
+    if count > _MAX_SENTENCES:
+        raise InvalidInput(
+            f"{count} sentences are too many",
+            field="text",
+            allowed=f"at most {_MAX_SENTENCES} sentences in a text",
+        )

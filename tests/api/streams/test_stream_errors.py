@@ -49,6 +49,16 @@ def test_a_step_prolongs_the_life_of_a_stream(models_dir: Path) -> None:
             time.sleep(0.1)
 
 
+def test_a_body_of_steps_has_4_mebibytes_at_most(models_dir: Path) -> None:
+    with running(models_dir, tasks=TASKS, streams_url="memory://") as service:
+        service.http.put("/streams/one", json={"model": "lstm"})
+        body = b'{"values":[1]' + b" " * (4 * 2**20 - 14) + b"}"
+        headers = {"Content-Type": "application/json"}
+        for content, status in ((body, 200), (body + b" ", 413)):
+            response = service.http.post("/streams/one/steps", content=content, headers=headers)
+            assert response.status_code == status, response.text
+
+
 def test_no_more_streams_than_the_settings_allow(models_dir: Path) -> None:
     settings: dict[str, Any] = {"streams_url": "memory://", "max_streams": 2}
     with running(models_dir, tasks=TASKS, **settings) as service:

@@ -126,6 +126,7 @@ def test_truth_is_one_or_zero(served: Service) -> None:
         ({"inputs": [5]}, ["inputs[0]"]),
         ({"inputs": [FP32, FP32]}, ["inputs[1].name", "twice"]),
         ({"inputs": [FP32], "id": 5}, ["id"]),
+        ({"inputs": [FP32], "id": "5" * 1001}, ["id"]),
         ({"inputs": [FP32], "parameters": []}, ["parameters"]),
         ({"inputs": [FP32], "parameters": {"binary_data_output": 1}}, ["binary_data_output"]),
         ({"inputs": [FP32], "parameters": {"timeout": -1}}, ["parameters.timeout"]),

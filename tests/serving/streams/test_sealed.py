@@ -66,6 +66,23 @@ def test_anything_else_is_refused(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        b"[]",
+        b"1",
+        b'{"__metadata__":[]}',
+        b'{"__metadata__":{"a":1}}',
+        b"[" * 100_000,
+        b" " * 300_000 + b"{}",
+    ],
+    ids=["list", "number", "no names", "no texts", "lists in lists", "long"],
+)
+def test_what_is_no_header_is_refused(header: bytes) -> None:
+    with pytest.raises(InvalidInput, match="no sealed state"):
+        unseal(len(header).to_bytes(8, "little") + header, KEY)
+
+
+@pytest.mark.parametrize(
     "change",
     [{"position": "1"}, {"model": "gru"}, {"format": "2"}, {"mac": "0"}, {"mac": "\u00e4"}],
 )
