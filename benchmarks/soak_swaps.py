@@ -129,7 +129,8 @@ async def _soak(
         ended.set()
         await asyncio.gather(*others)
     half = [each for each in looks if last_swap / 2 <= each[0] <= last_swap]
-    slope = float(np.polyfit(*zip(*half, strict=True), 1)[0]) * 60 if len(half) > 1 else 0.0
+    times, held = [at for at, _ in half], [mebibytes for _, mebibytes in half]
+    slope = float(np.polyfit(times, held, 1)[0]) * 60 if len(half) > 1 else 0.0
     print(
         f"{swaps} swaps, {asking.answered} answers, {asking.wrong} of them not as the first; in "
         f"the second half of the swaps memory grew by {slope:.2f} MiB a minute"
