@@ -1,4 +1,4 @@
-"""Every kind of network on the airline tweets, on equal terms, five seeds each, next to the SVM.
+"""Every kind of network on the airline tweets, on equal terms, next to the SVM.
 
 Trains each from scratch with the same pooling, budget and choice of the best epoch; knows no HTTP
 and no other source. What is done is kept in `--work`, so that a run that was cut goes on.
@@ -6,6 +6,8 @@ and no other source. What is done is kept in `--work`, so that a run that was cu
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +37,16 @@ NETWORKS: dict[str, tuple[str, int, bool]] = {
     "stacked lstm": ("lstm", 2, False),
     "bilstm": ("lstm", 1, True),
     "bigru": ("gru", 1, True),
+    "gru": ("gru", 1, False),
+    "jordan": ("jordan", 1, False),
+    "indrnn": ("indrnn", 1, False),
+    "mingru": ("mingru", 1, False),
+    "minlstm": ("minlstm", 1, False),
+    "slstm": ("slstm", 1, False),
+    "mlstm": ("mlstm", 1, False),
+    "gated_delta": ("gated_delta", 1, False),
+    "tdnn": ("tdnn", 1, False),
+    "wavenet": ("wavenet", 1, False),
 }
 SOURCE = "airline"
 SCORES = ("accuracy", "macro-F1", "neg-pos accuracy", "neg-pos macro-F1")
@@ -56,16 +68,16 @@ def score(actual: Classes, logits: NDArray[np.float32]) -> list[float]:
     return [measure(*pair) for pair in pairs for measure in (accuracy, macro_f1)]
 
 
-def train(material: Material, name: str, seed: int) -> list[float]:
+def train(material: Material, name: str, loop: LoopOptions) -> list[float]:
     """The scores on the report part of one network trained from scratch."""
     cell, layers, both = NETWORKS[name]
-    torch.manual_seed(seed)
+    torch.manual_seed(loop.seed)
     size = material.tokenizer.get_vocab_size()
     options = ClassifierOptions(
         size, len(LABELS), cell, 100, 100, layers, both, embedding_dropout=0.4, token_dropout=0.1
     )
     data, chosen = material.train[SOURCE], material.select[SOURCE]
-    batches = Shuffled(data, 32, seed, max_tokens=128)
+    batches = Shuffled(data, 32, loop.seed, max_tokens=128)
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
         return functional.cross_entropy(network(batch.token_ids, batch.lengths), batch.labels)
@@ -73,8 +85,7 @@ def train(material: Material, name: str, seed: int) -> list[float]:
     def validate(network: nn.Module) -> float:
         return float((predict(network, chosen.tokens).argmax(1) != chosen.labels).mean())
 
-    run = LoopOptions(**{**vars(LOOP), "seed": seed})
-    network = fit(TextClassifier(options), batches, loss, validate, run).network
+    network = fit(TextClassifier(options), batches, loss, validate, loop).network
     held_out = material.select["report"]
     return score(held_out.labels.astype(np.intp), predict(network, held_out.tokens))
 
@@ -103,11 +114,18 @@ def remembered(file: Path, make: Callable[[], list[float]]) -> list[float]:
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of labelled texts.")],
-    seeds: Annotated[int, typer.Option(help="Networks of each kind.", min=2, max=10)] = 5,
+    seeds: Annotated[int, typer.Option(help="Networks of each kind.", min=1, max=10)] = 5,
+    steps: Annotated[int, typer.Option(help="Batches at most.", min=100)] = LOOP.steps,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Of these kinds only; else all there are.")
+    ] = None,
     work: Annotated[Path, typer.Option(help="Keeps what is done.")] = Path("runs/sentiment-cells"),
     out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("benchmarks/results"),
 ) -> None:
-    """Train and score them all, and write sentiment_cells.json and .md."""
+    """Train and score them all, and write sentiment_cells.json and .md.
+
+    With other `--steps` than usual their number stands in the names of the files.
+    """
     torch.set_num_threads(1)
     split = read_texts(data, (SOURCE,))
     recipe = SentimentRecipe(vocabulary_size=8000)
@@ -116,13 +134,13 @@ def main(
     results: dict[str, list[list[float]]] = {
         method: [row] for method, row in baselines(split, work / "baselines").items()
     }
-    for name in NETWORKS:
-        results[name] = []
-        for seed in range(seeds):
-            file = work / f"{name.replace(' ', '-')}-{seed}.json"
-            results[name].append(
-                remembered(file, lambda name=name, seed=seed: train(material, name, seed))  # type: ignore[misc]
-            )
+    budget = "" if steps == LOOP.steps else f"-{steps}"
+    for seed in range(seeds):
+        loop = replace(LOOP, steps=steps, seed=seed)
+        for name in network or NETWORKS:
+            file = work / f"{name.replace(' ', '-')}{budget}-{seed}.json"
+            make = partial(train, material, name, loop)
+            results.setdefault(name, []).append(remembered(file, make))
             typer.echo(f"{name} {seed}: {results[name][-1]}", err=True)
     rows = []
     for name, runs in results.items():
@@ -136,9 +154,9 @@ def main(
         rows.append((name, str(len(runs)), *cells))
     table = markdown_table(("network", "seeds", *SCORES), rows)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "sentiment_cells.md").write_text(table + "\n", encoding="utf-8")
+    (out / f"sentiment_cells{budget}.md").write_text(table + "\n", encoding="utf-8")
     text = json.dumps({"scores": SCORES, "runs": results}, indent=1)
-    (out / "sentiment_cells.json").write_text(text + "\n", encoding="utf-8")
+    (out / f"sentiment_cells{budget}.json").write_text(text + "\n", encoding="utf-8")
     typer.echo(table)
 
 
