@@ -1,7 +1,7 @@
 """The commands that train and evaluate captions. Knows arguments; all else by import."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -34,6 +34,14 @@ def train_caption(
         Path,
         typer.Option("--encoder", help="ONNX file: images to a map or vector.", metavar="FILE"),
     ],
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="Version whose decoder this one goes on from.", metavar="DIR"),
+    ] = None,
+    critical: Annotated[
+        bool,
+        typer.Option("--critical", help="Learn from the scores of what it says; needs a start."),
+    ] = False,
     cell: CellOption = "lstm",
     hidden_size: HiddenOption = 512,
     attention: Annotated[
@@ -58,6 +66,7 @@ def train_caption(
     with errors_in_one_line(), training_extra():
         from dataclasses import replace
 
+        from app.serving.models.manifest import read_manifest
         from app.training.caption.data import read_captions
         from app.training.caption.evaluate import caption_score
         from app.training.caption.recipe import CaptionRecipe
@@ -68,9 +77,24 @@ def train_caption(
         recipe = CaptionRecipe(
             cell=cell, hidden_size=hidden_size, attention_size=attention, seed=seed
         )
-        if epochs is not None:
+        recipe = replace(recipe, critical=critical)
+        if start is not None:
+            told: Any = read_manifest(start).training.get("recipe")
+            recipe = recipe.going_on(told, epochs)
+        elif critical:
+            raise typer.BadParameter("--critical needs a --start: it only mends what is learned")
+        elif epochs is not None:
             recipe = replace(recipe, epochs=epochs)
-        folder = run(data, encoder, recipe, name=name, repository=out, work=work, encoding=encoding)
+        folder = run(
+            data,
+            encoder,
+            recipe,
+            name=name,
+            repository=out,
+            work=work,
+            encoding=encoding,
+            start=start,
+        )
 
         def score(version: str) -> "Score":
             with served_captions(folder.parent.name, out, version=version) as model:

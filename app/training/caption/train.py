@@ -12,8 +12,10 @@ import torch
 from pydantic import JsonValue
 
 from app.serving.models.loader import TaskTypes
+from app.serving.models.manifest import read_manifest
 from app.tasks.caption.task import CaptionTask
 from app.training.caption.card import FLICKR_LICENSE, OWN_LICENSE, caption_card
+from app.training.caption.critical import Critic
 from app.training.caption.data import PARTS, CaptionData, read_captions
 from app.training.caption.drawn import drawn_requests
 from app.training.caption.encode import EncoderFile, encode_images, read_encoder
@@ -22,8 +24,9 @@ from app.training.caption.fit import Captions, Validation, fit_captioner, log_fr
 from app.training.caption.graph import decoder_graph, start_graph
 from app.training.caption.network import Captioner
 from app.training.caption.recipe import CaptionRecipe
+from app.training.caption.start import start_from
 from app.training.caption.words import Vocabulary, build_vocabulary, words_of
-from app.training.common.loop import Fit
+from app.training.common.loop import Fit, fit
 from app.training.common.members import Report, train_members
 from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, library_versions, publish
@@ -43,16 +46,18 @@ def train_caption(
     repository: Path = Path("models"),
     work: Path = Path("runs"),
     encoding: str | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train a decoder on what the ONNX file `encoder` sees, and publish both as a new version.
 
     Returns the version's folder. Features and checkpoints stand in `work / name`; the same call
-    goes on from them. `encoding` as `read_captions` has it.
+    goes on from them. `encoding` as `read_captions` has it. `start`: the folder of a version whose
+    decoder this one goes on from.
 
     Raises:
         FileNotFoundError: there are no captions in `data`, or an image of one, or no encoder.
         ValueError: the captions cannot be used, or the encoder does not take images.
-        ModelRefused: the result does not pass the checks of loading.
+        ModelRefused: the result does not pass the checks of loading, or `start` does not fit.
     """
     draft = draft_caption(
         read_captions(data, seed=recipe.seed, encoding=encoding),
@@ -60,6 +65,7 @@ def train_caption(
         recipe,
         name=name,
         work=work / name,
+        start=start,
     )
     return publish(draft, repository, TASKS)
 
@@ -98,15 +104,38 @@ def build_material(
 
 
 def train_decoder(
-    material: Material, recipe: CaptionRecipe, _: int, checkpoint: Path, report: Report
+    material: Material,
+    recipe: CaptionRecipe,
+    _: int,
+    checkpoint: Path,
+    report: Report,
+    *,
+    start: Path | None = None,
 ) -> Fit:
-    """A new decoder, trained on one thread; goes on from `checkpoint`."""
+    """A new decoder, trained on one thread; goes on from `checkpoint`.
+
+    Raises:
+        ModelRefused: the version in `start` does not fit.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(recipe.seed)
     network = Captioner(recipe.network(len(material.vocabulary), material.train.channels))
     network.start_from(log_frequencies(material.vocabulary))
-    captions = Captions(material.data.train, material.train, material.vocabulary, recipe.loop(1))
+    if start is not None:
+        start_from(network, start, material.vocabulary)
     validation = Validation(material.data.val, material.val, material.vocabulary, recipe.search)
+    if recipe.critical:
+        critic = Critic(material.data.train, material.train, material.vocabulary, seed=recipe.seed)
+        return fit(
+            network,
+            critic.batch,
+            critic.loss,
+            validation,
+            recipe.loop(critic.steps).loop,
+            checkpoint=checkpoint,
+            progress=report,
+        )
+    captions = Captions(material.data.train, material.train, material.vocabulary, recipe.loop(1))
     return fit_captioner(
         network,
         captions,
@@ -118,18 +147,29 @@ def train_decoder(
 
 
 def draft_caption(
-    data: CaptionData, encoder: EncoderFile, recipe: CaptionRecipe, *, name: str, work: Path
+    data: CaptionData,
+    encoder: EncoderFile,
+    recipe: CaptionRecipe,
+    *,
+    name: str,
+    work: Path,
+    start: Path | None = None,
 ) -> Draft:
     """Train a decoder and put everything of a version together.
 
     Features and checkpoints stand in `work`; the same call goes on from them.
     """
     material = build_material(data, encoder, recipe, work)
-    [fit] = train_members(partial(train_decoder, material, recipe), 1, work / "decoder")
-    network = fit.network
+    job = partial(train_decoder, material, recipe, start=start)
+    [found] = train_members(job, 1, work / "decoder")
+    network = found.network
     assert isinstance(network, Captioner)
     rounded(network)
-    training = describe(material, encoder, recipe, fit, network)
+    training = describe(material, encoder, recipe, found, network)
+    if start is not None:
+        begun = read_manifest(start)
+        version = f"{begun.name}/{begun.version}"
+        training |= {"start": {"version": version, "sha256": begun.files[DECODER].sha256}}
     flickr = any(file.startswith("images-train") for file in data.sha256())
     license = FLICKR_LICENSE if flickr else OWN_LICENSE
     features: dict[str, Any] = {
