@@ -287,11 +287,7 @@ def _distant(source: str, texts: Iterable[tuple[str, Label, float]]) -> list[Pla
 SOURCES: Final[dict[str, tuple[tuple[str, ...], Callable[..., list[Placed]]]]] = {
     "airline": (("airline_sentiment/tweets.csv.gz",), _airline),
     "sst2": (
-        (
-            "sst2/dev.csv.gz",
-            "sst2/train_phrases.csv.gz",
-            "sst2/sentences_stripped_train.csv.gz",
-        ),
+        ("sst2/dev.csv.gz", "sst2/train_phrases.csv.gz", "sst2/sentences_stripped_train.csv.gz"),
         _sst2,
     ),
     "imdb": (("imdb/train.csv.gz",), _imdb),
