@@ -92,6 +92,7 @@ _DIALECTS: Final = (kserve, nixtla, nixtla_windows, deepar)
 _OTHER_PATHS: Final = {backtest.PATH: forecast.TASK} | {
     path: task for dialect in _DIALECTS for path, task in dialect.PATHS.items()
 }
+_TASKS_OF: Final[dict[str, str]] = TASK_PATHS | _OTHER_PATHS
 
 _WAITING: Final = 4  # threads that wait for models
 
@@ -260,12 +261,12 @@ async def _lifespan(services: Services, app: FastAPI) -> AsyncIterator[None]:
 
 def _task_of(path: str) -> str:
     """Which task a path asks for, in the metrics; "" for one that asks none."""
-    others = (
-        (inference.is_inference, inference.TASK),
-        (stream_steps.is_steps, stream_steps.METERED_AS),
-    )
-    found = (name for is_meant, name in others if is_meant(path))
-    return (TASK_PATHS | _OTHER_PATHS).get(path) or next(found, "")
+    task = _TASKS_OF.get(path)
+    if task is not None:
+        return task
+    if inference.is_inference(path):
+        return inference.TASK
+    return stream_steps.METERED_AS if stream_steps.is_steps(path) else ""
 
 
 def _keep(repository: Repository, watch_seconds: float, loaded: Callable[[], None]) -> None:

@@ -5,7 +5,6 @@ it can answer spends its time on saying so. So this runs when the head of a requ
 there is an ASGI call, and nothing is logged. What asks no network is never refused.
 """
 
-import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, Protocol
@@ -22,10 +21,8 @@ from app.telemetry import metrics
 from app.telemetry.deferred import defer
 
 _KIND: Final = ERRORS[QueueFull]
-_HEAD: Final = (
-    b"content-length: %d\r\ncontent-type: %b\r\nretry-after: 1\r\n"
-    b"x-request-id: %b\r\nserver-timing: total;dur=0\r\n\r\n%b"
-)
+_BEFORE_ID: Final = b"content-length: %d\r\ncontent-type: %b\r\nretry-after: 1\r\nx-request-id: "
+_AFTER_ID: Final = b"\r\nserver-timing: total;dur=0\r\n\r\n"
 
 
 class Load(Protocol):
@@ -61,8 +58,9 @@ class LoadShedder:
         self._is_full = is_full
         self._max_in_flight = max_in_flight
         self._request_seconds = request_seconds
-        self._refused: dict[str, int] = {}  # requests of a task that are not counted yet
-        self._counting = threading.Lock()
+        self._refused: dict[str, int] = {}  # requests of a task so far, on the event loop's thread
+        self._counted: dict[str, int] = {}  # of these, in the metrics
+        self._counting = False  # soon
 
     def __call__(
         self, path: str, headers: Iterable[tuple[bytes, bytes]], load: Load
@@ -74,24 +72,24 @@ class LoadShedder:
         why = self._why(task, patience_of(headers, self._request_seconds), load)
         if not why:
             return None
-        with self._counting:
-            if not self._refused:
-                defer(self._count)
-            self._refused[task] = self._refused.get(task, 0) + 1
+        self._refused[task] = self._refused.get(task, 0) + 1
+        if not self._counting:
+            self._counting = True
+            defer(self._count)
         sent = None
         for name, value in headers:
             if name == b"x-request-id":
                 sent = value.decode("latin-1")
                 break
-        request_id = request_id_of(sent)
-        kind, body = _body(path, request_id, why)
-        return _HEAD % (len(body), kind, request_id.encode(), body)
+        request_id = request_id_of(sent).encode()
+        return request_id.join(_parts(path, why, len(request_id)))
 
     def _count(self) -> None:
         """Count many at once: what is counted costs as much as the refusal."""
-        with self._counting:
-            refused, self._refused = self._refused, {}
-        for task, count in refused.items():
+        self._counting = False  # first: one that comes meanwhile is counted now or the next time
+        for task, so_far in self._refused.copy().items():
+            count = so_far - self._counted.get(task, 0)
+            self._counted[task] = so_far
             metrics.REJECTIONS.labels("", "overload").inc(count)
             metrics.requests(task, "", "", str(_KIND.status)).inc(count)
 
@@ -102,26 +100,28 @@ class LoadShedder:
             return f"{in_flight} requests are being answered already"
         if load.is_too_long(patience):
             return "more requests come than can be answered in time"
-        if self._is_full(task, patience):
+        if in_flight and self._is_full(task, patience):  # else no queue holds anything
             return "inputs are waiting that take too long to compute"
         return ""
 
 
-def _body(path: str, request_id: str, why: str) -> tuple[bytes, bytes]:
-    """Media type and bytes of a refusal; they are those of `app.api.errors`."""
+@lru_cache(maxsize=64)
+def _parts(path: str, why: str, id_length: int) -> tuple[bytes, ...]:
+    """A refusal, but for the id of its request between the parts.
+
+    The bodies are those of `app.api.errors`.
+    """
     if is_protocol(path):
-        return b"application/json", _protocol_error(why)
+        body = to_json({"error": why})
+        return _BEFORE_ID % (len(body), b"application/json"), _AFTER_ID + body
     problem = {
         "type": _KIND.type,
         "title": _KIND.title,
         "status": _KIND.status,
         "detail": why,
         "instance": path[:200],
-        "request_id": request_id,
+        "request_id": "",
     }
-    return MEDIA_TYPE.encode(), to_json(problem)
-
-
-@lru_cache(maxsize=16)
-def _protocol_error(why: str) -> bytes:
-    return to_json({"error": why})
+    body = to_json(problem)
+    head = _BEFORE_ID % (len(body) + id_length, MEDIA_TYPE.encode())
+    return head, _AFTER_ID + body.removesuffix(b'"}'), b'"}'

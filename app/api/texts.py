@@ -18,6 +18,7 @@ from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
 from app.settings import Settings
 from app.telemetry import metrics, tracing
+from app.telemetry.deferred import defer
 
 # Up to this much is prepared at once, in a few milliseconds, for less than a thread costs.
 _INLINE_TEXTS: Final = 8
@@ -114,15 +115,29 @@ async def predict_texts(
     examples = await encode_texts(request, model, task, texts, many, options)
     predictions = await run(request, record, model, examples)
     answers = [prediction.to_json() for prediction in predictions]
-    confidence = metrics.PREDICTION_CONFIDENCE.labels(task, model.name, model.version)
-    understood = metrics.UNDERSTOOD_RATIO.labels(model.name, model.version)
-    for answer in answers:
-        confidence.observe(answer["score"])
-        if "understood" in answer:
-            understood.observe(answer["understood"])
+    scores = [answer["score"] for answer in answers]
+    understood = [answer["understood"] for answer in answers if "understood" in answer]
     abstained = sum(bool(answer.get("abstained")) for answer in answers)
-    metrics.ABSTENTIONS.labels(model.name, model.version).inc(abstained)
+    defer(_count, task, model.name, model.version, scores, understood, abstained)
     return model, answers
+
+
+def _count(
+    task: str,
+    model: str,
+    version: str,
+    scores: Sequence[float],
+    understood: Sequence[float],
+    abstained: int,
+) -> None:
+    """The metrics of the answers to one request."""
+    confidence = metrics.PREDICTION_CONFIDENCE.labels(task, model, version)
+    for score in scores:
+        confidence.observe(score)
+    understanding = metrics.UNDERSTOOD_RATIO.labels(model, version)
+    for share in understood:
+        understanding.observe(share)
+    metrics.ABSTENTIONS.labels(model, version).inc(abstained)
 
 
 async def encode_texts(
@@ -151,10 +166,14 @@ async def encode_texts(
     ]
     with tracing.span("encode"):
         examples = await prepare(request, record, steps, inline=is_short(texts))
-    lengths = metrics.input_length(task, model.name)
-    for text in texts:
-        lengths.observe(len(text))
+    defer(_count_lengths, task, model.name, [len(text) for text in texts])
     return examples
+
+
+def _count_lengths(task: str, model: str, lengths: Sequence[int]) -> None:
+    metric = metrics.input_length(task, model)
+    for length in lengths:
+        metric.observe(length)
 
 
 def is_short(texts: Sequence[str]) -> bool:

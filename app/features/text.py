@@ -153,10 +153,11 @@ class TextReader:
         while size < len(text) and not self._settled(encoding):
             size *= _GROWTH
             encoding = self._encode(text[:size])
-        ids = np.array(encoding.ids[: self._max_tokens], dtype=np.int64)
+        found = encoding.ids  # a new list each time that it is asked for
+        ids = np.array(found[: self._max_tokens], dtype=np.int64)
         return Tokens(
             ids=ids,
-            truncated=len(encoding.ids) > len(ids),
+            truncated=len(found) > len(ids),
             spans=self._spans(text, encoding, len(ids)) if spans else None,
         )
 

@@ -23,10 +23,9 @@ further ones, which wait (HTTP pipelining). DISCARDING: the answer is out, and t
 sends what it does not depend on; were the connection closed then, the network would take the answer
 back (TCP reset). CLOSING: what is written leaves, nothing more is read.
 
-uvicorn calls `Connection` as it calls its own protocol classes (`uvicorn.Config(http=...)`): with
-`config`, `server_state` and `app_state`; it expects that a connection puts itself into
-`server_state.connections`, its tasks into `server_state.tasks`, counts `total_requests`, writes
-`default_headers`, and has `shutdown`.
+uvicorn calls `Connection` like its own protocol classes (`uvicorn.Config(http=...)`), by `config`,
+`server_state` and `app_state`; it expects that one puts itself into `server_state.connections`, its
+tasks into `server_state.tasks`, counts `total_requests`, writes `default_headers`, has `shutdown`.
 """
 
 import asyncio
@@ -34,8 +33,9 @@ from collections import deque
 from enum import Enum
 from typing import Any, Final, cast
 
+from app.http import answers
 from app.http.dispatch import Dispatcher
-from app.http.exchange import Exchange, plain_answer
+from app.http.exchange import Exchange, address
 from app.http.reader import Head, RequestReader
 from app.http.unsent import Unsent
 
@@ -95,8 +95,8 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=0)
         self.server_state.connections.add(self)
-        self.client = _address(transport.get_extra_info("peername"))
-        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = address(transport.get_extra_info("peername"))
+        self.server = address(transport.get_extra_info("sockname"))
         self._look_at_time()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -145,12 +145,20 @@ class Connection(asyncio.Protocol):
             self._enter(State.READING)
 
     def receive_head(self, head: Head, body: bytes | None = None) -> None:
+        first = not self._exchanges
+        refusal = self._dispatcher.refusal(head.target[0], head.headers) if first else None
+        if refusal is not None and body is not None and head.keep_alive:  # all of it has come
+            common = self.server_state.default_headers
+            self.transport.write(answers.refused(refusal, common, head.method))
+            self.server_state.total_requests += 1
+            self._enter(State.WAITING)
+            return
         exchange = Exchange(self, head, body)
         self._exchanges.append(exchange)
         self._receiving = None if exchange.ended else exchange
-        if len(self._exchanges) == 1:
+        if first:
             self._enter(State.ANSWERING)
-            self._dispatcher.submit(exchange)
+            exchange.begin(refusal, self._dispatcher)
         else:
             self._pause_reading()
 
@@ -165,7 +173,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, status: int, why: str) -> None:
         """Answer what is no request, once those before it are answered, and close."""
-        self._refusal = plain_answer(status, why, self.server_state.default_headers)
+        self._refusal = answers.plain(status, why, self.server_state.default_headers)
         broken, self._receiving = self._receiving, None
         if broken is not None:  # its head was good, and its body is not
             if broken.head_sent:
@@ -243,7 +251,9 @@ class Connection(asyncio.Protocol):
     def _submit_next(self) -> None:
         if self._next_waits and self._exchanges and not self.write_paused:
             self._next_waits = False
-            self._dispatcher.submit(self._exchanges[0])
+            exchange = self._exchanges[0]
+            path, headers = exchange.scope["path"], exchange.scope["headers"]
+            exchange.begin(self._dispatcher.refusal(path, headers), self._dispatcher)
 
     def _close(self) -> None:
         self._disconnect()
@@ -272,8 +282,7 @@ class Connection(asyncio.Protocol):
     def _look_at_time(self) -> None:
         """Close what has been quiet, or in the middle of a request, for too long.
 
-        One timer looks now and then: setting one for every request would be a part of the cost of
-        the shortest ones.
+        One timer looks now and then; one for every request would cost a part of the shortest ones.
         """
         quiet = self.loop.time() - self._since
         limit = self._idle_seconds if self._state is State.WAITING else _READING_SECONDS
@@ -286,10 +295,5 @@ class Connection(asyncio.Protocol):
             quiet = 0.0
         left = limit - quiet if self._state is not State.ANSWERING else limit
         # No later than a connection that is idle from now on has to be closed.
-        self._timer = self.loop.call_later(
-            max(0.1, min(left, self._idle_seconds)), self._look_at_time
-        )
-
-
-def _address(found: Any) -> tuple[str, int] | None:
-    return (str(found[0]), int(found[1])) if isinstance(found, list | tuple) else None
+        seconds = max(0.1, min(left, self._idle_seconds))
+        self._timer = self.loop.call_later(seconds, self._look_at_time)

@@ -62,9 +62,6 @@ class Request(Protocol):
     def run(self) -> None:
         """Hand it to the application, in a task of its own."""
 
-    def refuse(self, answer: bytes) -> None:
-        """Answer 429; `answer` is what follows the status line and the headers of every answer."""
-
 
 class Dispatcher:
     """One per event loop, and used on its thread only."""
@@ -95,17 +92,20 @@ class Dispatcher:
         """Requests that were read and have not started, so that nobody else counts them."""
         return len(self._waiting) + self._starting
 
+    def refusal(self, path: str, headers: list[tuple[bytes, bytes]]) -> bytes | None:
+        """What follows the headers of every answer in an answer 429; None to let a request in.
+
+        It is asked by the head alone, before anything is made of a request.
+        """
+        return self._shed(path, headers, self)
+
     def submit(self, request: Request) -> None:
-        """Start a request in the next round, or when those before it have started; or refuse it."""
-        refusal = self._shed(request.scope["path"], request.scope["headers"], self)
-        if refusal is not None:
-            request.refuse(refusal)
-        else:
-            self._waiting.append(request)
-            if not self._in_round:
-                self._in_round = True
-                self._reading_since = self._clock()
-                asyncio.get_running_loop().call_soon(self._start)
+        """Start a request that was let in, after those before it, in the next round or later."""
+        self._waiting.append(request)
+        if not self._in_round:
+            self._in_round = True
+            self._reading_since = self._clock()
+            asyncio.get_running_loop().call_soon(self._start)
 
     def is_too_long(self, patience: float) -> bool:
         """Whether a request that has so many seconds would wait for too long here."""

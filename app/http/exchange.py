@@ -3,21 +3,16 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
-from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
+from app.http import answers
+from app.http.dispatch import Dispatcher
 from app.http.reader import Head
 from app.telemetry.log import get_logger
 
 Message: TypeAlias = Any  # a dict with a "type"
 
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # in a header's name or value
-_STATUS_LINES: Final = {
-    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
-}
-_OK, _TOO_MANY = _STATUS_LINES[200], _STATUS_LINES[429]
 _NO_BODY: Final = (204, 304)
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _log = get_logger(__name__)
@@ -93,6 +88,13 @@ class Exchange:
         self._disconnected = False
         self._waiter: asyncio.Future[None] | None = None  # of `receive`
 
+    def begin(self, refusal: bytes | None, dispatcher: Dispatcher) -> None:
+        """Refuse the request, if there is a refusal, or have it started in its turn."""
+        if refusal is None:
+            dispatcher.submit(self)
+        else:
+            self.refuse(refusal)
+
     def run(self) -> None:
         """Hand the request to the application."""
         connection = self._connection
@@ -105,10 +107,8 @@ class Exchange:
         """Answer 429 without the application; `answer` follows the headers of every answer."""
         if self._expects_continue():
             self.keep_alive = False
-        close = b"" if self.keep_alive else b"connection: close\r\n"
-        if self.scope["method"] == "HEAD":
-            answer = answer[: answer.index(b"\r\n\r\n") + 4]
-        self.write_whole(b"%b%b%b%b" % (_TOO_MANY, self._common(), close, answer))
+        headers = self._connection.server_state.default_headers
+        self.write_whole(answers.refused(answer, headers, self.scope["method"], self.keep_alive))
 
     def whole_body(self) -> bytes | None:
         """The body, for `respond`; None if it is not all here, or nobody waits for an answer."""
@@ -120,8 +120,8 @@ class Exchange:
         if self._disconnected:
             self._complete = True
         else:
-            close = b"" if self.keep_alive else b"connection: close\r\n"
-            self.write_whole(b"%b%b%b%b" % (_OK, self._common(), close, answer))
+            headers = self._connection.server_state.default_headers
+            self.write_whole(answers.fine(answer, headers, self.keep_alive))
 
     def write_whole(self, answer: bytes) -> None:
         """Write a whole answer, head and all, instead of asking the application."""
@@ -207,7 +207,7 @@ class Exchange:
 
     def _head(self, start: Message, body: bytes, more: bool) -> bytes:
         """Status line and headers; notes how the body is framed."""
-        status, length, parts = start["status"], None, [_status_line(start["status"])]
+        status, length, parts = start["status"], None, [answers.status_line(start["status"])]
         headers = (*self._connection.server_state.default_headers, *start.get("headers", ()))
         for name, value in headers:
             if name == b"content-length":
@@ -253,17 +253,14 @@ class Exchange:
             self._connection.abort()
         else:
             self.keep_alive = False
-            self.write_whole(plain_answer(500, "", self._connection.server_state.default_headers))
+            headers = self._connection.server_state.default_headers
+            self.write_whole(answers.plain(500, "", headers))
 
     def _finish(self) -> None:
         self._complete = True
         self._body = b""
         self._wake()
         self._connection.answered(self)
-
-    def _common(self) -> bytes:
-        """The headers of every answer, as lines."""
-        return _lines(self._connection.server_state.default_headers)
 
     def _expects_continue(self) -> bool:
         return self._expecting and not (self.ended or self._body)
@@ -274,26 +271,6 @@ class Exchange:
             waiter.set_result(None)
 
 
-def _status_line(status: int) -> bytes:
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-
-
-def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return _line_of(*headers[0]) if len(headers) == 1 else b"".join([_line_of(*h) for h in headers])
-
-
-@lru_cache(maxsize=16)  # the date, once a second
-def _line_of(name: bytes, value: bytes) -> bytes:
-    return b"%b: %b\r\n" % (name, value)
-
-
-def plain_answer(status: int, text: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """A whole answer that closes the connection, where no application says anything.
-
-    headers: of every answer.
-    """
-    content = text.encode()
-    return (
-        b"%b%bcontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-        b"server-timing: total;dur=0\r\nconnection: close\r\n\r\n%b"
-    ) % (_status_line(status), _lines(headers), len(content), content)
+def address(found: Any) -> tuple[str, int] | None:
+    """An end of a connection as ASGI has it, from what a socket says of it; None if it is none."""
+    return (str(found[0]), int(found[1])) if isinstance(found, list | tuple) else None

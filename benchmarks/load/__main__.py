@@ -8,6 +8,7 @@ with `run --only`, most of it for `fixed`; `ablate` five minutes a variant, `soa
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,6 +17,7 @@ import typer
 from benchmarks.load import ablation, report
 from benchmarks.load.aims import Aims
 from benchmarks.load.bench import Bench
+from benchmarks.load.costs import costs
 from benchmarks.load.networks import LARGE
 from benchmarks.load.site import Plan, Site
 from benchmarks.load.soak import soak as run_soak
@@ -23,7 +25,7 @@ from benchmarks.load.variants import VARIANTS, variant
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 DEFAULT: Final = "policies,small,large,baseline,overload,curves"
-LONG: Final = "steady,fixed,deadlines,stall"
+LONG: Final = "steady,fixed,deadlines,stall,costs"
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Shorter turns, fewer of them.")]
 cli = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -59,7 +61,7 @@ def run(
     figures = ""
     with _site(QUICK if quick else PLAN) as site:
         bench = Bench(site)
-        parts = _parts(bench, Aims(site))
+        parts = _parts(bench, Aims(site)) | {"costs": partial(costs, site)}
         for part in only.split(","):
             typer.echo(f"{part} ...")
             facts |= parts[part]()

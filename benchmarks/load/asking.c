@@ -29,17 +29,16 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FAILED = 0, GIVEN_UP = 1 };
+enum { FAILED = 0, GIVEN_UP = 1, LONGEST_WAIT = 100000 /* microseconds */ };
 
 typedef struct {
     int fd; /* -1: none */
     int job; /* the arrival that is being answered, -1: idle */
     size_t sent, got, size, need; /* need: bytes of the whole answer, 0 before its head is read */
-    int status, closes;
+    int status, closes, blocked; /* blocked: epoll tells when more can be sent */
     char *in;
 } Connection;
 
@@ -54,7 +53,7 @@ static int count;
 static Connection *connections;
 static int most, *idle, first_idle, idles; /* idle: a ring */
 static Job *jobs;
-static int jobs_known, jobs_room, oldest, first_unsent, timer, port, epoll;
+static int jobs_known, jobs_room, oldest, first_unsent, port, epoll;
 static int64_t start, patience;
 static int fixed;
 
@@ -106,6 +105,7 @@ static int opened(int index) {
         return 0;
     }
     watch(index, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);
+    c->blocked = 1;
     return 1;
 }
 
@@ -114,11 +114,16 @@ static void push(int index) {
     int request = jobs[c->job].request;
     while (c->sent < lengths[request]) {
         ssize_t n = send(c->fd, bodies[request] + c->sent, lengths[request] - c->sent, MSG_NOSIGNAL);
-        if (n < 0 && (errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS)) return;
+        if (n < 0 && (errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS)) {
+            if (!c->blocked) watch(index, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+            c->blocked = 1;
+            return;
+        }
         if (n < 0) return finish(index, FAILED);
         c->sent += (size_t)n;
     }
-    watch(index, EPOLLIN, EPOLL_CTL_MOD);
+    if (c->blocked) watch(index, EPOLLIN, EPOLL_CTL_MOD);
+    c->blocked = 0;
 }
 
 /* The one that was used last, so that few stay open; of a fixed set the one that rested longest. */
@@ -177,16 +182,13 @@ static int add_job(int64_t due, int request) {
     return jobs_known++;
 }
 
-static void turn(void) {
+/* Waits for what comes, for so many microseconds at most. */
+static void turn(int64_t most_time) {
     struct epoll_event events[256];
-    int n = epoll_wait(epoll, events, 256, 100);
+    struct timespec wait = {most_time / 1000000, most_time % 1000000 * 1000};
+    int n = epoll_pwait2(epoll, events, 256, &wait, NULL);
     for (int i = 0; i < n; i++) {
         int index = (int)events[i].data.u32;
-        if (index == most) {
-            uint64_t ticks;
-            if (read(timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN) die("timer");
-            continue;
-        }
         Connection *c = &connections[index];
         if (c->fd >= 0 && c->job >= 0 && (events[i].events & EPOLLOUT)) push(index);
         if (c->fd >= 0 && (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))) pull(index);
@@ -200,7 +202,7 @@ static void run_closed(double seconds, uint64_t seed) {
             seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
             ask(add_job(now(), (int)((seed >> 33) % (uint64_t)count)));
         }
-        turn();
+        turn(LONGEST_WAIT);
     }
 }
 
@@ -212,7 +214,10 @@ static void be_ready(int ready) {
         struct epoll_event events[256];
         int n = epoll_wait(epoll, events, 256, 50);
         for (int i = 0; i < n; i++)
-            if (events[i].events & EPOLLOUT) watch((int)events[i].data.u32, EPOLLIN, EPOLL_CTL_MOD);
+            if (events[i].events & EPOLLOUT) {
+                watch((int)events[i].data.u32, EPOLLIN, EPOLL_CTL_MOD);
+                connections[events[i].data.u32].blocked = 0;
+            }
     }
     start += now();
 }
@@ -232,23 +237,19 @@ static void run_open(const char *schedule) {
     FILE *file = fopen(schedule, "r");
     long long due;
     int request;
-    int64_t set = -1;
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)most};
     if (!file) die(schedule);
     while (fscanf(file, "%lld %d", &due, &request) == 2) add_job(due, request);
     fclose(file);
-    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event)) die("timer");
     while (oldest < jobs_known) {
-        int64_t time = now();
+        int64_t time = now(), wait = LONGEST_WAIT;
         give_up(time);
         while (first_unsent < jobs_known && jobs[first_unsent].due <= time && idles) ask(first_unsent++);
-        if (first_unsent < jobs_known && jobs[first_unsent].due > time && set != jobs[first_unsent].due) {
-            int64_t at = set = jobs[first_unsent].due;
-            struct itimerspec when = {.it_value = {(at + start) / 1000000, (at + start) % 1000000 * 1000}};
-            timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+        if (first_unsent < jobs_known && jobs[first_unsent].due > time) {
+            wait = jobs[first_unsent].due - now();
+            if (wait < 0) wait = 0;
+            if (wait > LONGEST_WAIT) wait = LONGEST_WAIT;
         }
-        turn();
+        turn(wait);
     }
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from app.api.errors import ERRORS, MEDIA_TYPE, Problem
 from app.api.lifecycle import Lifecycle
@@ -13,6 +14,7 @@ from app.api.limits import patience_of
 from app.api.load_shedding import LoadShedder
 from app.errors import QueueFull
 from app.main import TASK_PATHS
+from app.telemetry.deferred import run_deferred
 from tests.api.service import Service, running, until
 from tests.api.v2.triton import protocol_service, write_models
 
@@ -75,8 +77,9 @@ def test_a_request_is_refused_by_the_time_that_it_has() -> None:
     assert shed("/forecast", headers(b"500"), Load(seconds=0.6)) is not None
     assert shed("/forecast", headers(b"999999"), Load(seconds=LONGEST + 1)) is not None
     full = shedder(full=1.0)
-    assert full("/forecast", headers(b"500"), Load()) is not None
-    assert full("/forecast", [], Load()) is None
+    assert full("/forecast", headers(b"500"), Load(waiting=1)) is not None
+    assert full("/forecast", [], Load(waiting=1)) is None
+    assert full("/forecast", headers(b"500"), Load()) is None, "nothing can wait in a queue"
 
 
 def test_patience_is_read_without_complaint() -> None:
@@ -120,6 +123,23 @@ def test_a_refusal_is_what_the_application_would_answer(service: Service, path: 
         )
         assert headers["content-type"] == MEDIA_TYPE
         assert body.decode() == expected.model_dump_json(exclude_none=True)
+
+
+def test_every_refusal_is_counted_once() -> None:
+    def counted() -> float:
+        run_deferred()
+        labels = {"task": "backtest", "model": "", "version": "", "status": "429"}
+        return REGISTRY.get_sample_value("unroll_requests_total", labels) or 0.0
+
+    shed = LoadShedder(
+        Lifecycle(), lambda path: "backtest", lambda *_: False, max_in_flight=0, request_seconds=1
+    )
+    before = counted()
+    for times in (3, 2, 0, 1):
+        for _ in range(times):
+            shed("/backtest", [], Load())
+        before += times
+        assert counted() == before
 
 
 def test_headers_are_those_of_a_refusal_by_the_application(tmp_path: Path) -> None:
@@ -168,7 +188,7 @@ def test_a_queue_that_is_full_refuses_its_task_at_the_head(
         loaded = service.app.services.repository.loaded()
         doing = [each for each in loaded if each.manifest.task == "forecast"]
         assert len(doing) > 1
-        free: Any = Load()
+        free: Any = Load(waiting=1)
         timeout = [(b"x-request-timeout-ms", b"500")]
         assert shed("/forecast", timeout, free) is None
         for model in doing:

@@ -39,8 +39,8 @@ class Result:
 class Sent:
     """A request of a client."""
 
-    def __init__(self, machine: "Machine", result: Result, patience: float, again: Any) -> None:
-        self.scope = {"path": "/", "headers": [patience]}
+    def __init__(self, machine: "Machine", result: Result, again: Any) -> None:
+        self.scope: dict[str, Any] = {}
         self.arrived = machine.now
         self._machine = machine
         self._result = result
@@ -59,7 +59,7 @@ class Sent:
         if self._again is not None:
             self._again()
 
-    def refuse(self, answer: bytes) -> None:
+    def refuse(self) -> None:
         machine = self._machine
         machine.now += machine.cost * REFUSING
         self._result.refused.append(machine.now)
@@ -137,7 +137,11 @@ class Machine:
 
     def _send(self, result: Result, patience: float, again: Any) -> None:
         self.now += self.cost * READING
-        self.dispatcher.submit(Sent(self, result, patience, again))
+        request = Sent(self, result, again)
+        if self.dispatcher.refusal("/", [patience]) is None:  # type: ignore[list-item]
+            self.dispatcher.submit(request)
+        else:
+            request.refuse()
 
     def run(self, until: float) -> None:
         """Let time pass until then."""

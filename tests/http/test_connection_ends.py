@@ -88,6 +88,25 @@ def test_refusals_keep_their_places_however_many_there_are() -> None:
     on_wire(echo, scenario, shed_all)
 
 
+def test_a_client_that_is_refused_again_and_again_keeps_its_connection() -> None:
+    """Of whole requests no exchange is made, but silence counts from the last refusal."""
+
+    async def scenario(wire: Wire) -> None:
+        for count in range(1, 11):
+            wire.send(post("/a", b"body"))
+            assert statuses(wire.transport.written) == [429] * count, "it is refused in the call"
+            assert wire.state.total_requests == count
+            await wire.later(4.0)
+            assert not wire.transport.is_closing()
+        wire.send(post("/free", b"body"))
+        await wire.settle()
+        assert statuses(wire.transport.written) == [*[429] * 10, 200]
+        await wire.later(5.1)
+        assert wire.transport.is_closing()
+
+    on_wire(echo, scenario, shed_all)
+
+
 @pytest.mark.parametrize(
     "request_",
     [

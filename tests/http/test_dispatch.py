@@ -16,17 +16,13 @@ class Noted:
     """A request that notes when it starts."""
 
     def __init__(self, name: int, started: list[int]) -> None:
-        self.scope: dict[str, Any] = {"path": "/", "headers": []}
+        self.scope: dict[str, Any] = {}
         self.arrived = 0.0
         self.name = name
         self.started = started
-        self.refusal = b""
 
     def run(self) -> None:
         self.started.append(self.name)
-
-    def refuse(self, answer: bytes) -> None:
-        self.refusal = answer
 
 
 async def settle(rounds: int) -> None:
@@ -99,13 +95,14 @@ def test_what_fails_in_the_call_is_left_to_tasks() -> None:
     assert asyncio.run(run()) == [0, 1, 2]
 
 
-def test_what_is_shed_is_refused_with_its_answer() -> None:
+def test_who_refuses_is_told_what_is_asked_and_what_waits() -> None:
     async def run() -> None:
-        request = Noted(1, [])
-        dispatcher = Dispatcher(lambda path, headers, load: b"%d waiting" % load.waiting)
-        dispatcher.submit(request)
-        assert request.refusal == b"0 waiting"
-        assert dispatcher.waiting == 0
+        dispatcher = Dispatcher(
+            lambda path, headers, load: b"%b, %d waiting" % (path.encode(), load.waiting)
+        )
+        dispatcher.submit(Noted(1, []))
+        assert dispatcher.refusal("/forecast", []) == b"/forecast, 1 waiting"
+        assert dispatcher.waiting == 1, "who is refused does not wait"
 
     asyncio.run(run())
 

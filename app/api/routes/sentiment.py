@@ -1,5 +1,6 @@
 """POST /sentiment: its schema and its route. Knows HTTP; what a label means stands in its task."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -12,6 +13,7 @@ from app.api.services import Services
 from app.api.texts import TextRequest, allowed_texts, predict_texts
 from app.settings import Settings
 from app.telemetry import metrics
+from app.telemetry.deferred import defer
 
 TASK: Final = "sentiment"
 PATH: Final = "/sentiment"
@@ -125,12 +127,17 @@ async def label_texts(
     model, predictions = await predict_texts(
         services, request, body, task, max(1, most), *also, explain=body.explain
     )
-    unknown = metrics.UNKNOWN_TOKEN_RATIO.labels(model.name, model.version)
-    for each in predictions:
-        unknown.observe(each["unknown_tokens"] / each["tokens"])
+    shares = [each["unknown_tokens"] / each["tokens"] for each in predictions]
+    defer(_count_unknown, model.name, model.version, shares)
     return json_response(
         {"model": model.name, "version": model.version, "predictions": predictions}
     )
+
+
+def _count_unknown(model: str, version: str, shares: Sequence[float]) -> None:
+    metric = metrics.UNKNOWN_TOKEN_RATIO.labels(model, version)
+    for share in shares:
+        metric.observe(share)
 
 
 def allowed_fields(settings: Settings) -> dict[str, str]:

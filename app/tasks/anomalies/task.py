@@ -146,10 +146,10 @@ class AnomalyTask:
 
     def predict(self, examples: Sequence[AnomalyExample]) -> list[AnomalyPrediction]:
         """All examples in one padded batch; each answer depends only on its own series."""
-        rows, lengths = _batch([e.told for e in examples])  # (batch, time, ROW)
-        following, _ = _batch([e.following for e in examples])  # (batch, time, AHEAD)
-        future, _ = _batch([e.future for e in examples])  # (batch, horizon, AHEAD)
-        hidden, _ = _batch([e.before.hidden for e in examples])  # (batch, state)
+        rows, lengths = pad([e.told for e in examples])  # (batch, time, ROW)
+        following, _ = pad([e.following for e in examples])  # (batch, time, AHEAD)
+        future, _ = pad([e.future for e in examples])  # (batch, horizon, AHEAD)
+        hidden, _ = pad([e.before.hidden for e in examples])  # (batch, state)
         found = self._session.run(
             {
                 "rows": rows,
@@ -251,15 +251,6 @@ def _table(rows: Sequence[Sequence[float]], width: int) -> NDArray[np.float32]:
     for at in range(0, len(rows), _PIECE):
         found[at : at + _PIECE] = rows[at : at + _PIECE]
     return found
-
-
-def _batch(
-    sequences: Sequence[NDArray[np.float32]],
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """What `pad` gives; a sequence that is alone is not copied."""
-    if len(sequences) == 1:
-        return sequences[0][None], np.array([len(sequences[0])], np.int64)
-    return pad(sequences)
 
 
 def _last(before: "array[float]", scores: list[float]) -> "array[float]":
