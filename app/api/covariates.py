@@ -22,6 +22,20 @@ from app.tasks.forecast.task import ForecastTask
 Covariates: TypeAlias = Mapping[str, Any]
 
 MOST_FORECASTS: Final = 100  # with covariates in one request: each is fitted and backtested
+_COVARIATE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "array",
+        "items": {"type": ["number", "boolean", "string", "null"]},
+    },
+}
+COVARIATES_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [
+        _COVARIATE_SCHEMA,
+        {"type": "array", "items": _COVARIATE_SCHEMA},
+        {"type": "null"},
+    ],
+}
 SHAPE: Final = "an object of lists, one for each covariate; or one such object for each series"
 
 

@@ -12,15 +12,17 @@ from typing import Annotated, Any, Final
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from app.api.channels import apart, encode_together, forecasts_together
 from app.api.context import record_of
-from app.api.covariates import SHAPE as SHAPE_OF_COVARIATES
 from app.api.covariates import (
+    COVARIATES_SCHEMA,
     Covariates,
     check_covariates,
     forecast_with_covariates,
     has_learned,
     with_others,
 )
+from app.api.covariates import SHAPE as SHAPE_OF_COVARIATES
 from app.api.fields import FastList, shown
 from app.api.json_body import in_bodies
 from app.api.long_lists import LongList
@@ -68,20 +70,6 @@ START_SCHEMA: Final[dict[str, Any]] = {
         {"type": "null"},
     ],
 }
-_COVARIATE_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "additionalProperties": {
-        "type": "array",
-        "items": {"type": ["number", "boolean", "string", "null"]},
-    },
-}
-_COVARIATES_SCHEMA: Final[dict[str, Any]] = {
-    "anyOf": [
-        _COVARIATE_SCHEMA,
-        {"type": "array", "items": _COVARIATE_SCHEMA},
-        {"type": "null"},
-    ],
-}
 
 
 class ForecastRequest(BaseModel):
@@ -107,10 +95,10 @@ class ForecastRequest(BaseModel):
         description="Steps in one season; found from the frequency or the data if absent.",
     )
     start: Annotated[Any, WithJsonSchema(START_SCHEMA)] = None
-    past_covariates: Annotated[Any, WithJsonSchema(_COVARIATES_SCHEMA)] = Field(
+    past_covariates: Annotated[Any, WithJsonSchema(COVARIATES_SCHEMA)] = Field(
         None, description="What else was known at each value of the series, by name."
     )
-    future_covariates: Annotated[Any, WithJsonSchema(_COVARIATES_SCHEMA)] = Field(
+    future_covariates: Annotated[Any, WithJsonSchema(COVARIATES_SCHEMA)] = Field(
         None, description="The same for the steps to predict; names of `past_covariates`."
     )
     holidays: str | None = Field(
@@ -119,7 +107,9 @@ class ForecastRequest(BaseModel):
         description="Whose holidays count: a country as DE, or a part of one as DE-BY.",
     )
     multivariate: bool = Field(
-        False, description="Whether the series are channels of one: each sees the others' past."
+        False,
+        description="Whether the series are channels of one: forecast together, if the model was "
+        "trained so; else each sees the others' past.",
     )
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="The least value that is possible."
@@ -138,7 +128,8 @@ class ForecastRequest(BaseModel):
 class Asked:
     """One series of a request as `encode` of the task takes it.
 
-    index: where it stands in the request's lists, "[3]", or nothing if it stands alone.
+    index: where it stands in the request's lists, "[3]", or nothing if it stands alone. window: of
+    channels, which question they belong to; those of one are answered together.
     """
 
     series: Series
@@ -146,6 +137,7 @@ class Asked:
     index: str
     past: Covariates
     future: Covariates
+    window: int = 0
 
 
 async def read_asked(
@@ -175,7 +167,7 @@ async def read_asked(
     past = check_covariates(body.past_covariates, "past_covariates", len(series), many)
     ahead = check_covariates(body.future_covariates, "future_covariates", len(series), many)
     places = [f"[{index}]" if many else "" for index in range(len(series))]
-    if body.multivariate:
+    if body.multivariate and not forecasts_together(model):
         step = partial(with_others, past, series)
         past = await in_thread(request, record, services.threads.bodies, step)
     every = zip(series, starts, places, past, ahead, strict=True)
@@ -193,10 +185,15 @@ async def answer_asked(
         options = [_options(body, each) | _covariates(body, each) for each in asked]
         places = [each.index for each in asked]
         return await forecast_with_covariates(request, model, options, places)
-    steps = [partial(_encode, model.task, body, each, learned) for each in asked]
+    together = forecasts_together(model)
+    if together:
+        steps = encode_together(model, asked, _shared(body) | {"multivariate": body.multivariate})
+    else:
+        steps = [partial(_encode, model.task, body, each, learned) for each in asked]
     with tracing.span("encode"):
         examples = await prepare(request, record, steps, inline=_is_short(body, asked))
-    return await run(request, record, model, examples)
+    predictions = await run(request, record, model, examples)
+    return apart(asked, predictions) if together else predictions
 
 
 async def predictions_of(
@@ -266,13 +263,16 @@ def _encode(task: Task[Any, Any], body: ForecastRequest, asked: Asked, learned: 
 
 def _options(body: ForecastRequest, asked: Asked) -> dict[str, Any]:
     """The keywords of `encode`."""
+    return {"series": asked.series, "start": asked.start, **_shared(body)}
+
+
+def _shared(body: ForecastRequest) -> dict[str, Any]:
+    """Those that are the same for all series."""
     return {
-        "series": asked.series,
         "horizon": body.horizon,
         "quantiles": tuple(body.quantiles),
         "frequency": body.frequency,
         "season_length": body.season_length,
-        "start": asked.start,
         "minimum": body.minimum,
         "maximum": body.maximum,
         "integer": body.integer,

@@ -36,6 +36,12 @@ async def imputed_pasts(
     """
     record, task = record_of(request.scope), model.task
     assert isinstance(task, ForecastTask)
+    if task.channels:
+        raise InvalidInput(
+            "a model that forecasts channels together fills no gaps",
+            field="return_imputed",
+            allowed="false with this model",
+        )
     most = services.settings
     check = partial(_check, body, asked, most.max_horizon, most.max_points)
     steps = [check, *(partial(_encode, task, body, each) for each in asked)]

@@ -31,6 +31,7 @@ from app.cli.tables import (
     FrequencyOption,
     HeaderOption,
     MissingOption,
+    MultivariateOption,
     PastCovariateOption,
     SeparatorOption,
     SeriesOption,
@@ -63,8 +64,7 @@ StepsOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Batches per network; else 5000, with covariates 1200.", min=1)
 ]
 HorizonOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(help="Steps ahead to learn, with covariates; else about a season.", min=1),
+    int | None, typer.Option(help="Steps to learn, with covariates; else about a season.", min=1)
 ]
 JobsOption: TypeAlias = Annotated[int, typer.Option(help="Networks trained side by side.", min=1)]
 StartOption: TypeAlias = Annotated[
@@ -84,6 +84,7 @@ def train_forecast(
     members: MembersOption = 4,
     steps: StepsOption = None,
     horizon: HorizonOption = None,
+    multivariate: MultivariateOption = False,
     jobs: JobsOption = 1,
     collection: CollectionOption = None,
     seed: SeedOption = 0,
@@ -109,7 +110,8 @@ def train_forecast(
     """Train the general forecaster on series and publish it.
 
     A table with a column y and others learns a network that takes those as
-    covariates. What was read of your own files is told before training begins.
+    covariates; --multivariate one that forecasts all columns together. What was
+    read of your own files is told before training begins.
 
     Ctrl-C stops early and publishes the best networks so far; running the same
     command again goes on from the checkpoints in the work folder.
@@ -141,17 +143,19 @@ def train_forecast(
             frequency=frequency,
             missing=missing,
             covariates=[*(covariate or ()), *(past_covariate or ())],
-            others=True,
+            others=not multivariate,
         )
         tell_left_out(data)
         found = read_series(data, tuple(collection or ()), own=own, tell=tell_table)
         if not confirmed(f"Train on these {len(found)} series?", yes):
             raise typer.Exit(1)
-        beside = any(one.beside.past for one in found)
+        beside = multivariate or any(one.beside.past for one in found)
         if horizon is not None and not beside:
-            raise ConfigurationError("--horizon: only networks with covariates have one")
+            raise ConfigurationError(
+                "--horizon: only networks with covariates or channels have one"
+            )
         if start is not None and beside:
-            raise ConfigurationError("--start: networks with covariates begin anew")
+            raise ConfigurationError("--start: networks with covariates or channels begin anew")
         if horizon is not None:
             found = [replace(one, horizon=horizon) for one in found]
         if beside:
@@ -165,6 +169,7 @@ def train_forecast(
                     seed=seed,
                 ),
                 past_only=past_covariate or (),
+                multivariate=multivariate,
                 name=name,
                 repository=out,
                 work=work,

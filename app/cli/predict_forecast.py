@@ -28,6 +28,7 @@ from app.cli.tables import (
     FrequencyOption,
     HeaderOption,
     MissingOption,
+    MultivariateOption,
     SeparatorOption,
     SeriesOption,
     TargetOption,
@@ -91,6 +92,7 @@ def predict_forecast(
     holidays: Annotated[
         str | None, typer.Option(help="Holidays are a covariate: a country, DE or DE-BY.")
     ] = None,
+    multivariate: MultivariateOption = False,
     separator: SeparatorOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
@@ -124,7 +126,7 @@ def predict_forecast(
         if not found:
             raise ConfigurationError(f"{file} is no CSV or Parquet file, nor a folder with some")
         asked = {"model": model, "version": version, "holidays": holidays}
-        forecasts, by = _asked(address(url), found, horizon, asked, api_key)
+        forecasts, by = _asked(address(url), found, horizon, multivariate, asked, api_key)
         if out is not None:
             _write(out, forecasts)
         if picture is not None:
@@ -143,13 +145,17 @@ def _asked(
     url: str,
     found: "Sequence[OwnSeries]",
     horizon: int | None,
+    multivariate: bool,
     options: Mapping[str, Any],
     api_key: str | None,
 ) -> tuple[list[Forecast], dict[str, str]]:
     """The forecasts in the order of `found`, and the model and version that gave them."""
     groups: dict[tuple[str | None, int], list[int]] = {}
+    if multivariate and len({(len(o.table.values), o.table.first) for o in found}) > 1:
+        raise ConfigurationError("--multivariate: channels have to begin and end at the same times")
+    longest = max(one.horizon for one in found) if multivariate else None
     for i, one in enumerate(found):
-        key = one.table.frequency, horizon or one.horizon
+        key = one.table.frequency, horizon or longest or one.horizon
         groups.setdefault(key, []).append(i)
     answers: dict[int, Mapping[str, Any]] = {}
     with service(url, api_key=api_key) as client:
@@ -164,6 +170,7 @@ def _asked(
                 frequency=frequency,
                 start=starts if dated else None,
                 **_covariates([found[i] for i in members], steps),
+                multivariate=multivariate,
                 **options,
             )
             answers |= dict(zip(members, got, strict=True))

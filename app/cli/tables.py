@@ -92,6 +92,12 @@ MissingOption: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+MultivariateOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--multivariate", help="Columns are channels of one: together, not each by itself."
+    ),
+]
 YesOption: TypeAlias = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask whether what was read is right.")
 ]

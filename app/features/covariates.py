@@ -5,8 +5,12 @@ functions. A window is centred on the median of its last `scale_length` values a
 their mean absolute deviation; the network answers the inverse hyperbolic sine of that, so that
 spikes stay in reach. Beside each step ahead stand the same steps of the cycles before it, and by
 how much the covariates have changed since then.
+
+Channels of one system, which a network learns together, have each their window; of their numbers at
+a step those come first that are a channel's own, channel by channel, then what they share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +25,8 @@ Array = NDArray[np.float64]
 
 CALENDAR_FEATURES = 15
 _VALUES = 2  # of the context: the value, and whether it was missing
-_STEPS = 10  # of a step ahead, beside covariates and the calendar
+OWN_AHEAD = 10  # of a step ahead, beside covariates and the calendar; the first is a cycle ago
+_LAGS = 8  # of a channel among others: so many values before a step, as far as they are known
 _HOURLY, _DAYS = ("hourly",), ("hourly", "daily")
 _NEAR = 8
 _LEAST = 1e-3  # of the level: the deviation of a series that does not move
@@ -48,14 +53,15 @@ def memory_for(context_length: int, scale_length: int, cycles: Cycles) -> int:
     return max(context_length, scale_length, 2 * cycles.short, long)
 
 
-def context_features(columns: int) -> int:
+def context_features(columns: int, channels: int = 1) -> int:
     """Numbers of a step that the encoder reads, with so many columns of covariates."""
-    return _VALUES + columns + CALENDAR_FEATURES
+    return channels * _VALUES + columns + CALENDAR_FEATURES
 
 
-def future_features(columns: int) -> int:
+def future_features(columns: int, channels: int = 1) -> int:
     """The same of the decoder."""
-    return _STEPS + 4 * columns + CALENDAR_FEATURES
+    lags = channels * _LAGS if channels > 1 else 0
+    return channels * OWN_AHEAD + lags + 4 * columns + CALENDAR_FEATURES
 
 
 def calendar_beside(dates: pd.DatetimeIndex, kind: str | None, *, years: bool) -> Array:
@@ -142,6 +148,41 @@ def future_beside(
     changes = [ahead - columns[place] for place, _ in lags]
     calendar = beside[points:, len(known) :]
     return np.concatenate([np.stack(numbers, axis=1), ahead, *changes, calendar], axis=1)
+
+
+def context_of(windows: Sequence[Window]) -> Array:
+    """Encoder inputs (time, context_features) of channels."""
+    return _side_by_side([window.context for window in windows], _VALUES)
+
+
+def future_of(
+    windows: Sequence[Window], beside: Array, known: NDArray[np.bool_], options: BesideOptions
+) -> Array:
+    """Decoder inputs (horizon, future_features) of channels; arguments as of `future_beside`.
+
+    Of several channels the values shortly before a step stand beside it, since what one does others
+    may do some steps later.
+    """
+    steps = [future_beside(window, beside, known, options) for window in windows]
+    if len(windows) == 1:
+        return steps[0]
+    both = _side_by_side(steps, OWN_AHEAD)
+    own = OWN_AHEAD * len(windows)
+    lags = [_lagged(window, len(both)) for window in windows]
+    return np.concatenate([both[:, :own], *lags, both[:, own:]], axis=1)
+
+
+def _lagged(window: Window, horizon: int) -> Array:
+    """(horizon, lags): the values 1, 2, ... steps before each step ahead, 0 where not known."""
+    points = len(window.x)
+    z = _bent((window.x - window.level) / window.spread)
+    places = points + np.arange(horizon)[:, None] - np.arange(1, _LAGS + 1)
+    known = (places >= 0) & (places < points)
+    return np.where(known, z[np.clip(places, 0, points - 1)], 0.0)
+
+
+def _side_by_side(channels: Sequence[Array], own: int) -> Array:
+    return np.concatenate([*(each[:, :own] for each in channels), channels[0][:, own:]], axis=1)
 
 
 def _places(

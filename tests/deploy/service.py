@@ -13,7 +13,8 @@ from app.http.server import serve
 from app.main import create_app
 from app.settings import load_settings
 from app.tasks.anomalies.task import AnomalyTask
-from app.tasks.forecast.task import ForecastExample, ForecastPrediction, ForecastTask
+from app.tasks.forecast.example import ForecastExample, ForecastPrediction
+from app.tasks.forecast.task import ForecastTask
 from app.tasks.sentiment import SentimentTask
 from app.tasks.tensor.task import TensorTask
 from tests.api.authors import WordTask

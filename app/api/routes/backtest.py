@@ -170,7 +170,10 @@ def _windows(asked: Sequence[Asked], body: BacktestRequest) -> list[Asked]:
             field = f"series{each.index}"
             raise InvalidInput(error.message, field=field, allowed=error.allowed) from None
         # slices of one array: however many windows there are, no value is copied
-        found += [_cut(each, values, origin, body.horizon) for origin in starts]
+        found += [
+            replace(_cut(each, values, origin, body.horizon), window=window)
+            for window, origin in enumerate(starts)
+        ]
     return found
 
 

@@ -1,6 +1,7 @@
 """Refuses forecast requests that have no answer; knows numbers, no network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from app.errors import InvalidInput
 Array = NDArray[np.float64]
 MIN_POINTS = 2
 MAX_SEASON_LENGTH = 100_000
+_NAMED = 10  # channels in a message
 
 
 def check_request(
@@ -18,8 +20,9 @@ def check_request(
     horizon: int,
     quantiles: Sequence[float],
     season_length: int | None,
+    field: str = "series",
 ) -> None:
-    """`points` were given, of which `values` (time,), NaN = missing, are looked at.
+    """`points` were given, of which `values` (time,), NaN = missing, are looked at; as `field`.
 
     Raises:
         InvalidInput: too short, all missing, a bad quantile, horizon or season length.
@@ -27,13 +30,13 @@ def check_request(
     if points < MIN_POINTS:
         raise InvalidInput(
             f"{points} point{'' if points == 1 else 's'} cannot be forecast from",
-            field="series",
+            field=field,
             allowed=f"at least {MIN_POINTS} points",
         )
     if np.isnan(values).all():
         raise InvalidInput(
             "every value is missing" if points == len(values) else "every recent value is missing",
-            field="series",
+            field=field,
             allowed=f"at least one number among the last {len(values)} points",
         )
     if horizon < 1:
@@ -49,3 +52,37 @@ def check_request(
             field="season_length",
             allowed=f"1 to {MAX_SEASON_LENGTH}",
         )
+
+
+def channels_in(series: Any, names: Sequence[str], multivariate: bool) -> Sequence[Any]:
+    """The channels that `series` holds, for a model that has learned those of `names` together;
+    without names `series` itself is one.
+
+    Raises:
+        InvalidInput: they are not as many as were learned, or not of one length.
+    """
+    if not names:
+        return [series]
+    listed = ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")
+    allowed = f"{len(names)} series of one length, in this order: {listed}"
+    if not multivariate:
+        raise InvalidInput(
+            f"this model forecasts {len(names)} channels together",
+            field="multivariate",
+            allowed=f"true, with {allowed}",
+        )
+    if len(series) != len(names):
+        raise InvalidInput(
+            f"{len(series)} channels, and this model has learned {len(names)} together",
+            field="series",
+            allowed=allowed,
+        )
+    for place, one in enumerate(series):
+        if len(one) != len(series[0]):
+            raise InvalidInput(
+                f"it has {len(one)} values, and series[0] has {len(series[0])}",
+                field=f"series[{place}]",
+                allowed="channels of one length, with null where one is missing",
+            )
+    channels: Sequence[Any] = series
+    return channels

@@ -53,6 +53,8 @@ class ForecastFeatures(BaseModel):
     calendar ("" if unknown), factors for each level's distance from the median (conformal
     prediction). trends: whether the decoder reads `features.trends`. rare: whether demand that is
     often zero is answered by `features.rare`. covariates: of a network that has learned some.
+    channels: the names, in order, of series that a network has learned together and answers
+    together.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +68,7 @@ class ForecastFeatures(BaseModel):
     levels: tuple[float, ...]
     calibration: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     covariates: CovariateFeatures | None = None
+    channels: tuple[str, ...] = ()
 
     def series_options(self) -> SeriesOptions:
         return SeriesOptions(self.context_length, self.memory, self.normalise, self.trends)

@@ -19,8 +19,9 @@ from app.features.cycles import choose_cycles, infer_season_length
 from app.tasks.forecast.backtest import interpolated
 from app.tasks.forecast.checks import MIN_POINTS
 from app.tasks.forecast.distribution import Bounds
+from app.tasks.forecast.example import ForecastExample, ForecastPrediction
 from app.tasks.forecast.interpolation import UsualErrors, ways
-from app.tasks.forecast.task import ForecastExample, ForecastPrediction, ForecastTask
+from app.tasks.forecast.task import ForecastTask
 
 Array = NDArray[np.float64]
 Cast = dict[float, Array]

@@ -109,3 +109,10 @@ def _line(values: Array) -> tuple[float, float, float]:
     slope = float(steps @ values) / float(steps @ steps)
     explained = slope**2 * float(steps @ steps) / power if power > 0 else 0.0
     return explained, slope, mean + slope * float(steps[-1])
+
+
+def notes_on_horizon(horizon: int, trained: int) -> list[str]:
+    """On steps beyond those that the network was trained for."""
+    if horizon <= trained:
+        return []
+    return [f"steps beyond {trained} reach further than the network was trained for"]

@@ -4,7 +4,7 @@ Knows features and the graph's tensors; knows no HTTP and no torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Self
@@ -19,16 +19,21 @@ from app.features.cycles import choose_cycles
 from app.features.padding import pad
 from app.features.quantiles import extrapolate, interpolate, stretch
 from app.features.rare import Rare, rare
-from app.features.series import Window, prepare, restore
+from app.features.series import prepare, restore
 from app.features.trends import decoder_inputs
 from app.serving.models.manifest import Manifest
 from app.serving.runtime.session import Session
-from app.serving.task import ExampleDefaults
-from app.tasks.forecast.checks import check_request
-from app.tasks.forecast.covariates.learned import Codes, Encoded, LearnedCovariates
+from app.tasks.forecast.checks import channels_in, check_request
+from app.tasks.forecast.covariates.learned import Encoded, LearnedCovariates
 from app.tasks.forecast.distribution import Bounds, nodes
+from app.tasks.forecast.example import ForecastExample, ForecastPrediction
 from app.tasks.forecast.features import ForecastFeatures
-from app.tasks.forecast.notes import note_on_trend, notes_on_points, notes_on_season
+from app.tasks.forecast.notes import (
+    note_on_trend,
+    notes_on_horizon,
+    notes_on_points,
+    notes_on_season,
+)
 from app.telemetry import metrics
 
 Array = NDArray[np.float64]
@@ -40,70 +45,11 @@ _INTERVAL = np.array(
 )  # of the interval whose width is a metric
 
 
-@dataclass(frozen=True)
-class ForecastExample(ExampleDefaults):
-    """One series, encoded for the graph.
-
-    context: (time, features). future: (horizon, features). codes: of categories, in the past
-    (time, categories) and ahead (horizon, categories), where the graph takes some. rare: the
-    distribution that stands in for the network's where demand is rare.
-    """
-
-    window: Window
-    context: NDArray[np.float32]
-    future: NDArray[np.float32]
-    quantiles: tuple[float, ...]
-    bounds: Bounds
-    timestamps: list[str] | None
-    season_length: int
-    imputed: int
-    notes: tuple[str, ...]
-    codes: tuple[Codes, Codes] | None = None
-    rare: Rare | None = None
-
-    @property
-    def length(self) -> int:
-        """Steps that the network takes: context and horizon."""
-        return len(self.context) + len(self.future)
-
-    @property
-    def horizon(self) -> int:
-        return len(self.future)
-
-
-@dataclass(frozen=True)
-class ForecastPrediction:
-    """`mean`, `median` and every quantile hold one value per future step.
-
-    The mean is the expected value of the step (see `distribution`): means may be added up.
-    """
-
-    mean: list[float]
-    median: list[float]
-    quantiles: dict[str, list[float]]
-    timestamps: list[str] | None
-    season_length: int
-    imputed: int
-    notes: list[str]
-
-    def to_json(self) -> dict[str, JsonValue]:
-        answer: dict[str, JsonValue] = {
-            "mean": list(self.mean),
-            "median": list(self.median),
-            "quantiles": {key: list(path) for key, path in self.quantiles.items()},
-            "season_length": self.season_length,
-            "imputed": self.imputed,
-            "notes": list(self.notes),
-        }
-        if self.timestamps is not None:
-            answer["timestamps"] = list(self.timestamps)
-        return answer
-
-
 class ForecastTask:
     """Serves any forecaster with the inputs context, lengths, future and the output quantiles.
 
-    One that has learned categories also takes context_codes and future_codes.
+    One that has learned categories also takes context_codes and future_codes; one that has learned
+    channels together answers the quantiles of all, side by side.
     """
 
     def __init__(
@@ -125,6 +71,11 @@ class ForecastTask:
         return cls(features, open_session("model.onnx"), (manifest.name, manifest.version))
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the series that are forecast together; none if each is by itself."""
+        return self._features.channels
+
+    @property
     def memory(self) -> int:
         """How many of the newest points of a series are looked at."""
         return self._options.memory
@@ -142,7 +93,7 @@ class ForecastTask:
 
     def encode(
         self,
-        series: Sequence[float | None] | Array,
+        series: Sequence[Any] | Array,
         horizon: int,
         quantiles: Sequence[float] = DEFAULT_QUANTILES,
         frequency: str | None = None,
@@ -153,66 +104,73 @@ class ForecastTask:
         integer: bool = False,
         past_covariates: Mapping[str, Sequence[Any]] | None = None,
         future_covariates: Mapping[str, Sequence[Any]] | None = None,
+        multivariate: bool = False,
     ) -> ForecastExample:
         """Encode one series (oldest first, None or NaN for missing) and the options.
 
-        Covariates are for a network that has learned some; see `covariates.build` for others.
+        Covariates are for a network that has learned some; see `covariates.build` for others. For
+        one that has learned channels together `series` is a list of them, and `multivariate` true.
 
         Raises:
             InvalidInput: too short, all missing, a bad quantile, horizon, frequency, start or
-                bounds; covariates that are not what was learned.
+                bounds; covariates or channels that are not what was learned.
         """
         bounds = Bounds.of(minimum, maximum, integer)
+        channels = channels_in(series, self.channels, multivariate)
+        points = len(channels[0])
         # a series may have 100,000 points: convert only the tail that is used
-        missing_before = len(series) - len(series[-self._options.memory :])
-        values: Array = np.array(series[-self._options.memory :], dtype=np.float64)
-        check_request(len(series), values, horizon, quantiles, season_length)
-        known = np.flatnonzero(~np.isnan(values))
-        trimmed = values[known[0] :]
+        tails = [np.array(one[-self.memory :], dtype=np.float64) for one in channels]
+        for place, values in enumerate(tails):
+            field = f"series[{place}]" if self.channels else "series"
+            check_request(points, values, horizon, quantiles, season_length, field)
+        first = min(int(np.flatnonzero(~np.isnan(values))[0]) for values in tails)
+        trimmed = [values[first:] for values in tails]
         season = season_length
         if self.learned is not None:
             frequency = frequency or self.learned.frequency
             season = season or (None if frequency else self.learned.season_length)
-        cycles = choose_cycles(trimmed, frequency, season)
+        cycles = choose_cycles(trimmed[0], frequency, season)
         if self.learned is None:
-            window = prepare(trimmed, cycles, self._options)
+            window = prepare(trimmed[0], cycles, self._options)
             steps = decoder_inputs(window, horizon, self._features.trained_horizon, self._options)
-            encoded = Encoded(window, window.context, steps)
+            encoded = Encoded((window,), window.context, steps)
         else:
             past, ahead = past_covariates or {}, future_covariates or {}
             encoded = self.learned.encode(
-                trimmed, len(series), horizon, past, ahead, start, frequency, cycles
+                trimmed, points, horizon, past, ahead, start, frequency, cycles
             )
-        window = encoded.window
         stamps = moved = None
         if start is not None:
             if frequency is None:
                 raise InvalidInput(
                     "start needs a frequency to count from", field="frequency", allowed="e.g. MS"
                 )
-            stamps, moved = timestamps(start, frequency, len(series), horizon)
-        cycles = window.cycles
-        notes = [*encoded.notes, *([] if moved is None else [moved])]
-        seldom = rare(trimmed, cycles) if self._features.rare else None
-        notes += notes_on_points(values, missing_before, bounds, seldom is not None)
-        notes += notes_on_season(season_length, window)
-        if horizon > self._features.trained_horizon:
-            trained = self._features.trained_horizon
-            notes.append(f"steps beyond {trained} reach further than the network was trained for")
+            stamps, moved = timestamps(start, frequency, points, horizon)
+        cycles = encoded.windows[0].cycles
         looked_for = cycles.short if cycles.short > 1 else cycles.long
-        return ForecastExample(
-            window=window,
-            context=encoded.context.astype(np.float32),
-            future=encoded.future.astype(np.float32),
-            codes=encoded.codes,
-            quantiles=tuple(quantiles),
-            bounds=bounds,
-            timestamps=stamps,
-            season_length=cycles.long if season_length == cycles.long else looked_for,
-            imputed=int(np.isnan(values).sum()),
-            notes=tuple(notes),
-            rare=seldom,
-        )
+        facts: dict[str, Any] = {
+            "context": encoded.context.astype(np.float32),
+            "future": encoded.future.astype(np.float32),
+            "codes": encoded.codes,
+            "quantiles": tuple(quantiles),
+            "bounds": bounds,
+            "timestamps": stamps,
+            "season_length": cycles.long if season_length == cycles.long else looked_for,
+        }
+        examples = []
+        for window, values, known in zip(encoded.windows, tails, trimmed, strict=True):
+            seldom = rare(known, cycles) if self._features.rare else None
+            notes = [*encoded.notes, *([] if moved is None else [moved])]
+            notes += notes_on_points(values, points - len(values), bounds, seldom is not None)
+            notes += notes_on_season(season_length, window)
+            notes += notes_on_horizon(horizon, self._features.trained_horizon)
+            missing = int(np.isnan(values).sum())
+            examples.append(
+                ForecastExample(
+                    window=window, imputed=missing, notes=tuple(notes), rare=seldom, **facts
+                )
+            )
+        return replace(examples[0], others=tuple(examples[1:]))
 
     def predict(self, examples: Sequence[ForecastExample]) -> list[ForecastPrediction]:
         """All examples in one padded batch; each answer depends only on its own series."""
@@ -227,9 +185,17 @@ class ForecastTask:
         if not np.isfinite(levels).all():
             raise InferenceFailed("the network's answer is not finite")
         return [
-            self._decode(example, row[: example.horizon].astype(np.float64))
+            self._decoded(example, row[: example.horizon].astype(np.float64))
             for example, row in zip(examples, levels, strict=True)
         ]
+
+    def _decoded(self, example: ForecastExample, scaled: Array) -> ForecastPrediction:
+        """scaled (horizon, channels * levels)."""
+        if not example.others:
+            return self._decode(example, scaled)
+        parts = np.split(scaled, 1 + len(example.others), axis=1)
+        first, *others = map(self._decode, (example, *example.others), parts)
+        return replace(first, others=tuple(others))
 
     def _decode(self, example: ForecastExample, scaled: Array) -> ForecastPrediction:
         """scaled (horizon, levels) on the network's scale -> values of the series."""

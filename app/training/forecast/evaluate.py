@@ -16,6 +16,7 @@ from app.tasks.forecast import scores
 from app.tasks.forecast.backtest import score
 from app.training.common.comparison import Score
 from app.training.forecast.baselines import METHODS, SIMPLE, baseline_forecasts
+from app.training.forecast.covariates.channels import channels_of
 from app.training.forecast.data import OWN, Part, Series, collections_in, read_series
 from app.training.forecast.reports import Row
 from app.training.forecast.served import Answer, Question, Served, served
@@ -74,6 +75,13 @@ def evaluate_forecast(
             if limit is not None and limit < len(series):
                 kept = np.linspace(0, len(series) - 1, limit).round().astype(int)
                 series = [series[i] for i in kept]
+            if one.channels:
+                series = channels_of(series)
+                if len(series) != one.channels:
+                    raise ValueError(
+                        f"{model} forecasts {one.channels} channels together, and {data} has "
+                        f"{len(series)} series"
+                    )
             if series:
                 rows += _backtest(one, series, _BASELINES[baselines], cache, progress)
     if not rows:

@@ -51,10 +51,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A model that answers: `ask` takes any number of questions and quantile levels."""
+    """A model that answers: `ask` takes any number of questions and quantile levels.
+
+    channels: how many series it forecasts together, 0 if each is by itself; then questions are
+    those channels, in their order.
+    """
 
     model: str
     version: str
+    channels: int
     ask: Callable[[Sequence[Question], Sequence[float]], list[Answer]]
 
 
@@ -78,9 +83,14 @@ def served(
 def _in_process(loaded: LoadedModel) -> Served:
     task = loaded.task
     learned = isinstance(task, ForecastTask) and task.learned is not None
+    channels = len(task.channels) if isinstance(task, ForecastTask) else 0
 
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: list[Answer] = []
+        if channels:
+            example = task.encode(**_together(questions, levels))
+            [together] = predictions_of(loaded, [example])
+            return [_answer(each.to_json(), levels) for each in together.channels()]
         for start in range(0, len(questions), _CHUNK):
             chunk = questions[start : start + _CHUNK]
             plain = [one for one in chunk if learned or not one.past]
@@ -92,7 +102,7 @@ def _in_process(loaded: LoadedModel) -> Served:
                 answers.append(_answer(forecast, levels))
         return answers
 
-    return Served(loaded.name, loaded.version, ask)
+    return Served(loaded.name, loaded.version, channels, ask)
 
 
 def _encoded(one: Question, levels: Sequence[float]) -> dict[str, Any]:
@@ -104,6 +114,14 @@ def _encoded(one: Question, levels: Sequence[float]) -> dict[str, Any]:
     return request
 
 
+def _together(questions: Sequence[Question], levels: Sequence[float]) -> dict[str, Any]:
+    """The same for channels that are forecast together."""
+    first = questions[0]
+    series = [_numbers(one.values) for one in questions]
+    together = {"series": series, "start": first.start, "multivariate": True}
+    return _encoded(first, levels) | together
+
+
 def _planned(loaded: LoadedModel, one: Question, levels: Sequence[float]) -> dict[str, Any]:
     """The forecast with a regression on the covariates, as the service makes it."""
     plan = plan_of(**_encoded(one, levels))
@@ -112,8 +130,14 @@ def _planned(loaded: LoadedModel, one: Question, levels: Sequence[float]) -> dic
 
 
 def _over_http(remote: RemoteModel) -> Served:
+    together = remote.training().get("channels")
+    channels = len(together) if isinstance(together, list) else 0
+
     def ask(questions: Sequence[Question], levels: Sequence[float]) -> list[Answer]:
         answers: dict[int, Answer] = {}
+        if channels:
+            found = remote.ask("forecast", _together(questions, levels))["forecasts"]
+            return [_answer(each, levels) for each in found]
         for chunk in _alike(questions):
             series = [_numbers(questions[i].values) for i in chunk]
             body = _request(questions[chunk[0]], levels) | {"series": series}
@@ -126,7 +150,7 @@ def _over_http(remote: RemoteModel) -> Served:
                 answers[i] = _answer(forecast, levels)
         return [answers[i] for i in range(len(questions))]
 
-    return Served(remote.name, remote.version, ask)
+    return Served(remote.name, remote.version, channels, ask)
 
 
 def _alike(questions: Sequence[Question]) -> Iterator[list[int]]:

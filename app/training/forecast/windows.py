@@ -13,9 +13,8 @@ from app.features.calendar import Cycles
 from app.features.cycles import choose_cycles
 from app.features.series import SeriesOptions, prepare, restore, scale
 from app.features.trends import decoder_inputs
+from app.training.forecast.batch import Batch, Floats
 from app.training.forecast.data import Series
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -53,31 +52,12 @@ GROUPS: dict[tuple[str, str | None], Group] = {
 
 
 @dataclass(frozen=True)
-class Windows:
-    """context (n, time, features) left-aligned, lengths (n,), future (n, horizon, features),
-    target (n, horizon) in the network's unit with NaN where nothing is known, unit (n, horizon):
-    what one unit of the answer is in shares of the level and in shares of the naive error."""
+class Windows(Batch):
+    """target (n, horizon); relative, scaled (n, horizon): what one unit of the answer is in shares
+    of the level and in shares of the naive error."""
 
-    context: Floats
-    lengths: NDArray[np.int64]
-    future: Floats
-    target: Floats
     relative: Floats
     scaled: Floats
-
-    def take(self, rows: NDArray[np.int64]) -> "Windows":
-        longest = int(self.lengths[rows].max())
-        return Windows(
-            self.context[rows, :longest],
-            self.lengths[rows],
-            self.future[rows],
-            self.target[rows],
-            self.relative[rows],
-            self.scaled[rows],
-        )
-
-    def __len__(self) -> int:
-        return len(self.lengths)
 
 
 def cut(

@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/models/last":
             self.reply(200, {"name": "last", "version": "3"})
+        elif self.path == "/models/last/versions/3":
+            self.reply(200, {"training": {}})
         else:
             self.reply(404, {"title": "Model not found", "detail": "there is no model"})
 

@@ -13,7 +13,8 @@ from app.features.calendar import Cycles, times
 from app.features.covariates import (
     CALENDAR_FEATURES,
     calendar_beside,
-    future_beside,
+    context_of,
+    future_of,
     prepare_beside,
 )
 from app.features.seasonal import impute
@@ -41,9 +42,12 @@ class BesideSeries:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A series as the graph takes it; see `ForecastExample`."""
+    """A series, or the channels of a system, as the graph takes them; see `ForecastExample`.
 
-    window: Window
+    windows: one for each channel.
+    """
+
+    windows: tuple[Window, ...]
     context: Array
     future: Array
     codes: tuple[Codes, Codes] | None = None
@@ -112,7 +116,7 @@ class LearnedCovariates:
 
     def encode(
         self,
-        values: Array,
+        channels: Sequence[Array],
         points: int,
         horizon: int,
         past: Mapping[str, Sequence[Any]],
@@ -121,24 +125,38 @@ class LearnedCovariates:
         frequency: str | None,
         cycles: Cycles,
     ) -> Encoded:
-        """values (time,): the last ones of `points`, NaN = missing. Raises InvalidInput."""
-        kept = len(values)
+        """Each of `channels` (time,): the last ones of `points`, NaN = missing. One, or as many as
+        were learned together.
+
+        Raises:
+            InvalidInput: as `read`.
+        """
+        kept = len(channels[0])
         read = self.read(past, future, points, horizon, kept)
         calendar = self.calendar(start, frequency, cycles, points - kept, kept + horizon)
-        encoded = self.arrays(values, read.rows, read.codes, calendar, cycles)
+        encoded = self.arrays(channels, read.rows, read.codes, calendar, cycles)
         return replace(encoded, notes=read.notes)
 
     def arrays(
-        self, values: Array, rows: Array, codes: Codes, calendar: Array, cycles: Cycles
+        self,
+        channels: Sequence[Array] | Array,
+        rows: Array,
+        codes: Codes,
+        calendar: Array,
+        cycles: Cycles,
     ) -> Encoded:
-        """values (time,); rows and codes as of `BesideSeries`, and calendar, (time + horizon)."""
-        points = len(values)
+        """channels (channels, time); rows and codes as of `BesideSeries`, and calendar, (time +
+        horizon)."""
+        points = len(channels[0])
         beside = np.concatenate([rows, calendar], axis=1)
-        window = prepare_beside(values, beside[:points], cycles, self._options)
-        future = future_beside(window, beside, self._known, self._options)
+        windows = tuple(
+            prepare_beside(values, beside[:points], cycles, self._options) for values in channels
+        )
+        context = context_of(windows)
+        future = future_of(windows, beside, self._known, self._options)
         ahead = np.where(self._codes_known, codes[points:], codes[points - 1])
-        both = codes[points - len(window.context) : points], ahead
-        return Encoded(window, window.context, future, both if self.categories else None)
+        both = codes[points - len(context) : points], ahead
+        return Encoded(windows, context, future, both if self.categories else None)
 
     def _check(
         self,

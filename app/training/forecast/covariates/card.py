@@ -19,9 +19,7 @@ reads what is known of each step, and answers {levels} quantiles of it at once.
 ## Covariates
 
 {covariates}
-
-A request has to have all of them in `past_covariates`, and those that are known ahead in
-`future_covariates`. With `start` the calendar counts, too.
+With `start` the calendar counts, too.
 
 ## Use
 
@@ -67,7 +65,7 @@ def covariate_card(
         hidden=network["hidden_size"],
         context=features.context_length,
         levels=len(features.levels),
-        covariates="\n".join(map(_line, features.covariates.columns)),
+        covariates=_beside(features),
         trained=features.trained_horizon,
         series=training["series"],
         windows=training["windows"],
@@ -75,6 +73,24 @@ def covariate_card(
         scores=", ".join(f"{member['best_score']:.3f}" for member in members),
         figures=str(evaluation.get("table", "")) or "Not yet evaluated.",
     )
+
+
+def _beside(features: ForecastFeatures) -> str:
+    assert features.covariates is not None
+    parts = []
+    if features.channels:
+        listed = ", ".join(f"`{name}`" for name in features.channels)
+        parts.append(
+            f"It has learned {len(features.channels)} channels together: {listed}. A request has "
+            "all of them as `series`, in this order and of one length, and `multivariate: true`.\n"
+        )
+    if features.covariates.columns:
+        parts += map(_line, features.covariates.columns)
+        parts.append(
+            "\nA request has to have all of them in `past_covariates`, and those that are known "
+            "ahead in\n`future_covariates`."
+        )
+    return "\n".join(parts)
 
 
 def _line(one: LearnedCovariate) -> str:

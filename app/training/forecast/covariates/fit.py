@@ -19,7 +19,11 @@ from app.tasks.forecast.features import ForecastFeatures
 from app.training.common.loop import Fit, LoopOptions, Progress, fit
 from app.training.forecast.calibrate import stretch_factors
 from app.training.forecast.covariates.learn import lay
-from app.training.forecast.covariates.network import CovariateForecaster, without_calendar
+from app.training.forecast.covariates.network import (
+    CovariateForecaster,
+    repeated,
+    without_calendar,
+)
 from app.training.forecast.covariates.recipe import CovariateRecipe
 from app.training.forecast.covariates.windows import Windows, cut
 from app.training.forecast.data import Series
@@ -32,11 +36,12 @@ _APART = 3  # parts of the time; ten parts have each their turn
 
 @dataclass(frozen=True)
 class Material:
-    """What all members learn from; columns and categories are those of the networks."""
+    """What all members learn from; columns, categories and channels are those of the networks."""
 
     windows: Windows
     columns: int
     categories: tuple[int, ...]
+    channels: int
 
 
 def build_material(
@@ -48,8 +53,9 @@ def build_material(
         ValueError: no series is long enough.
     """
     learned = LearnedCovariates(features)
+    systems = [series] if features.channels else [[one] for one in series]
     windows = cut(
-        [lay(one, learned) for one in series],
+        [lay(channels, learned) for channels in systems],
         learned,
         horizon=features.trained_horizon,
         memory=features.memory,
@@ -58,7 +64,8 @@ def build_material(
         seed=recipe.seed,
     )
     categories = tuple(1 + len(one.categories) for one in learned.categories)
-    return Material(windows, len(learned.numbers), categories)
+    channels = windows.target.shape[2]
+    return Material(windows, len(learned.numbers), categories, channels)
 
 
 def left_out(recipe: CovariateRecipe, member: int) -> int:
@@ -94,7 +101,9 @@ def train_member(
     seed = recipe.seed + member
     loop = LoopOptions(**{**vars(recipe.loop), "seed": seed})
     torch.manual_seed(seed)
-    network = CovariateForecaster(recipe.network, material.columns, material.categories)
+    network = CovariateForecaster(
+        recipe.network, material.columns, material.categories, material.channels
+    )
     levels = torch.tensor(recipe.network.levels)
     network.left_out = left_out(recipe, member)
     teaches, judges = parts(material.windows, network.left_out)
@@ -138,7 +147,7 @@ def inputs(windows: Windows) -> list[Tensor]:
 
 
 def predict(module: nn.Module, windows: Windows) -> NDArray[np.float64]:
-    """Quantiles (n, horizon, levels) as the network answers them, in eval mode."""
+    """Quantiles (n, horizon, channels, levels) as the network answers them, in eval mode."""
     module.eval()
     answers = []
     with torch.no_grad():
@@ -151,12 +160,13 @@ def predict(module: nn.Module, windows: Windows) -> NDArray[np.float64]:
 def score(module: nn.Module, windows: Windows) -> float:
     """The error of the medians in that of repeating the last cycle, each in units of its window."""
     answer = predict(module, windows)
-    middle = answer.shape[2] // 2
-    truth = np.sinh(windows.target.astype(np.float64))
-    ours = np.abs(np.sinh(answer[:, :, middle]) - truth)
-    repeated = np.abs(np.sinh(windows.future[:, :, 0].astype(np.float64)) - truth)
+    middle = answer.shape[3] // 2
+    truth = np.sinh(windows.target.astype(np.float64))  # (n, horizon, channels)
+    ours = np.abs(np.sinh(answer[..., middle]) - truth)
+    last = repeated(torch.from_numpy(windows.future), truth.shape[2]).numpy()
+    theirs = np.abs(np.sinh(last.astype(np.float64)) - truth)
     known = np.isfinite(truth)
-    return float((ours[known].mean() + _TINY) / (repeated[known].mean() + _TINY))
+    return float((ours[known].mean() + _TINY) / (theirs[known].mean() + _TINY))
 
 
 def calibration(
@@ -167,6 +177,8 @@ def calibration(
     for network in networks:
         _, judges = parts(material.windows, network.left_out)
         windows = material.windows.take(judges)
-        quantiles.append(predict(network, windows))
-        truth.append(windows.target.astype(np.float64))
+        answer, target = predict(network, windows), windows.target.astype(np.float64)
+        for channel in range(network.channels):
+            quantiles.append(answer[:, :, channel])
+            truth.append(target[:, :, channel])
     return stretch_factors(np.concatenate(quantiles), np.concatenate(truth), levels)

@@ -30,9 +30,10 @@ _YEARS: Final = 2.0  # of data from which the time of the year is learned
 
 @dataclass(frozen=True)
 class Laid:
-    """A series as its windows are cut from it, all but its last horizon.
+    """A series, or the channels of a system, as windows are cut from it, without the last horizon.
 
-    values (time,); rows (time, numbers); codes (time, categories); calendar (time, calendar).
+    values (channels, time); rows (time, numbers); codes (time, categories); calendar (time,
+    calendar).
     """
 
     values: Array
@@ -41,12 +42,19 @@ class Laid:
     calendar: Array
     cycles: Cycles
 
+    @property
+    def steps(self) -> int:
+        return int(self.values.shape[1])
+
 
 def features_of(
-    series: Sequence[Series], recipe: CovariateRecipe, past_only: Collection[str] = ()
+    series: Sequence[Series],
+    recipe: CovariateRecipe,
+    past_only: Collection[str] = (),
+    channels: Sequence[str] = (),
 ) -> ForecastFeatures:
     """What the manifest says of a model that learns `series`; `past_only` names covariates whose
-    future is not known.
+    future is not known. channels: names of the series, if they are learned together.
 
     Raises:
         ConfigurationError: series that have not the same covariates, or too many.
@@ -75,7 +83,8 @@ def features_of(
     seasons = {one.season_length for one in series}
     frequency = frequencies.pop() if len(frequencies) == 1 else None
     season = seasons.pop() if len(seasons) == 1 and frequency is None else None
-    columns = [_column(name, series, name not in past_only) for name in names]
+    told = series[:1] if channels else series  # what channels have beside them is the same
+    columns = [_column(name, told, name not in past_only) for name in names]
     return ForecastFeatures(
         context_length=context,
         memory=max(memory_for(context, scale, each) for each in cycles),
@@ -88,11 +97,13 @@ def features_of(
             frequency=frequency,
             season_length=season,
         ),
+        channels=tuple(channels),
     )
 
 
-def lay(series: Series, learned: LearnedCovariates) -> Laid:
-    """`series` without its last horizon, as the network reads it."""
+def lay(channels: Sequence[Series], learned: LearnedCovariates) -> Laid:
+    """Channels of one length, or one series, as the network reads them; no last horizon."""
+    series = channels[0]
     values = series.known()
     past = {name: cells[: len(values)] for name, cells in series.beside.past.items()}
     cycles = _cycles(series)
@@ -100,7 +111,7 @@ def lay(series: Series, learned: LearnedCovariates) -> Laid:
     numbers = [number_column(one, past[one.name], None, 0) for one in learned.numbers]
     codes = [code_column(one, past[one.name], None, 0) for one in learned.categories]
     return Laid(
-        values,
+        np.stack([one.known() for one in channels]),
         np.column_stack([empty, *numbers]),
         np.column_stack([empty.astype(np.int64), *codes]),
         learned.calendar(series.first, series.frequency, cycles, 0, len(values)),

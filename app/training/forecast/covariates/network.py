@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from app.features.covariates import CALENDAR_FEATURES, context_features, future_features
+from app.features.covariates import (
+    CALENDAR_FEATURES,
+    OWN_AHEAD,
+    context_features,
+    future_features,
+)
 from app.training.common.graph import Graph
 from app.training.common.recurrent import Recurrent
 from app.training.forecast.network import QUANTILE_LEVELS, fan, fan_to_onnx
@@ -36,20 +41,27 @@ class CovariateForecaster(nn.Module):
     every step of the decoder, and categories are embedded; as in MQ-RNN (Wen et al. 2017) all
     quantiles of all steps are answered at once, without feeding answers back. The head sees the
     step's own numbers beside the decoder's state, and the median is told from the first of them:
-    the series a cycle ago.
+    the series a cycle ago. Channels are read side by side, and each has quantiles of its own.
     """
 
-    def __init__(self, sizes: CovariateSizes, columns: int, categories: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        sizes: CovariateSizes,
+        columns: int,
+        categories: Sequence[int] = (),
+        channels: int = 1,
+    ) -> None:
         """columns: covariates that are numbers; categories: how many codes each other one has."""
         super().__init__()
         self.sizes = sizes
         self.columns = columns
+        self.channels = channels
         self.left_out = 0  # the part of the time that it has not learned
         self.embeddings = nn.ModuleList(
             nn.Embedding(count, min(_MOST_EMBEDDED, 1 + count // 2)) for count in categories
         )
         embedded = sum(table.embedding_dim for table in self.tables())
-        context, future = context_features(columns), future_features(columns)
+        context, future = context_features(columns, channels), future_features(columns, channels)
 
         def stack(input_size: int) -> Recurrent:
             return Recurrent(
@@ -65,7 +77,7 @@ class CovariateForecaster(nn.Module):
         self.encoder = stack(context + embedded)
         self.decoder = stack(future + embedded + sizes.hidden_size)
         self.hidden = nn.Linear(sizes.hidden_size + future + embedded, sizes.hidden_size)
-        self.head = nn.Linear(sizes.hidden_size, len(sizes.levels))
+        self.head = nn.Linear(sizes.hidden_size, channels * len(sizes.levels))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -87,7 +99,7 @@ class CovariateForecaster(nn.Module):
     ) -> Tensor:
         """context (batch, time, features), lengths (batch,) in steps, future (batch, horizon,
         features), codes (batch, time, categories) and (batch, horizon, categories) ->
-        quantiles (batch, horizon, levels), increasing along the last axis."""
+        quantiles (batch, horizon, channels, levels), increasing along the last axis."""
         read = self._embedded(context, context_codes).transpose(0, 1)
         known = self._embedded(future, future_codes).transpose(0, 1)  # (horizon, batch, features)
         _, state = self.encoder(read, lengths)
@@ -95,8 +107,9 @@ class CovariateForecaster(nn.Module):
         decoded, _ = self.decoder(torch.cat([known, summary], dim=2), None, state)
         thinned = functional.dropout(decoded, self.sizes.dropout, self.training)
         hidden = torch.relu(self.hidden(torch.cat([thinned, known], dim=2)))
-        raw = self.head(hidden).transpose(0, 1)  # (batch, horizon, levels)
-        return fan(raw, self.middle) + future[..., :1]
+        raw = self.head(hidden).transpose(0, 1)  # (batch, horizon, channels * levels)
+        raw = raw.unflatten(2, (self.channels, len(self.sizes.levels)))
+        return fan(raw, self.middle) + repeated(future, self.channels)[..., None]
 
     def to_onnx(
         self,
@@ -107,7 +120,10 @@ class CovariateForecaster(nn.Module):
         context_codes: str | None = None,
         future_codes: str | None = None,
     ) -> str:
-        """Add `forward` to a graph, dropout left out; same arguments and result, as names."""
+        """Add `forward` to a graph, dropout left out; same arguments, as names.
+
+        The result is (batch, horizon, channels * levels).
+        """
         with graph.scope("embeddings"):
             read = graph.op(
                 "Transpose", self._embedded_in(graph, context, context_codes), perm=[1, 0, 2]
@@ -128,8 +144,14 @@ class CovariateForecaster(nn.Module):
             both = graph.op("Concat", decoded, known, axis=2)
             hidden = graph.op("Relu", graph.linear(both, self.hidden))
             raw = graph.op("Transpose", graph.linear(hidden, self.head), perm=[1, 0, 2])
-            quantiles = fan_to_onnx(graph, raw, self.middle, len(self.sizes.levels))
-            return graph.op("Add", quantiles, graph.slices(future, 0, 1, axis=2))
+            levels, fans = len(self.sizes.levels), []
+            for channel in range(self.channels):
+                own, at = raw, channel * OWN_AHEAD
+                if self.channels > 1:
+                    own = graph.slices(raw, channel * levels, (channel + 1) * levels, axis=2)
+                quantiles = fan_to_onnx(graph, own, self.middle, levels)
+                fans.append(graph.op("Add", quantiles, graph.slices(future, at, at + 1, axis=2)))
+            return graph.op("Concat", *fans, axis=2) if len(fans) > 1 else fans[0]
 
     def _embedded(self, numbers: Tensor, codes: Tensor | None) -> Tensor:
         if codes is None:
@@ -158,15 +180,19 @@ def covariate_graph(members: Sequence[CovariateForecaster]) -> onnx.ModelProto:
 
     context (batch, time, features) float32, lengths (batch,) int64, future (batch, horizon,
     features) float32, and if there are categories context_codes (batch, time, categories) int64
-    and future_codes (batch, horizon, categories) int64 -> quantiles (batch, horizon, levels)
-    float32, of the inverse hyperbolic sine of units.
+    and future_codes (batch, horizon, categories) int64 -> quantiles (batch, horizon, channels *
+    levels) float32, those of a channel side by side, of the inverse hyperbolic sine of units.
     """
     first = members[0]
-    count = len(first.embeddings)
+    count, channels = len(first.embeddings), first.channels
+    read, known = (
+        context_features(first.columns, channels),
+        future_features(first.columns, channels),
+    )
     graph = Graph("forecaster_with_covariates")
-    context = graph.input("context", np.float32, ("batch", "time", context_features(first.columns)))
+    context = graph.input("context", np.float32, ("batch", "time", read))
     lengths = graph.input("lengths", np.int64, ("batch",))
-    future = graph.input("future", np.float32, ("batch", "horizon", future_features(first.columns)))
+    future = graph.input("future", np.float32, ("batch", "horizon", known))
     codes = (
         (
             graph.input("context_codes", np.int64, ("batch", "time", count)),
@@ -180,8 +206,14 @@ def covariate_graph(members: Sequence[CovariateForecaster]) -> onnx.ModelProto:
         with graph.scope(f"member_{i}"):
             answers.append(member.to_onnx(graph, context, lengths, future, *codes))
     mean = graph.op("Mean", *answers) if len(answers) > 1 else answers[0]
-    graph.output("quantiles", mean, np.float32, ("batch", "horizon", len(first.sizes.levels)))
+    width = channels * len(first.sizes.levels)
+    graph.output("quantiles", mean, np.float32, ("batch", "horizon", width))
     return graph.build()
+
+
+def repeated(future: Tensor, channels: int) -> Tensor:
+    """Of `future` (batch, horizon, features) what was a cycle ago (batch, horizon, channels)."""
+    return future[..., : channels * OWN_AHEAD : OWN_AHEAD]
 
 
 def without_calendar(numbers: Tensor, rows: Tensor) -> Tensor:

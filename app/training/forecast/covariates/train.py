@@ -14,6 +14,7 @@ from app.training.common.members import Report, train_members
 from app.training.common.network_facts import network_facts
 from app.training.common.publish import Draft, publish
 from app.training.forecast.covariates.card import covariate_card
+from app.training.forecast.covariates.channels import channels_of, names_of
 from app.training.forecast.covariates.fit import (
     Material,
     build_material,
@@ -36,6 +37,7 @@ def train_with_covariates(
     recipe: CovariateRecipe,
     *,
     past_only: Collection[str] = (),
+    multivariate: bool = False,
     name: str = "forecast",
     repository: Path = Path("models"),
     work: Path = Path("runs"),
@@ -44,14 +46,19 @@ def train_with_covariates(
     """Train, calibrate and publish; returns the folder of the new version.
 
     `series` were read from `data`; `past_only` names the covariates whose future nobody knows.
-    Checkpoints stand in `work / name`; the same call goes on from them.
+    multivariate: the series are channels of one system, which are learned together. Checkpoints
+    stand in `work / name`; the same call goes on from them.
 
     Raises:
-        ConfigurationError: series whose covariates differ, or cannot be learned.
+        ConfigurationError: series whose covariates differ, or cannot be learned; that are no
+            channels.
         ValueError: no series is long enough.
         ModelRefused: the result does not pass the checks of loading.
     """
-    features = features_of(series, recipe, past_only)
+    names: list[str] = []
+    if multivariate:
+        names, series = names_of(data, series), channels_of(series)
+    features = features_of(series, recipe, past_only, names)
     material = build_material(series, features, recipe)
     job = partial(_member, material, recipe)
     fits = train_members(job, recipe.members, work / name, jobs=jobs)
@@ -64,11 +71,16 @@ def train_with_covariates(
         "series": len(series),
         "windows": len(material.windows),
         "split": _split(recipe),
+        "channels": list(names),
     }
     draft = Draft(
         name=name,
         task="forecast",
-        description="Forecaster of series like those it has learned, with their covariates.",
+        description=(
+            "Forecaster of the channels of one system, together."
+            if names
+            else "Forecaster of series like those it has learned, with their covariates."
+        ),
         license=_LICENSE,
         intended_use="Forecasts of series like those of its maker, from what is known beside them.",
         network=network_facts(
@@ -90,7 +102,12 @@ def golden_requests(
     series: Sequence[Series], features: ForecastFeatures
 ) -> tuple[dict[str, JsonValue], ...]:
     """The ends of some of `series`, with what was known beside them; also without dates."""
-    dated = [_golden(one, features) for one in series[:_GOLDEN]]
+    if features.channels:
+        every = [_golden(one, features) for one in series]
+        channels: list[JsonValue] = [each["series"] for each in every]
+        dated = [every[0] | {"series": channels, "multivariate": True}]
+    else:
+        dated = [_golden(one, features) for one in series[:_GOLDEN]]
     undated = {key: value for key, value in dated[0].items() if key != "start"}
     return (*dated, undated)
 

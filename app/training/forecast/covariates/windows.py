@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from app.features.series import scale
 from app.tasks.forecast.covariates.learned import Encoded, LearnedCovariates
+from app.training.forecast.batch import Batch
 from app.training.forecast.covariates.learn import Laid
 
-Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 _LEAST_KNOWN = 2  # values that stand before a window
@@ -22,36 +22,15 @@ _MOST_ALIGNED = 2000  # windows that are in phase with the end of their series, 
 
 
 @dataclass(frozen=True)
-class Windows:
-    """context (n, time, features) left-aligned, lengths (n,), future (n, horizon, features), target
-    (n, horizon) as the network answers it with NaN where nothing is known; codes of categories
-    (n, time, categories) and (n, horizon, categories); folds (n, 2): the parts of the time that the
-    first and the last step of the target are in; aligned (n,): in phase with the series' end."""
+class Windows(Batch):
+    """target (n, horizon, channels); codes of categories (n, time, categories) and (n, horizon,
+    categories); folds (n, 2): the parts of the time that the first and the last step of the target
+    are in; aligned (n,): in phase with the series' end."""
 
-    context: Floats
-    lengths: Integers
-    future: Floats
-    target: Floats
     context_codes: Integers
     future_codes: Integers
     folds: Integers
     aligned: NDArray[np.bool_]
-
-    def take(self, rows: NDArray[np.int64]) -> "Windows":
-        longest = int(self.lengths[rows].max())
-        return Windows(
-            self.context[rows, :longest],
-            self.lengths[rows],
-            self.future[rows],
-            self.target[rows],
-            self.context_codes[rows, :longest],
-            self.future_codes[rows],
-            self.folds[rows],
-            self.aligned[rows],
-        )
-
-    def __len__(self) -> int:
-        return len(self.lengths)
 
 
 def cut(
@@ -70,10 +49,10 @@ def cut(
         ValueError: no series is long enough for one.
     """
     rng = np.random.default_rng(seed)
-    places = [_origins(one, horizon) for one in series]
+    places = [_origins(one, horizon, memory) for one in series]
     numbers = np.repeat(np.arange(len(series)), [len(each) for each in places])
     origins = np.concatenate(places)
-    ends = np.array([len(one.values) - horizon for one in series])
+    ends = np.array([one.steps - horizon for one in series])
     seasons = np.array([max(one.cycles.short, 1) for one in series])
     aligned = (ends[numbers] - origins) % seasons[numbers] == 0
     chosen = _some(np.flatnonzero(aligned), min(most, _MOST_ALIGNED), rng)
@@ -93,35 +72,44 @@ def _some(rows: Integers, most: int, rng: np.random.Generator) -> Integers:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _origins(one: Laid, horizon: int) -> Integers:
-    """Where windows may begin: something known before, half a horizon known after."""
-    known = np.concatenate([[0], np.cumsum(np.isfinite(one.values))])
-    first = min(max(2 * one.cycles.short, _LEAST_KNOWN), max(len(one.values) // 3, _LEAST_KNOWN))
-    origins = np.arange(first, len(one.values) - (horizon + 1) // 2 + 1)
-    ends = np.minimum(origins + horizon, len(one.values))
-    return origins[(known[origins] >= _LEAST_KNOWN) & (known[ends] > known[origins])]
+def _origins(one: Laid, horizon: int, memory: int) -> Integers:
+    """Where windows may begin: something known of each channel before, half a horizon after."""
+    counts = np.cumsum(np.isfinite(one.values), axis=1)  # (channels, time)
+    known = np.concatenate([np.zeros((len(counts), 1), counts.dtype), counts], axis=1)
+    first = min(max(2 * one.cycles.short, _LEAST_KNOWN), max(one.steps // 3, _LEAST_KNOWN))
+    origins = np.arange(first, one.steps - (horizon + 1) // 2 + 1)
+    ends = np.minimum(origins + horizon, one.steps)
+    before = known[:, origins] - known[:, np.maximum(origins - memory, 0)]
+    after = known[:, ends] - known[:, origins]
+    chosen: Integers = origins[(before.min(axis=0) >= _LEAST_KNOWN) & (after.max(axis=0) > 0)]
+    return chosen
 
 
 def _window(
     one: Laid, origin: int, horizon: int, memory: int, learned: LearnedCovariates
 ) -> tuple[Encoded, NDArray[np.float64]]:
-    """(the window's arrays, its target)."""
+    """(the window's arrays, its target (horizon, channels))."""
     first = max(0, origin - memory)
-    known = np.flatnonzero(np.isfinite(one.values[first:origin]))
-    first += int(known[0]) if len(known) else 0
+    known = np.flatnonzero(np.isfinite(one.values[:, first:origin]).any(axis=0))
+    first += int(known[0])
     last = origin + horizon
-    missing = max(last - len(one.values), 0)
+    missing = max(last - one.steps, 0)
 
     def rows(table: NDArray[Any]) -> NDArray[Any]:
         part = table[first:last]
         return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
 
     encoded = learned.arrays(
-        one.values[first:origin], rows(one.rows), rows(one.codes), rows(one.calendar), one.cycles
+        one.values[:, first:origin],
+        rows(one.rows),
+        rows(one.codes),
+        rows(one.calendar),
+        one.cycles,
     )
-    ahead = np.full(horizon, np.nan)
-    ahead[: horizon - missing] = one.values[origin:last]
-    return encoded, scale(encoded.window, ahead)
+    ahead = np.full((len(one.values), horizon), np.nan)
+    ahead[:, : horizon - missing] = one.values[:, origin:last]
+    scaled = [scale(*each) for each in zip(encoded.windows, ahead, strict=True)]
+    return encoded, np.stack(scaled, axis=1)
 
 
 def _stacked(rows: list[Any], horizon: int, folds: int) -> Windows:
@@ -136,8 +124,8 @@ def _stacked(rows: list[Any], horizon: int, folds: int) -> Windows:
         context[i, : len(encoded.context)] = encoded.context
         if encoded.codes is not None:
             context_codes[i, : len(encoded.context)], future_codes[i] = encoded.codes
-        last = min(origin + horizon, len(one.values)) - 1
-        ends[i] = np.array([origin, last]) * folds // len(one.values)
+        last = min(origin + horizon, one.steps) - 1
+        ends[i] = np.array([origin, last]) * folds // one.steps
     return Windows(
         context=context,
         lengths=np.array([len(row[0].context) for row in rows], np.int64),

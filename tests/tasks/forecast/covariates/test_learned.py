@@ -10,8 +10,9 @@ from app.features.calendar import Cycles
 from app.features.covariates import CALENDAR_FEATURES, context_features, future_features
 from app.features.series import restore, scale
 from app.serving.runtime.session import Session
+from app.tasks.forecast.example import ForecastExample
 from app.tasks.forecast.features import CovariateFeatures, ForecastFeatures, LearnedCovariate
-from app.tasks.forecast.task import ForecastExample, ForecastTask
+from app.tasks.forecast.task import ForecastTask
 from app.training.forecast.covariates.network import (
     CovariateForecaster,
     CovariateSizes,

@@ -95,7 +95,7 @@ def test_a_window_is_what_serving_makes_of_the_same_past(shops: list[Series]) ->
     task = ForecastTask(features, Session(quantile_graph()))
     one = shops[1]
     windows = cut(
-        [lay(one, learned)],
+        [lay([one], learned)],
         learned,
         horizon=7,
         memory=features.memory,

@@ -20,25 +20,26 @@ COLUMNS = 3
 
 
 def networks(
-    categories: Sequence[int], cell: str = "gru", layers: int = 1
+    categories: Sequence[int], cell: str = "gru", layers: int = 1, channels: int = 1
 ) -> list[CovariateForecaster]:
     torch.manual_seed(1)
     sizes = CovariateSizes(cell=cell, hidden_size=12, num_layers=layers)
-    members = [CovariateForecaster(sizes, COLUMNS, categories).eval() for _ in range(2)]
+    members = [CovariateForecaster(sizes, COLUMNS, categories, channels).eval() for _ in range(2)]
     for member in members:
         torch.nn.init.normal_(member.head.weight, std=0.4)  # at the start it is zero
     return members
 
 
-def feeds(categories: Sequence[int], rows: int = 5) -> dict[str, NDArray[Any]]:
+def feeds(categories: Sequence[int], rows: int = 5, channels: int = 1) -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(0)
     lengths = rng.integers(2, 20, rows)
     lengths[0] = 20
-    horizon = 7
+    horizon, width = 7, context_features(COLUMNS, channels)
+    ahead = future_features(COLUMNS, channels)
     found: dict[str, NDArray[Any]] = {
-        "context": rng.normal(size=(rows, 20, context_features(COLUMNS))).astype(np.float32),
+        "context": rng.normal(size=(rows, 20, width)).astype(np.float32),
         "lengths": lengths.astype(np.int64),
-        "future": rng.normal(size=(rows, horizon, future_features(COLUMNS))).astype(np.float32),
+        "future": rng.normal(size=(rows, horizon, ahead)).astype(np.float32),
     }
     if categories:
         high = np.array(categories)
@@ -48,18 +49,23 @@ def feeds(categories: Sequence[int], rows: int = 5) -> dict[str, NDArray[Any]]:
 
 
 @pytest.mark.parametrize("categories", [(), (4,), (2, 30)], ids=str)
-@pytest.mark.parametrize(("cell", "layers"), [("gru", 1), ("lstm", 2)])
-def test_onnx_answers_what_torch_does(categories: Sequence[int], cell: str, layers: int) -> None:
-    members = networks(categories, cell, layers)
-    given = feeds(categories)
+@pytest.mark.parametrize(
+    ("cell", "layers", "channels"), [("gru", 1, 1), ("lstm", 2, 1), ("gru", 1, 3)]
+)
+def test_onnx_answers_what_torch_does(
+    categories: Sequence[int], cell: str, layers: int, channels: int
+) -> None:
+    members = networks(categories, cell, layers, channels)
+    given = feeds(categories, channels=channels)
     answer = Session(covariate_graph(members).SerializeToString()).run(given)["quantiles"]
     with torch.no_grad():
         parts = [
             member(*(torch.from_numpy(each) for each in given.values())).numpy()
             for member in members
         ]
-    np.testing.assert_allclose(answer, np.mean(parts, axis=0), atol=2e-5)
-    assert (np.diff(answer, axis=2) > 0).all()
+    np.testing.assert_allclose(answer, np.mean(parts, axis=0).reshape(answer.shape), atol=2e-5)
+    by_channel = answer.reshape(*answer.shape[:2], channels, -1)
+    assert (np.diff(by_channel, axis=3) > 0).all()
 
 
 def test_rows_do_not_depend_on_each_other() -> None:
