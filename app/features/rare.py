@@ -3,11 +3,13 @@
 What a step may bring is what earlier steps brought, newer ones counting for more and those of the
 same phase of the short cycle for more again (the non-parametric forecaster of Alexandrov et al.
 2019, "GluonTS: Probabilistic time series models in Python"). How fast the past fades and how much
-the phase counts is what foretold the past best, by the continuous ranked probability score
-(Gneiting and Raftery 2007, eq. 21). So zero has a probability of its own, and quantiles are
-values that can be. Counts that vary as chance makes them are answered in the same way. Of whole
-numbers, those never seen have the probability that a negative binomial distribution of the same
-mean and variance gives them, at a weight that falls with the evidence.
+the phase counts is a mean over several answers, the better one foretold the past the more, by the
+continuous ranked probability score (Gneiting and Raftery 2007, eq. 21). So zero has a probability
+of its own, and quantiles are values that can be. Counts that vary as chance makes them are answered
+in the same way. Of whole numbers, those never seen have the probability that a negative binomial
+distribution of the same mean and variance gives them, at a weight that falls with the evidence;
+where they vary from step to step as chance makes them, also about a level that drifts, that
+distribution has most of the weight.
 """
 
 from dataclasses import dataclass
@@ -29,9 +31,11 @@ _LATE = 24  # last points, at least, that are as often zero as all
 _COUNTED = 24  # points that tell counts from other whole numbers, at least
 _MOST = 100.0  # mean of what is taken for counts
 _SPREAD = 2.0  # times the variance of chance
+_STEADY = 1.3  # the same of demand that varies as counts do about its level
 _HALF_LIVES = (10.0, 30.0, 90.0, np.inf)  # steps after which a value counts for half
 _PHASES = (0.0, 0.4, 0.8)  # share of what the same phase brought
 _AHEAD = (1, 8)  # steps at which forecasts of the past are scored
+_TRUST = 0.5  # of a scored point in what foretold it better: the lower, the more is averaged
 _THRESHOLDS = 16  # at which they are scored, at most
 _PRIOR = 3.0  # points that the negative binomial distribution counts for
 _COUNTS_PRIOR = 100.0  # the same where values vary as counts do
@@ -81,7 +85,8 @@ def rare(values: Array, cycles: Cycles) -> Rare | None:
     if share >= (_ZEROS if whole else _MOSTLY_ZEROS):
         if _rhythmic(values, cycles.short):
             return None
-        return _distribution(values, cycles.short, whole)
+        steady = whole and 1.0 / _SPREAD < _chance(seen) / float(seen.mean()) < _STEADY
+        return _distribution(values, cycles.short, whole, _COUNTS_PRIOR if steady else _PRIOR)
     if whole and _counts(seen, cycles):
         return _distribution(values, 1, True, _COUNTS_PRIOR)
     return None
@@ -93,7 +98,7 @@ def _counts(seen: Array, cycles: Cycles) -> bool:
     mean = float(seen.mean())
     if len(seen) < _COUNTED or mean > _MOST:
         return False
-    chance = float((np.diff(seen) ** 2).mean()) / 2.0
+    chance = _chance(seen)
     if not 1.0 / _SPREAD < chance / mean < _SPREAD or float(seen.var()) > 1.4 * chance:
         return False
     half = len(seen) // 2
@@ -106,6 +111,11 @@ def _counts(seen: Array, cycles: Cycles) -> bool:
         # the variance of means of phases is the part of chance, unless there is a season
         return float(table.mean(axis=0).var()) < 2.0 * chance / rows
     return True
+
+
+def _chance(seen: Array) -> float:
+    """The variance of (time,) from step to step, whatever the level does meanwhile."""
+    return float((np.diff(seen) ** 2).mean()) / 2.0
 
 
 def _rhythmic(values: Array, period: int) -> bool:
@@ -121,20 +131,21 @@ def _rhythmic(values: Array, period: int) -> bool:
     return bool(5 * wrong < min(zeros.sum(), others.sum()))
 
 
-def _distribution(values: Array, period: int, whole: bool, prior: float = _PRIOR) -> Rare:
+def _distribution(values: Array, period: int, whole: bool, prior: float) -> Rare:
     n = len(values)
     if period < 2 or n < 4 * period:
         period = 1
-    half_life, share = _chosen(values[-_SCORED:], period)
     known = ~np.isnan(values)
     ages = np.arange(n - 1, -1, -1.0)
-    fading = np.where(known, 0.5 ** (ages / half_life), 0.0)
-    fading /= fading.sum()
     phases = (np.arange(n) - n) % period
-    same = fading * (phases == np.arange(period)[:, None])  # (phases, time)
-    total = same.sum(axis=1, keepdims=True)
-    same = np.where(total > 0.0, same / np.maximum(total, 1e-300), fading)
-    weights = (1.0 - share) * fading + share * same  # (phases, time)
+    weights = np.zeros((period, n))
+    for trust, half_life, share in _weighed(values[-_SCORED:], period):
+        fading = np.where(known, 0.5 ** (ages / half_life), 0.0)
+        fading /= fading.sum()
+        same = fading * (phases == np.arange(period)[:, None])  # (phases, time)
+        total = same.sum(axis=1, keepdims=True)
+        same = np.where(total > 0.0, same / np.maximum(total, 1e-300), fading)
+        weights += trust * ((1.0 - share) * fading + share * same)
     support, index = np.unique(values[known], return_inverse=True)
     if whole:
         return _smoothed(weights[:, known], support, index, prior)
@@ -181,8 +192,8 @@ def _cumulated(masses: NDArray[Any]) -> Array:
     return below
 
 
-def _chosen(values: Array, period: int) -> tuple[float, float]:
-    """The half-life and the share of the phase that foretold values (time,) best."""
+def _weighed(values: Array, period: int) -> list[tuple[float, float, float]]:
+    """(trust, half-life, share of the phase), by how well they foretold values (time,)."""
     n = len(values)
     known = ~np.isnan(values)
     support = np.unique(values[known])
@@ -190,14 +201,14 @@ def _chosen(values: Array, period: int) -> tuple[float, float]:
         support = np.unique(np.quantile(support, np.linspace(0.0, 1.0, _THRESHOLDS)))
     gaps = np.diff(support)
     if not len(gaps):
-        return np.inf, 0.0
+        return [(1.0, np.inf, 0.0)]
     # (time, thresholds): whether a value is at most that
     reached = np.where(known[:, None], values[:, None] <= support[:-1], 0.0)
     pad = -n % period
     whole = np.concatenate([np.zeros((pad, len(gaps))), reached])
     counted = np.concatenate([np.zeros(pad), known.astype(np.float64)])
     first = max(n // 3, 2 * period, _LEAST // 2)
-    best, found = np.inf, (np.inf, 0.0)
+    found = []
     for half_life in _HALF_LIVES:
         every = _faded(reached, known.astype(np.float64), 0.5 ** (1.0 / half_life))
         by_cycle = _faded(
@@ -218,9 +229,12 @@ def _chosen(values: Array, period: int) -> tuple[float, float]:
                     foretold = (1.0 - share) * foretold + share * phase
                 squares = (foretold - reached[start:]) ** 2 * known[start:, None]
                 missed += float((squares @ gaps).mean())
-            if missed < best:
-                best, found = missed, (half_life, share)
-    return found
+            found.append((missed, half_life, share))
+    losses = np.array([missed for missed, _, _ in found])
+    worse = losses / max(losses.min(), 1e-9 * float(gaps.sum())) - 1.0
+    trust = np.exp(-_TRUST * max(n - first, 0) * worse)
+    trust /= trust.sum()
+    return [(float(part), each[1], each[2]) for part, each in zip(trust, found, strict=True)]
 
 
 def _faded(reached: Array, counted: Array, fading: float) -> Array:

@@ -128,3 +128,29 @@ def test_missing_values_and_large_ones_are_no_trouble() -> None:
     amounts = rare(intermittent(rng, 100) * 1.37, DAILY)
     assert amounts is not None
     assert set(amounts.quantiles(LEVELS, 1)[0]) <= set(amounts.values)
+
+
+@pytest.mark.parametrize(("step", "most"), [(0.0, 1.02), (0.05, 1.048)], ids=["stays", "drifts"])
+def test_counts_are_foretold_nearly_as_well_as_by_who_knows_their_rate(
+    step: float, most: float
+) -> None:
+    ours, best = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        for _ in range(100):
+            rate = np.exp(np.cumsum(rng.normal(size=116) * step))
+            values = rng.poisson(rate).astype(np.float64)
+            found = rare(values[:104], WEEKLY)
+            if found is None:
+                continue
+            known = np.quantile(rng.poisson(rate[103], 2000), LEVELS)
+            ours.append(loss(found.quantiles(LEVELS, 12), values[104:]))
+            best.append(loss(np.tile(known, (12, 1)), values[104:]))
+    assert len(ours) > 300
+    assert np.mean(ours) < most * np.mean(best)
+
+
+def loss(quantiles: Array, truth: Array) -> float:
+    """Mean quantile loss of (time, levels) at (time,)."""
+    above = truth[:, None] - quantiles
+    return float(np.maximum(LEVELS * above, (LEVELS - 1.0) * above).mean())
