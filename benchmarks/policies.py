@@ -128,10 +128,10 @@ def lengths(count: int, seed: int) -> list[int]:
     return [int(each) for each in np.clip(np.rint(drawn), 1, LONGEST)]
 
 
-def offline_best(rows: Sequence[int], cost: Cost, size: int = 8) -> float:
+def offline_best(rows: Sequence[int], cost: Cost, size: int = 8, servers: int = SERVERS) -> float:
     """Rows a second when all are known: sorted, `size` a batch, the longest batches first."""
     ordered = sorted(rows, reverse=True)
-    free = [0.0] * SERVERS
+    free = [0.0] * servers
     for at in range(0, len(ordered), size):
         batch = ordered[at : at + size]
         heapq.heapreplace(free, free[0] + cost(batch[0], len(batch)))
@@ -182,24 +182,42 @@ class Ours(Policy):
         self.table.note(length, rows, seconds)
 
 
-def closed(policy: Policy, rows: Sequence[int], cost: Cost, clients: int = CLIENTS) -> Result:
+def closed(
+    policy: Policy,
+    rows: Sequence[int],
+    cost: Cost,
+    clients: int = CLIENTS,
+    servers: int = SERVERS,
+) -> Result:
     """Every client asks again as soon as it is answered."""
     left = iter(rows)
-    return _simulate(policy, [0.0] * clients, left, cost, again=True)
+    return _simulate(policy, [0.0] * clients, left, cost, servers, again=True)
 
 
-def open_loop(policy: Policy, rows: Sequence[int], arrivals: Sequence[float], cost: Cost) -> Result:
+def open_loop(
+    policy: Policy,
+    rows: Sequence[int],
+    arrivals: Sequence[float],
+    cost: Cost,
+    servers: int = SERVERS,
+) -> Result:
     """Rows come when they come."""
-    return _simulate(policy, arrivals, iter(rows), cost, again=False)
+    return _simulate(policy, arrivals, iter(rows), cost, servers, again=False)
 
 
 def _simulate(
-    policy: Policy, arrivals: Sequence[float], rows: Any, cost: Cost, *, again: bool
+    policy: Policy,
+    arrivals: Sequence[float],
+    rows: Any,
+    cost: Cost,
+    servers: int,
+    *,
+    again: bool,
 ) -> Result:
     events: list[tuple[float, int, int, list[Entry[Row, Any]]]] = []
     for number, at in enumerate(arrivals):
         heapq.heappush(events, (at, 0, number, []))
-    idle, number = SERVERS, len(arrivals)
+    idle, number = servers, len(arrivals)
     took: list[float] = []
     sizes: list[int] = []
     steps = useful = 0
@@ -244,18 +262,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--load", type=float, default=0.7, help="share of the offline best")
+    parser.add_argument("--threads", type=int, default=SERVERS, help="that compute")
+    parser.add_argument("--clients", type=int, default=CLIENTS, help="that ask again and again")
     parser.add_argument("--small", action="store_true", help="LSTM(40) instead of 2 x BiLSTM(256)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     cost = measured(network(40, 1, 1) if options.small else network(256, 2, 2))
     rows = lengths(options.rows, options.seed)
-    best = offline_best(rows, cost)
+    best = offline_best(rows, cost, servers=options.threads)
     gaps = np.random.default_rng(options.seed + 1).exponential(1 / (options.load * best), len(rows))
     arrivals = np.cumsum(gaps).tolist()
     found = {}
     for name, make in policies(cost).items():
-        busy = closed(make(), rows, cost)
-        calm = open_loop(make(), rows, arrivals, cost)
+        busy = closed(make(), rows, cost, options.clients, options.threads)
+        calm = open_loop(make(), rows, arrivals, cost, options.threads)
         found[name] = {
             "rows_per_second": round(busy.rate, 1),
             "share_of_offline_best": round(busy.rate / best, 3),
@@ -268,7 +288,7 @@ def main() -> None:
     if options.json:
         print(json.dumps({"offline_best": round(best, 1), "load": options.load, **found}, indent=1))
         return
-    print(f"offline best {best:.0f} rows/s on {SERVERS} threads; load {options.load:.0%} of it")
+    print(f"offline best {best:.0f} rows/s on {options.threads} threads; load {options.load:.0%}")
     for name, figures in found.items():
         print(f"{name:15}", "  ".join(f"{key} {value}" for key, value in figures.items()))
 
