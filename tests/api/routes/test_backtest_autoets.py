@@ -69,11 +69,11 @@ def test_a_series_that_cannot_be_fitted_says_so_and_leaves_no_mean_over_others(
 
 @needs_package
 def test_what_takes_too_long_is_left_out_and_the_answer_comes_in_time(fitting: Service) -> None:
-    headers = {"X-Request-Timeout-Ms": "4000"}
+    headers = {"X-Request-Timeout-Ms": "8000"}
     body = {"series": [RISING, LONG], "horizon": HORIZON, "windows": 30, "step": 1}
     started = time.monotonic()
     response = fitting.http.post("/backtest", json=body, headers=headers)
-    assert time.monotonic() - started < 4.0
+    assert time.monotonic() - started < 8.0
     assert response.status_code == 200, response.text
     quick, slow = response.json()["backtests"]
     assert quick["notes"] == []
@@ -86,8 +86,8 @@ def test_what_takes_too_long_is_left_out_and_the_answer_comes_in_time(fitting: S
 
 @needs_package
 def test_nobody_waits_for_a_fit(fitting: Service) -> None:
-    body = {"series": LONG, "horizon": HORIZON, "windows": 30}
-    headers = {"X-Request-Timeout-Ms": "3000"}
+    body = {"series": LONG, "horizon": HORIZON, "windows": 60}
+    headers = {"X-Request-Timeout-Ms": "8000"}
     slow = threading.Thread(
         target=lambda: httpx.post(
             f"http://127.0.0.1:{fitting.port}/backtest", json=body, headers=headers, timeout=30
