@@ -172,11 +172,12 @@ def _row(name: str, run: Callable[[Target], Iterable[int]], statuses: list[int])
     return Attack(name, run, statuses, settings=_FEW)
 
 
-def _unread_row(count: int, **options: Any) -> Attack:
+def _unread_row(count: int, megabytes: int, **options: Any) -> Attack:
     run = partial(_read_nothing, count)
     name = f"{count} clients that do not read"
-    # Of which the requests take the most while they are computed.
-    return Attack(name, run, [200], megabytes=400, settings=_UNREAD, **options)
+    # Of which the requests take the most while they are computed: all bodies together at most
+    # `UNROLL_MAX_BUFFERED_BYTES`, and what was computed and what is answered as much again.
+    return Attack(name, run, [200], megabytes=megabytes, settings=_UNREAD, **options)
 
 
 ATTACKS = [
@@ -187,8 +188,8 @@ ATTACKS = [
     Attack("good requests without end", partial(_send_ahead, _GOOD), [200]),
     Attack("refused requests without end", partial(_send_ahead, post("/forecast", b"[]")), [422]),
     Attack("tokens that the graph does not know", _bad_tokens, [200, 422]),
-    _unread_row(8),
-    _unread_row(64, seconds=300, long=True),
+    _unread_row(8, 400),
+    _unread_row(64, 800, seconds=300, long=True),
     Attack("heads that never end", partial(_trickle, _GOOD[:30]), [408], long=True),
     Attack("bodies that never end", partial(_trickle, _ENDLESS), [504], seconds=120, long=True),
     Attack("bodies that never come", partial(_hold, _BODILESS, 500), [504], seconds=120, long=True),

@@ -39,6 +39,7 @@ TASK: Final = "infer"  # in the metrics, beside the names of the tasks
 # Up to this much is read and written at once, in a few milliseconds, for less than a thread costs.
 INLINE_BYTES: Final = 64 * 1024
 INLINE_VALUES: Final = 16 * 1024  # that are written one by one
+_COPIED_BYTES: Final = 1024 * 1024  # that are copied as they are; new memory takes 0.3 ms of it
 _JSON: Final = [(b"content-type", b"application/json")]
 _BINARY: Final = [(b"content-type", b"application/octet-stream")]
 LENGTH_NAME: Final = LENGTH_HEADER.lower()
@@ -151,6 +152,8 @@ def endpoint(services: Services) -> Endpoint:
                 head, examples = read()
             else:
                 head, examples = await in_thread(request, record, threads.bodies, read)
+        is_large = len(body) > _COPIED_BYTES
+        del body, read  # rows are views of it
         if head.timeout is not None:
             record.deadline = min(record.deadline, record.started + head.timeout)
         name = request.scope["path"].split("/", 4)[3]
@@ -164,7 +167,12 @@ def endpoint(services: Services) -> Endpoint:
             for example in examples:
                 lengths.observe(example.length)
             predictions = await run(request, record, model, examples)
-            outputs = task.join(examples, predictions)
+            join = partial(task.join, examples, predictions)
+            if is_large:
+                outputs = await in_thread(request, record, threads.bodies, join)
+            else:
+                outputs = join()
+            del examples, predictions, join  # what they hold is no longer needed
         encoding = wanted_encoding(headers.get("accept-encoding", ""))
         write = partial(write_outputs, name, model, task, head, outputs, encoding)
         short = is_short(head, outputs, encoding)
@@ -201,7 +209,8 @@ def is_short(head: Head, outputs: Mapping[str, Array], encoding: str) -> bool:
     """Whether an answer is written in less time than a thread costs."""
     if sum(outputs[each.name].size for each in head.wanted if not each.is_plain) > INLINE_VALUES:
         return False
-    return not encoding or sum(each.nbytes for each in outputs.values()) <= INLINE_BYTES
+    most = INLINE_BYTES if encoding else _COPIED_BYTES
+    return sum(each.nbytes for each in outputs.values()) <= most
 
 
 def write_outputs(
