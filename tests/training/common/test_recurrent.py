@@ -195,6 +195,8 @@ def test_an_answer_never_depends_on_its_batch_mates(
             graph, inputs[:length, one].copy(), [length], [s[:, one].copy() for s in state]
         )
         tolerance = 0.0 if cell in ("gru", "lstm", "peephole_lstm") else 1e-5
+        if cell == "ntm":  # where it looks is sharpened by a power, and so is what was rounded
+            tolerance = 1e-4
         pairs = [(outputs[:length, one], alone)]
         pairs += [(a[:, one], b) for a, b in zip(final, alone_final, strict=True)]
         for together, by_itself in pairs:
