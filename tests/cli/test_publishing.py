@@ -128,4 +128,6 @@ def test_a_table_with_covariates_learns_them(tmp_path: Path) -> None:
     plain = monthly(tmp_path / "plain", "air", wave(60))
     code, output = train(plain, models, "--name", "plain", "--horizon", "5")
     assert code != 0
-    assert "--horizon: only networks with covariates or channels have one" in " ".join(output.split())
+    assert "--horizon: only networks with covariates or channels have one" in " ".join(
+        output.split()
+    )
