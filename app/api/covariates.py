@@ -13,6 +13,7 @@ from app.api.series import Series
 from app.api.work import in_thread, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel
+from app.tasks.forecast.checks import check_one_length
 from app.tasks.forecast.covariates.build import plan_of
 from app.tasks.forecast.covariates.columns import MOST
 from app.tasks.forecast.covariates.plan import Plan
@@ -68,13 +69,7 @@ def with_others(covariates: Sequence[Covariates], series: Sequence[Series]) -> l
             field="series",
             allowed=f"2 to {MOST + 1} series",
         )
-    for index, each in enumerate(series):
-        if len(each) != len(series[0]):
-            raise InvalidInput(
-                f"it has {len(each)} values, and series[0] has {len(series[0])}",
-                field=f"series[{index}]",
-                allowed="channels of one length, with null where one is missing",
-            )
+    check_one_length(series)
     channels = {
         f"series[{index}]": np.array(each, dtype=np.float64) for index, each in enumerate(series)
     }

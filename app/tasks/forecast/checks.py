@@ -1,6 +1,6 @@
 """Refuses forecast requests that have no answer; knows numbers, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -77,12 +77,17 @@ def channels_in(series: Any, names: Sequence[str], multivariate: bool) -> Sequen
             field="series",
             allowed=allowed,
         )
-    for place, one in enumerate(series):
-        if len(one) != len(series[0]):
+    check_one_length(series)
+    channels: Sequence[Any] = series
+    return channels
+
+
+def check_one_length(channels: Sequence[Sized]) -> None:
+    """Raises InvalidInput where a channel has more or fewer values than the first."""
+    for place, one in enumerate(channels):
+        if len(one) != len(channels[0]):
             raise InvalidInput(
-                f"it has {len(one)} values, and series[0] has {len(series[0])}",
+                f"it has {len(one)} values, and series[0] has {len(channels[0])}",
                 field=f"series[{place}]",
                 allowed="channels of one length, with null where one is missing",
             )
-    channels: Sequence[Any] = series
-    return channels

@@ -27,3 +27,10 @@ def test_who_has_left_has_joined_or_stands_elsewhere_is_seen() -> None:
     joined = together([first, middle, last, Rows(OTHER, 0, 1)])
     for name, value in STATES.items():
         np.testing.assert_array_equal(joined[name], np.concatenate([value, OTHER[name]]))
+
+
+def test_rows_of_two_steps_are_not_taken_for_those_of_one() -> None:
+    later = {name: value + 100 for name, value in STATES.items()}
+    found = together([Rows(STATES, 0, 1), Rows(later, 1, 4)])
+    for name, value in STATES.items():
+        np.testing.assert_array_equal(found[name], np.concatenate([value[:1], later[name][1:]]))
