@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from app.api import long_json, long_lists, long_texts
 from app.api.long_json import read_long
 from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
+from app.errors import InvalidInput
 
 SCALARS = (
     st.none()
@@ -116,6 +117,19 @@ def test_no_text_is_read_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(module, "from_json", watched)
         restored(read_long(body % text).content)
         assert 0 < longest < 100_000
+
+
+def test_a_text_that_would_take_four_times_its_bytes_is_not_put_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(long_texts, "MOST_NOT_ASCII", 400_000)
+    for body in ('{"k":"%s"}', '{"k":["b","%s"]}', '{"%s":1}'):
+        most = "a" * 399_999
+        for text in (most + "😀", most + "ab"):  # not too long; of ASCII only
+            assert restored(read_long((body % text).encode()).content) == json.loads(body % text)
+        for text in (most + "a😀", "😀" + most + "a"):
+            with pytest.raises(InvalidInput, match="too long"):
+                restored(read_long((body % text).encode()).content)
 
 
 def test_what_is_too_much_is_read_as_far_as_it_may_be() -> None:

@@ -17,7 +17,7 @@ from app.api.context import record_of
 from app.api.fields import FieldError, WrongFields, field_errors, shown
 from app.api.forecasting import TASK, ForecastRequest, allowed_fields, predictions_of
 from app.api.json_body import in_bodies
-from app.api.long_lists import LongList, TooLong
+from app.api.long_lists import EmptyList, LongList, TooLong
 from app.api.responses import BytesResponse, answer_json
 from app.api.series import ReadSeries, Series, check_series
 from app.api.services import Services
@@ -94,7 +94,7 @@ def plain_rows(value: Any, field: str, length: int, most: int) -> list[list[Any]
         if not isinstance(value, list):
             raise InvalidInput(f"expected a list, got {shown(value)}", field=field, allowed=allowed)
         rows = [row.plain(most) if isinstance(row, LongList) else row for row in value]
-    except TooLong as error:
+    except (TooLong, EmptyList) as error:
         raise InvalidInput(str(error), field=field, allowed=allowed) from None
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != length or number * length > most:
@@ -184,6 +184,10 @@ def _read_lists(
                     "there are too many points",
                     field="series",
                     allowed=f"at most {max_points} points",
+                ) from None
+            except EmptyList as error:
+                raise InvalidInput(
+                    str(error), field="series", allowed="a list of numbers, null for missing"
                 ) from None
             if also and isinstance(values, list):
                 values = [also.get(v, v) if isinstance(v, str) else v for v in values]

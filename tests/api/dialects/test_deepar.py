@@ -185,6 +185,13 @@ def test_refused_in_its_own_words(
     assert message in error["message"]
 
 
+@pytest.mark.parametrize("field", ["target", "dynamic_feat"])
+def test_a_long_list_of_empty_lists(service: Service, field: str) -> None:
+    error = error_of(ask(service, ONE | {field: [[]] * 25_000}))
+    assert "empty list" in error["message"]
+    assert error["field"].startswith("instances[0]")
+
+
 def test_too_many_lines(narrow: Service) -> None:
     response = lines(narrow, {"configuration": AHEAD}, *[TWO] * 4)
     assert error_of(response)["field"] == "instances"
