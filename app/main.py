@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api.application import Application
-from app.api.bodies import Bodies
+from app.api.bodies.buffered import Bodies
 from app.api.dialects import deepar, kserve, nixtla, nixtla_windows
 from app.api.errors import add_error_handlers
 from app.api.fast_path import FastPath
@@ -46,8 +46,8 @@ from app.api.routes import (
 )
 from app.api.services import Services
 from app.api.siblings import Siblings, answers
-from app.api.step_rounds import StepRounds
-from app.api.stream_states import has_streams
+from app.api.streams.states import has_streams
+from app.api.streams.step_rounds import StepRounds
 from app.api.threads import Threads
 from app.api.v2 import inference, metadata
 from app.api.v2 import repository as repository_routes

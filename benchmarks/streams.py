@@ -205,7 +205,7 @@ def beside_by_hand(folder: Path, program: Path, rounds: int, seconds: float) -> 
         (f"{CLIENTS} clients, LSTM(40), SQLite beside a dict by hand", "sqlite", "dict", 1.5),
         (f"the same, beside {WINDOW} points sent each time", "sqlite", "window", 20),
         ("the same with the store in memory, beside a dict by hand", "memory", "dict", 2),
-        ("the store in memory: api/step_rounds.py beside FastAPI", "memory", "plain", 1.15),
+        ("the store in memory: api/streams/step_rounds.py beside FastAPI", "memory", "plain", 1.15),
     )
     return [(what, *ratio(found, ours, other, wanted)) for what, ours, other, wanted in pairs]
 

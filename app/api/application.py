@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from app.api.load_shedding import LoadShedder
 from app.api.services import Services
-from app.api.step_rounds import StepRounds
+from app.api.streams.step_rounds import StepRounds
 from app.api.v2.rounds import Rounds, WholeRequest
 
 

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.api.bodies.fields import FieldError, WrongFields, abridged, clipped
 from app.api.context import record_of
-from app.api.fields import FieldError, WrongFields, abridged, clipped
 from app.api.paths import is_protocol, near_paths
 from app.errors import (
     DeadlineExceeded,

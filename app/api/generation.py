@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from app.api.fields import shown
+from app.api.bodies.fields import shown
 from app.errors import InvalidInput
 from app.tasks.generate.sampling import MAX_SEED
 from app.tasks.generate.task import MAX_STOP_CHARACTERS, MAX_STOPS, MAX_TEMPERATURE

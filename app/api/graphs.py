@@ -1,6 +1,6 @@
 """Which graph of a model is meant by a name. Knows names; not what a graph computes."""
 
-from app.api.fields import clipped
+from app.api.bodies.fields import clipped
 from app.errors import ModelNotFound
 from app.serving.models.loader import LoadedModel
 from app.tasks.tensor.task import GRAPH, TensorTask

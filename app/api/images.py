@@ -15,12 +15,18 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from app.api.bodies.fields import WrongFields, clipped, field_errors, meant, shown, unknown_fields
+from app.api.bodies.json_body import (
+    in_bodies,
+    parse_json,
+    plain_fields,
+    require_plain,
+    too_many_parts,
+)
+from app.api.bodies.long_json import LONG_BYTES
 from app.api.context import record_of
 from app.api.errors import RequestRefused
-from app.api.fields import WrongFields, clipped, field_errors, meant, shown, unknown_fields
-from app.api.json_body import in_bodies, parse_json, plain_fields, require_plain, too_many_parts
 from app.api.limits import deadline_of
-from app.api.long_json import LONG_BYTES
 from app.api.services import Services
 from app.api.work import Wanted
 from app.errors import InvalidInput

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from app.api.fields import shown
+from app.api.bodies.fields import shown
 from app.errors import InvalidInput
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"

@@ -9,9 +9,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.bodies.fields import clipped
 from app.api.context import record_of
 from app.api.errors import STATUSES, problem_response
-from app.api.fields import clipped
 
 SENT_BY_BROWSERS: Final = frozenset(("origin", "sec-fetch-site"))
 _READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
-from app.api.bodies import Bodies
+from app.api.bodies.buffered import Bodies
 from app.api.context import RequestRecord
 from app.api.keys import Access, candidates_of
 from app.api.lifecycle import Lifecycle

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from app.api.bodies.fields import shown
 from app.api.context import record_of
-from app.api.fields import shown
 from app.api.services import Services
 from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput

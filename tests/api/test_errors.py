@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api.bodies.fields import shown
 from app.api.errors import ERRORS, STATUSES
-from app.api.fields import shown
 from app.errors import UnrollError
 from tests.api.doubles import write_version
 from tests.api.service import Service, running

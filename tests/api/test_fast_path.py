@@ -146,7 +146,7 @@ def test_a_crash_is_a_problem_and_harms_only_whoever_asked(
 
     log.configure("json", "DEBUG", LOG)
     with monkeypatch.context() as broken:
-        broken.setattr("app.api.forecasting.check_series", crash)
+        broken.setattr("app.api.forecasts.forecasting.check_series", crash)
         answer = service.forecast()
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:unroll:problem:internal-error")
     assert "secret" not in answer.text

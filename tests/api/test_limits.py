@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from app.api.bodies import Bodies
+from app.api.bodies.buffered import Bodies
 from app.api.context import RequestRecord
 from app.api.errors import RequestRefused
 from app.api.limits import deadline_of

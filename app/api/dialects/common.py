@@ -13,13 +13,13 @@ from typing import Any, Final
 from fastapi import Request, Response
 from pydantic import ConfigDict, ValidationError
 
+from app.api.bodies.fields import FieldError, WrongFields, field_errors, shown
+from app.api.bodies.json_body import in_bodies
+from app.api.bodies.long_lists import EmptyList, LongList, TooLong
 from app.api.context import record_of
-from app.api.fields import FieldError, WrongFields, field_errors, shown
-from app.api.forecasting import TASK, ForecastRequest, allowed_fields, predictions_of
-from app.api.json_body import in_bodies
-from app.api.long_lists import EmptyList, LongList, TooLong
+from app.api.forecasts.forecasting import TASK, ForecastRequest, allowed_fields, predictions_of
+from app.api.forecasts.series import ReadSeries, Series, check_series
 from app.api.responses import BytesResponse, answer_json
-from app.api.series import ReadSeries, Series, check_series
 from app.api.services import Services
 from app.api.work import in_thread
 from app.errors import InvalidInput

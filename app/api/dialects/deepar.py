@@ -6,6 +6,9 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.bodies.fields import shown
+from app.api.bodies.json_body import checked, in_bodies, json_of_each, read_content, read_json
+from app.api.bodies.long_json import LONG_BYTES, LongBody
 from app.api.context import record_of
 from app.api.dialects.common import (
     INLINE_VALUES,
@@ -24,14 +27,11 @@ from app.api.dialects.deepar_schema import (
 )
 from app.api.dialects.paths import sample_paths
 from app.api.errors import RequestRefused
-from app.api.fields import shown
-from app.api.forecasting import TASK
-from app.api.json_body import checked, in_bodies, json_of_each, read_content, read_json
-from app.api.long_json import LONG_BYTES, LongBody
+from app.api.forecasts.forecasting import TASK
+from app.api.forecasts.series import ReadSeries
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json
 from app.api.routes.health import require_ready
-from app.api.series import ReadSeries
 from app.api.services import Services
 from app.api.work import in_thread
 from app.errors import InvalidInput

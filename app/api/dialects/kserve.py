@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from app.api.bodies.fields import FastList
+from app.api.bodies.json_body import read_json
 from app.api.dialects.common import STRICT, Words, forecast, read_lists, respond
-from app.api.fields import FastList
-from app.api.forecasting import TASK
-from app.api.json_body import read_json
+from app.api.forecasts.forecasting import TASK
 from app.api.openapi import json_body, problems
 from app.api.responses import json_response
 from app.api.services import Services

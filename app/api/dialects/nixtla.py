@@ -4,6 +4,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.api.bodies.encodings import PACKED
+from app.api.bodies.fields import clipped
+from app.api.bodies.json_body import read_json
 from app.api.dialects.common import forecast, reach_of, respond
 from app.api.dialects.nixtla_schema import (
     ALLOWED,
@@ -24,10 +27,7 @@ from app.api.dialects.nixtla_series import (
     quantiles_of,
     split,
 )
-from app.api.encodings import PACKED
-from app.api.fields import clipped
-from app.api.forecasting import TASK
-from app.api.json_body import read_json
+from app.api.forecasts.forecasting import TASK
 from app.api.openapi import json_body, problems
 from app.api.services import Services
 

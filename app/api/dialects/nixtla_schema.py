@@ -4,8 +4,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from app.api.bodies.fields import FastList
 from app.api.dialects.common import STRICT
-from app.api.fields import FastList
 from app.errors import InvalidInput
 
 _NUMBERS: Final = {"type": "array", "items": {"type": ["number", "null"]}}

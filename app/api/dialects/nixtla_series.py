@@ -7,12 +7,12 @@ from typing import Any, Final
 import numpy as np
 from fastapi import Request
 
+from app.api.bodies.fields import shown
+from app.api.bodies.json_body import in_bodies
 from app.api.dialects.common import Words, plain_rows, read_lists
 from app.api.dialects.nixtla_schema import NixtlaRequest
-from app.api.fields import shown
-from app.api.forecasting import TASK
-from app.api.json_body import in_bodies
-from app.api.series import ReadSeries
+from app.api.forecasts.forecasting import TASK
+from app.api.forecasts.series import ReadSeries
 from app.api.services import Services
 from app.errors import InvalidInput
 

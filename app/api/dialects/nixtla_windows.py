@@ -13,7 +13,8 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.api.covariates import MOST_FORECASTS
+from app.api.bodies.encodings import PACKED
+from app.api.bodies.json_body import read_json
 from app.api.dialects.common import forecast, respond, said_in
 from app.api.dialects.nixtla_schema import (
     ALLOWED,
@@ -34,11 +35,10 @@ from app.api.dialects.nixtla_series import (
     quantiles_of,
     split,
 )
-from app.api.encodings import PACKED
-from app.api.forecasting import TASK
-from app.api.json_body import read_json
+from app.api.forecasts.covariates import MOST_FORECASTS
+from app.api.forecasts.forecasting import TASK
+from app.api.forecasts.series import ReadSeries
 from app.api.openapi import json_body, problems
-from app.api.series import ReadSeries
 from app.api.services import Services
 from app.errors import InvalidInput
 from app.tasks.forecast.backtest import origins

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from app.api.bodies.json_body import in_bodies, read_json
+from app.api.bodies.long_lists import LongList
 from app.api.context import record_of
-from app.api.forecasting import SERIES_SCHEMA, START_SCHEMA
-from app.api.json_body import in_bodies, read_json
-from app.api.long_lists import LongList
+from app.api.forecasts.forecasting import SERIES_SCHEMA, START_SCHEMA
+from app.api.forecasts.series import SHAPE, Series, check_series, check_starts, read_series
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json
-from app.api.series import SHAPE, Series, check_series, check_starts, read_series
 from app.api.services import Services
 from app.api.work import encode_at, in_thread, prepare, run
 from app.serving.models.loader import LoadedModel

@@ -9,18 +9,18 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.api.autoets import autoets_of
-from app.api.backtests import fits_of, written
+from app.api.bodies.json_body import read_json
 from app.api.context import record_of
-from app.api.covariates import MOST_FORECASTS
-from app.api.forecasting import (
+from app.api.forecasts.autoets import autoets_of
+from app.api.forecasts.backtests import fits_of, written
+from app.api.forecasts.covariates import MOST_FORECASTS
+from app.api.forecasts.forecasting import (
     Asked,
     ForecastRequest,
     allowed_fields,
     answer_asked,
     read_asked,
 )
-from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse
 from app.api.services import Services

@@ -7,11 +7,11 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.bodies.json_body import read_json
 from app.api.context import record_of
-from app.api.forecasting import TASK as TASK
-from app.api.forecasting import ForecastRequest, allowed_fields, answer_asked, read_asked
-from app.api.imputing import imputed_pasts
-from app.api.json_body import read_json
+from app.api.forecasts.forecasting import TASK as TASK
+from app.api.forecasts.forecasting import ForecastRequest, allowed_fields, answer_asked, read_asked
+from app.api.forecasts.imputing import imputed_pasts
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json
 from app.api.services import Services

@@ -8,10 +8,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.bodies.json_body import read_json
 from app.api.context import record_of
 from app.api.events import answer_in_events, text_events, wants_events
 from app.api.generation import ALLOWED, GenerationFields, check_stop
-from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import BytesResponse, answer_json, json_response
 from app.api.services import Services

@@ -5,11 +5,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.bodies.fields import clipped
 from app.api.context import record_of
-from app.api.fields import clipped
 from app.api.openapi import problems
 from app.api.services import Services
-from app.api.stream_states import has_streams
+from app.api.streams.states import has_streams
 from app.api.work import in_thread
 from app.errors import ModelNotFound
 from app.serving.models.loader import LoadedModel

@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.api.json_body import read_json
+from app.api.bodies.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import json_response
 from app.api.services import Services

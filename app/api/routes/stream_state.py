@@ -6,18 +6,18 @@ from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.bodies.fields import clipped
+from app.api.bodies.json_body import in_bodies, require_plain
+from app.api.bodies.long_json import LONG_BYTES
 from app.api.context import record_of
 from app.api.errors import RequestRefused
-from app.api.fields import clipped
-from app.api.json_body import in_bodies, require_plain
 from app.api.limits import deadline_of
-from app.api.long_json import LONG_BYTES
 from app.api.openapi import problems
 from app.api.responses import BytesResponse
 from app.api.routes.streams import Stream, StreamName, key_of, stream_response
 from app.api.services import Services
-from app.api.stream_states import digest_of, states_of
-from app.api.streams import new_record, version_of
+from app.api.streams.following import new_record, version_of
+from app.api.streams.states import digest_of, states_of
 from app.errors import InvalidInput, OtherGraph, StreamExists, StreamNotFound
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import POLICIES, Key, Record, now

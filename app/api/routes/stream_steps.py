@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
+from app.api.bodies.json_body import read_json
 from app.api.context import record_of
 from app.api.generation import GenerationFields, check_stop
-from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.paths import remembered
 from app.api.responses import BytesResponse
@@ -23,10 +23,10 @@ from app.api.routes.stream_steps_schema import (
 )
 from app.api.routes.streams import key_of
 from app.api.services import Services
-from app.api.stream_series import Asked, read_entries, write_entries
-from app.api.stream_values import read_tensors, write_tensors
-from app.api.streams import Following, GraphSteps, Read, Write
-from app.api.text_streams import TextSteps
+from app.api.streams.following import Following, GraphSteps, Read, Write
+from app.api.streams.series import Asked, read_entries, write_entries
+from app.api.streams.texts import TextSteps
+from app.api.streams.values import read_tensors, write_tensors
 from app.api.v2.inference import limits_of
 from app.errors import InvalidInput
 from app.serving.streams.records import Key

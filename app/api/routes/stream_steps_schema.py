@@ -4,10 +4,10 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from app.api.fields import FastList
+from app.api.bodies.fields import FastList
 from app.api.generation import ALLOWED, GenerationFields
 from app.api.routes.generate import GeneratedSample
-from app.api.stream_series import Told
+from app.api.streams.series import Told
 from app.settings import Settings
 
 _TENSOR: Final[dict[str, Any]] = {

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.bodies.fields import clipped, shown
+from app.api.bodies.json_body import read_json
 from app.api.context import record_of
-from app.api.fields import clipped, shown
-from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.services import Services
-from app.api.stream_states import digest_of, first_of, states_of
-from app.api.streams import new_record
+from app.api.streams.following import new_record
+from app.api.streams.states import digest_of, first_of, states_of
 from app.errors import InvalidInput, StreamExists, StreamNotFound
 from app.serving.streams.records import Key, Listed, Policy, Record, now
 from app.settings import Settings

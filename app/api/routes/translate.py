@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from pydantic_core import to_json
 
+from app.api.bodies.json_body import read_json
 from app.api.context import record_of
 from app.api.events import answer_in_events, text_events, wants_events
-from app.api.json_body import read_json
 from app.api.openapi import json_body, problems
 from app.api.responses import json_response
 from app.api.routes.translate_schema import EXAMPLES, TranslateAnswer

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy.typing as npt
 from pydantic_core import to_json
 
+from app.api.bodies.fields import clipped
 from app.api.errors import RequestRefused
-from app.api.fields import clipped
 from app.api.v2.classification import classified
 from app.api.v2.head import Head, Wanted, read_head
 from app.api.v2.tensors import PREFIX, from_buffer, to_buffer, to_values

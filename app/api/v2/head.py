@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
 
+from app.api.bodies.fields import shown, shown_list
+from app.api.bodies.json_body import json_of
+from app.api.bodies.long_lists import LongList
 from app.api.errors import RequestRefused
-from app.api.fields import shown, shown_list
-from app.api.json_body import json_of
-from app.api.long_lists import LongList
 from app.api.v2.long_values import LongValues
 from app.api.v2.sequence_head import Sequence, read_sequence
 from app.errors import InvalidInput

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from app.api.bodies.encodings import encoding_of, packed, wanted_encoding
+from app.api.bodies.fields import clipped
+from app.api.bodies.json_body import unpacked_body
 from app.api.context import record_of
-from app.api.encodings import encoding_of, packed, wanted_encoding
 from app.api.fast_path import Endpoint
-from app.api.fields import clipped
 from app.api.graphs import graph_of
-from app.api.json_body import unpacked_body
 from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
 from app.api.paths import PROTOCOL, remembered

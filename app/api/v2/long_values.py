@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from app.api.json_body import not_json
-from app.api.long_lists import LongList, Malformed
+from app.api.bodies.json_body import not_json
+from app.api.bodies.long_lists import LongList, Malformed
 from app.errors import InvalidInput
 from app.tasks.tensor import values as tensor_values
 from app.tasks.tensor.features import Tensor

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app.api.fields import clipped
+from app.api.bodies.fields import clipped
 from app.api.openapi import protocol_errors
 from app.api.paths import PROTOCOL
 from app.api.routes import health

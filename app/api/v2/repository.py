@@ -11,11 +11,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
+from app.api.bodies.fields import shown
+from app.api.bodies.json_body import parse_json, too_many_parts
 from app.api.context import record_of
 from app.api.errors import RequestRefused
-from app.api.fields import shown
 from app.api.graphs import graph_of
-from app.api.json_body import parse_json, too_many_parts
 from app.api.limits import deadline_of
 from app.api.openapi import protocol_errors
 from app.api.paths import PROTOCOL

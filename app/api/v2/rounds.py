@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from app.api.access_log import write_access_log
+from app.api.bodies.encodings import wanted_encoding
 from app.api.context import RequestRecord
-from app.api.encodings import wanted_encoding
 from app.api.errors import RequestRefused
 from app.api.graphs import graph_of
 from app.api.keys import Access, candidates_of

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.api.fields import shown
+from app.api.bodies.fields import shown
 from app.errors import InvalidInput
 
 _MOST: Final = 2**64 - 1

@@ -12,8 +12,8 @@ from fastapi import Request
 
 from app.api.context import RequestRecord
 from app.api.services import Services
-from app.api.stream_states import Streamed, digest_of, of_tensors, stream_graph
-from app.api.streams import GraphSteps, new_record
+from app.api.streams.following import GraphSteps, new_record
+from app.api.streams.states import Streamed, digest_of, of_tensors, stream_graph
 from app.api.v2.head import Head
 from app.api.v2.sequence_head import Sequence
 from app.errors import StreamExists, StreamExpired, StreamNotFound

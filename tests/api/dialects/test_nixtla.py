@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.encodings import unpacked
+from app.api.bodies.encodings import unpacked
 from app.api.errors import RequestRefused
 from tests.api.service import Service, running
 

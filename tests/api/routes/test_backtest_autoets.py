@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.api import autoets as beside
+from app.api.forecasts import autoets as beside
 from app.tasks.forecast.autoets import autoets, available
 from app.tasks.forecast.backtest import score
 from tests.api.service import Service, running

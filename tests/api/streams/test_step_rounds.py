@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app.api.application import Application
-from app.api.step_rounds import StepRounds
+from app.api.streams.step_rounds import StepRounds
 from app.errors import StoreFailed
 from app.main import TASKS, create_app
 from app.serving.streams.records import Key

@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 from pydantic_core import from_json
 
-from app.api.long_lists import TEXT, LongList, Malformed, Reading, reason
-from app.api.long_texts import text_in_pieces
+from app.api.bodies.long_lists import TEXT, LongList, Malformed, Reading, reason
+from app.api.bodies.long_texts import text_in_pieces
 
 LONG_BYTES: Final = 64 * 1024  # of a body, from which on it is read here
 # Bytes beside those lists, without spaces and what stands in quotes.

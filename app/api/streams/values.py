@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.api.fields import shown
+from app.api.bodies.fields import shown
 from app.api.responses import answer_json
-from app.api.stream_states import Streamed, of_tensors
+from app.api.streams.states import Streamed, of_tensors
 from app.api.v2.head import read_inputs
 from app.api.v2.tensors import to_values
 from app.errors import InvalidInput

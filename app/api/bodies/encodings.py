@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Collection
 from typing import Final
 
+from app.api.bodies.fields import clipped
 from app.api.errors import RequestRefused
-from app.api.fields import clipped
 
 if sys.version_info >= (3, 14):
     from compression import zstd

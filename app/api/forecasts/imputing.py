@@ -12,7 +12,7 @@ import numpy as np
 from fastapi import Request
 
 from app.api.context import record_of
-from app.api.forecasting import Asked, ForecastRequest
+from app.api.forecasts.forecasting import Asked, ForecastRequest
 from app.api.services import Services
 from app.api.work import encode_at, prepare, run
 from app.errors import InvalidInput

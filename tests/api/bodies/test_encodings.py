@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from app.api.encodings import encoding_of, packed, unpacked, wanted_encoding
+from app.api.bodies.encodings import encoding_of, packed, unpacked, wanted_encoding
 from app.api.errors import RequestRefused
 
 CONTENT = b"a tensor" * 100

@@ -7,9 +7,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from fastapi import Request
 
+from app.api.bodies.fields import shown
 from app.api.context import record_of
-from app.api.fields import shown
-from app.api.series import Series
+from app.api.forecasts.series import Series
 from app.api.work import in_thread, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from app.api import long_json, long_lists, long_texts
-from app.api.long_json import read_long
-from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
+from app.api.bodies import long_json, long_lists, long_texts
+from app.api.bodies.long_json import read_long
+from app.api.bodies.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 from app.errors import InvalidInput
 
 SCALARS = (

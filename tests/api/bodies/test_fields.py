@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.api.forecasting import ForecastRequest, allowed_fields
+from app.api.forecasts.forecasting import ForecastRequest, allowed_fields
 from app.settings import Settings
 from tests.api.service import Service
 from tests.api.test_errors import check

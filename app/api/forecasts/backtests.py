@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.api.autoets import NAME as AUTOETS
-from app.api.forecasting import Asked
+from app.api.forecasts.autoets import NAME as AUTOETS
+from app.api.forecasts.forecasting import Asked
 from app.api.responses import answer_json
 from app.serving.models.loader import LoadedModel
 from app.tasks.forecast.backtest import (

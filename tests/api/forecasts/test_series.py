@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.api.series import check_series
+from app.api.forecasts.series import check_series
 from app.errors import InvalidInput
 
 

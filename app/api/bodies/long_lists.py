@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from app.api.long_texts import text_in_pieces
+from app.api.bodies.long_texts import text_in_pieces
 
 TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _EMPTY: Final = re.compile(rb"\[\s*+\]")

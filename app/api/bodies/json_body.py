@@ -12,13 +12,20 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from app.api.bodies.encodings import encoding_of, unpacked
+from app.api.bodies.fields import (
+    FieldError,
+    WrongFields,
+    clipped,
+    field_errors,
+    shown,
+    unknown_fields,
+)
+from app.api.bodies.long_json import LONG_BYTES, MOST_PARTS, LongBody, read_long
+from app.api.bodies.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 from app.api.context import record_of
-from app.api.encodings import encoding_of, unpacked
 from app.api.errors import RequestRefused
-from app.api.fields import FieldError, WrongFields, clipped, field_errors, shown, unknown_fields
 from app.api.limits import deadline_of
-from app.api.long_json import LONG_BYTES, MOST_PARTS, LongBody, read_long
-from app.api.long_lists import EmptyList, LongList, Malformed, Reading, TooLong
 from app.api.services import Services
 from app.api.work import Wanted, prepare
 from app.errors import InvalidInput

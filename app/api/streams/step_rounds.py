@@ -34,8 +34,8 @@ from app.api.routes.stream_steps import (
 from app.api.routes.stream_steps_schema import StepsRequest
 from app.api.routes.streams import is_name
 from app.api.services import Services
-from app.api.stream_states import digest_of, entry_stream, writes
-from app.api.streams import Write
+from app.api.streams.following import Write
+from app.api.streams.states import digest_of, entry_stream, writes
 from app.api.v2.inference import INLINE_BYTES, limits_of
 from app.api.v2.rounds import WholeRequest
 from app.errors import UnrollError

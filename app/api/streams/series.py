@@ -1,7 +1,7 @@
 """Values of streams: what a request brings, and what is answered. Knows JSON; no route.
 
 Of a forecaster that streams an entry is a value, and it is answered with what had been foretold of
-it; of a graph with one input it is what `stream_values` reads.
+it; of a graph with one input it is what `values` reads.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.fields import shown
+from app.api.bodies.fields import shown
+from app.api.forecasts.series import check_series
 from app.api.responses import answer_json
-from app.api.series import check_series
-from app.api.stream_states import Streamed
-from app.api.stream_values import read_values, write_steps
+from app.api.streams.states import Streamed
+from app.api.streams.values import read_values, write_steps
 from app.api.work import encode_at
 from app.errors import InvalidInput
 from app.tasks.anomalies.streams import Feedback, ValueSteps, ValueStream

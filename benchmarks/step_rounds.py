@@ -1,9 +1,9 @@
-"""What a step of a stream takes of the event loop, with `app/api/step_rounds.py` and without it.
+"""What a step takes of the event loop, with `app/api/streams/step_rounds.py` and without it.
 
 Both ways in one process, in turns, without sockets: what differs is the application alone. CPU time
 of the loop's thread, so a busy machine matters little; log lines and metrics follow on another one.
 
-    python -m benchmarks.step_path
+    python -m benchmarks.step_rounds
 """
 
 import asyncio

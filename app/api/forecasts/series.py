@@ -10,8 +10,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from app.api.fields import shown
-from app.api.long_lists import EmptyList, LongList
+from app.api.bodies.fields import shown
+from app.api.bodies.long_lists import EmptyList, LongList
 from app.errors import InvalidInput
 
 # Those of a `LongList` are arrays with NaN for null, others lists.

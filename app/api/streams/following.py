@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from app.api.context import RequestRecord
 from app.api.services import Services
-from app.api.stream_states import States, Streamed, digest_of, entry_stream, states_of, writes
+from app.api.streams.states import States, Streamed, digest_of, entry_stream, states_of, writes
 from app.errors import InvalidInput, ModelNotFound, ModelRefused, VersionReplaced
 from app.serving.models.loader import LoadedModel
 from app.serving.streams.records import Kept, Key, Policy, Record, new_token, now

@@ -12,9 +12,12 @@ from typing import Annotated, Any, Final
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from app.api.channels import apart, encode_together, forecasts_together
+from app.api.bodies.fields import FastList, shown
+from app.api.bodies.json_body import in_bodies
+from app.api.bodies.long_lists import LongList
 from app.api.context import record_of
-from app.api.covariates import (
+from app.api.forecasts.channels import apart, encode_together, forecasts_together
+from app.api.forecasts.covariates import (
     COVARIATES_SCHEMA,
     Covariates,
     check_covariates,
@@ -22,11 +25,15 @@ from app.api.covariates import (
     has_learned,
     with_others,
 )
-from app.api.covariates import SHAPE as SHAPE_OF_COVARIATES
-from app.api.fields import FastList, shown
-from app.api.json_body import in_bodies
-from app.api.long_lists import LongList
-from app.api.series import SHAPE, ReadSeries, Series, check_series, check_starts, read_series
+from app.api.forecasts.covariates import SHAPE as SHAPE_OF_COVARIATES
+from app.api.forecasts.series import (
+    SHAPE,
+    ReadSeries,
+    Series,
+    check_series,
+    check_starts,
+    read_series,
+)
 from app.api.services import Services
 from app.api.work import encode_at, in_thread, prepare, run
 from app.errors import InvalidInput

@@ -10,8 +10,8 @@ from fastapi import Request
 from app.api.context import RequestRecord
 from app.api.responses import answer_json
 from app.api.services import Services
-from app.api.stream_states import text_stream, writes
-from app.api.streams import Following
+from app.api.streams.following import Following
+from app.api.streams.states import text_stream, writes
 from app.api.work import prepare, run
 from app.errors import InvalidInput
 from app.serving.models.loader import LoadedModel

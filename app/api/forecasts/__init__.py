@@ -1,0 +1,1 @@
+"""What the routes of forecasts share: series, covariates, channels, windows of a backtest."""
